@@ -1,0 +1,1 @@
+//! Compact block filters (BIP-0158).

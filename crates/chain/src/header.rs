@@ -1,0 +1,1 @@
+//! Headers: proof of work, retargeting, time, and the tree they form.

@@ -1,0 +1,31 @@
+//! The ledger's rules, without a clock, a socket or a disk.
+//!
+//! Inputs are calls that carry everything a rule may look at (the block, its place in the header tree, the coins it
+//! spends, the time); outputs are data: verdicts, script jobs to run elsewhere, and the changes that a block makes to
+//! the UTXO set. Whoever drives the crate stores those changes and runs those jobs.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`spec`] | what one chain's rules are: Bitcoin's networks, the built-in `local`, files of one's own |
+//! | [`header`] | header rules, proof of work, retargeting, the header tree and its locators |
+//! | [`transaction`] | transactions as parsed and hashed once; rules that need no block around them |
+//! | [`block`] | blocks as parsed and hashed once; rules with and without context; BIP-0325 |
+//! | [`coin`] | one unspent output, small in memory and on disk |
+//! | [`connect`] | a block's effect on the UTXO set, and its inverse |
+//! | [`undo`] | the coins a block spent, and their bytes on disk |
+//! | [`verify`] | script jobs: what a verification engine is asked |
+//! | [`utxo`] | hashes and totals of a whole UTXO set |
+//! | [`filter`] | compact block filters (BIP-0158) |
+
+pub mod block;
+pub mod coin;
+pub mod connect;
+pub mod filter;
+pub mod header;
+pub mod spec;
+pub mod transaction;
+pub mod undo;
+pub mod utxo;
+pub mod verify;
+
+pub use bitcoin;

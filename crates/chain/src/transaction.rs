@@ -1,0 +1,125 @@
+//! Transactions: parsed and hashed once.
+//!
+//! A [`Transaction`] is the decoded form, its two ids, and the bytes it was read from (shared with its block), so that
+//! no later stage parses, serialises or hashes it again.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bitcoin::consensus::encode;
+use bitcoin::hashes::{Hash, HashEngine, sha256d};
+use bitcoin::{Txid, Wtxid};
+
+/// Bytes of one transaction within a buffer that others share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    buffer: Arc<Vec<u8>>,
+    span: Range<usize>,
+}
+
+impl Raw {
+    /// The serialised transaction, with its witness.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.buffer.get(self.span.clone()).unwrap_or_default()
+    }
+}
+
+/// A transaction with everything that is computed of it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    inner: bitcoin::Transaction,
+    txid: Txid,
+    wtxid: Wtxid,
+    raw: Raw,
+    base_size: usize,
+}
+
+impl Transaction {
+    /// Reads one transaction that fills `bytes` exactly.
+    ///
+    /// # Errors
+    /// If the bytes are not one transaction in Bitcoin's serialisation (BIP-0144).
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, encode::Error> {
+        let buffer = Arc::new(bytes);
+        let (transaction, end) = Self::parse_at(&buffer, 0)?;
+        if end != buffer.len() {
+            return Err(encode::Error::ParseFailed("bytes follow the transaction"));
+        }
+        Ok(transaction)
+    }
+
+    /// Reads the transaction that starts at `start`; also gives the offset behind it.
+    pub(crate) fn parse_at(buffer: &Arc<Vec<u8>>, start: usize) -> Result<(Self, usize), encode::Error> {
+        let rest = buffer.get(start..).unwrap_or_default();
+        let (inner, used) = encode::deserialize_partial::<bitcoin::Transaction>(rest)?;
+        let end = start.saturating_add(used);
+        let raw = Raw { buffer: Arc::clone(buffer), span: start..end };
+        let bytes = raw.as_slice();
+        let wtxid = sha256d::Hash::hash(bytes);
+        // BIP-0144: the witness is left out of the txid. Marker and flag follow the version; the witnesses stand
+        // before the lock time.
+        let witness: usize = inner.input.iter().map(|input| input.witness.size()).fold(0, usize::saturating_add);
+        let (txid, base_size) = match bytes {
+            [v0, v1, v2, v3, 0, 1, body @ .., l0, l1, l2, l3] => {
+                let body = body.get(..body.len().saturating_sub(witness)).unwrap_or_default();
+                let mut engine = sha256d::Hash::engine();
+                engine.input(&[*v0, *v1, *v2, *v3]);
+                engine.input(body);
+                engine.input(&[*l0, *l1, *l2, *l3]);
+                (sha256d::Hash::from_engine(engine), body.len().saturating_add(8))
+            }
+            _ => (wtxid, bytes.len()),
+        };
+        let txid = Txid::from_raw_hash(txid);
+        Ok((Self { inner, txid, wtxid: Wtxid::from_raw_hash(wtxid), raw, base_size }, end))
+    }
+
+    /// The decoded form.
+    #[must_use]
+    pub fn decoded(&self) -> &bitcoin::Transaction {
+        &self.inner
+    }
+
+    /// Hash without the witness: what an [`OutPoint`](bitcoin::OutPoint) names.
+    #[must_use]
+    pub fn txid(&self) -> Txid {
+        self.txid
+    }
+
+    /// Hash with the witness (BIP-0141).
+    #[must_use]
+    pub fn wtxid(&self) -> Wtxid {
+        self.wtxid
+    }
+
+    /// The bytes it was read from.
+    #[must_use]
+    pub fn raw(&self) -> &Raw {
+        &self.raw
+    }
+
+    /// Bytes without the witness.
+    #[must_use]
+    pub fn base_size(&self) -> usize {
+        self.base_size
+    }
+
+    /// Bytes with the witness.
+    #[must_use]
+    pub fn total_size(&self) -> usize {
+        self.raw.span.len()
+    }
+
+    /// Weight units (BIP-0141): three times the base size plus the total size.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.base_size.saturating_mul(3).saturating_add(self.total_size())
+    }
+
+    /// Whether it is a coinbase: one input that spends nothing.
+    #[must_use]
+    pub fn is_coinbase(&self) -> bool {
+        self.inner.is_coinbase()
+    }
+}

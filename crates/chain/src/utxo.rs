@@ -1,0 +1,1 @@
+//! Hashes and totals of a whole UTXO set.
