@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly STEPS=(format graph licences wasm clippy tests doctests docs)
+readonly STEPS=(format pages graph licences wasm clippy tests doctests docs)
 # Steps that compile natively share one feature set, so that nothing is built twice.
 readonly WORKSPACE=(--workspace --all-features --locked)
 PATH="$PATH:${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin"
@@ -13,6 +13,7 @@ PATH="$PATH:${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin"
 about() {
     case "$1" in
         format) echo "source is formatted" ;;
+        pages) echo "links and test names in the pages hold" ;;
         graph) echo "dependencies point down, pure crates stay pure" ;;
         licences) echo "licences, sources and duplicates of dependencies" ;;
         wasm) echo "pure crates build for wasm32-unknown-unknown" ;;
@@ -32,6 +33,7 @@ pure_packages() {
 }
 
 step_format() { cargo fmt --all --check; }
+step_pages() { scripts/check-pages.sh; }
 step_graph() { scripts/check-graph.sh; }
 step_licences() { cargo deny --workspace --all-features --locked check --hide-inclusion-graph bans licenses sources; }
 step_wasm() {
