@@ -71,9 +71,11 @@ pub fn key(outpoint: &OutPoint) -> [u8; KEY_SIZE] {
 /// The outpoint whose key this is.
 #[must_use]
 pub fn outpoint(key: &[u8; KEY_SIZE]) -> OutPoint {
-    let (txid, vout) = key.split_first_chunk().expect("a key is longer than a txid");
-    let vout = vout.first_chunk().expect("four bytes follow the txid in a key");
-    OutPoint { txid: Txid::from_byte_array(*txid), vout: u32::from_be_bytes(*vout) }
+    let (mut txid, mut vout) = ([0; 32], [0; 4]);
+    let (first, last) = key.split_at(txid.len());
+    txid.copy_from_slice(first);
+    vout.copy_from_slice(last);
+    OutPoint { txid: Txid::from_byte_array(txid), vout: u32::from_be_bytes(vout) }
 }
 
 /// Appends height and coinbase flag.
