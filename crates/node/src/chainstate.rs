@@ -16,23 +16,26 @@ mod event;
 mod filters;
 mod index;
 mod open;
+mod place;
 mod recent;
 mod reject;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crossbeam_channel::Receiver;
 use yap_chain::bitcoin::BlockHash;
-use yap_chain::block::{self, Context};
-use yap_chain::header::tree::{Id, Tree};
+use yap_chain::bitcoin::block::Header;
+use yap_chain::block;
+use yap_chain::header::{self, tree::{Id, Tree}};
 use yap_chain::spec::Spec;
 use yap_chain::undo::Undo;
-use yap_chain::{Block, header};
-use yap_script::Pool;
+use yap_chain::block::Block;
+use yap_script::{Kernel, Pool, Verdict};
 use yap_store::Store;
 
 pub use self::event::{Accepted, Event};
-pub use self::open::Options;
+pub use self::open::{Options, Trust};
 pub use self::reject::Reject;
 use self::filters::Filters;
 use self::index::Index;
@@ -53,7 +56,7 @@ pub enum Error {
         hash: BlockHash,
         /// What does not fit.
         #[source]
-        cause: yap_chain::connect::UndoMismatch,
+        cause: yap_chain::connect::Mismatch,
     },
     /// A stored block can no longer be read as one.
     #[error("block {hash} is damaged in its file ({cause}); `yap verify` says what else is, and how to mend it")]
@@ -70,6 +73,9 @@ pub enum Error {
         /// The block.
         hash: BlockHash,
     },
+    /// The verification engine failed, which says nothing about the block.
+    #[error("scripts could not be verified: {0}")]
+    Engine(#[source] yap_script::Failure),
     /// A worker thread could not be started, or is gone.
     #[error("a worker thread is not running ({0}); start the program again")]
     Worker(&'static str),
@@ -99,7 +105,8 @@ pub struct Chainstate {
     tip: Id,
     /// Connected blocks above the verified tip, oldest first. Bounded by the pool's queue, which holds their scripts.
     in_flight: VecDeque<InFlight>,
-    pool: Pool,
+    pool: Pool<Kernel>,
+    verdicts: Receiver<Verdict>,
     batches: u64,
     filters: Filters,
     /// Verified blocks whose filters the next commit writes, oldest first.
@@ -108,7 +115,10 @@ pub struct Chainstate {
     dirty: BTreeSet<Id>,
     recent: Recent,
     events: VecDeque<Event>,
+    /// Unpredictable for peers, for maps whose keys they choose.
     seed: u64,
+    /// The user's own word on which block's scripts need no verification, instead of the chain's.
+    trusted: Trust,
 }
 
 impl Chainstate {
@@ -121,14 +131,14 @@ impl Chainstate {
         if let Err(why) = verdict {
             return Ok(Accepted::Rejected(why));
         }
-        let id = match self.accept_header(*block.header(), now) {
+        let id = match self.accept_header(block.header(), now) {
             Ok(id) => id,
             Err(why) => return Ok(Accepted::Rejected(why)),
         };
         if self.index.entry(id).block.is_some() {
             return Ok(Accepted::Known);
         }
-        if let Err(why) = block::check_in_context(&block, &self.context(id)) {
+        if let Err(why) = block::check_in_context(&block, &self.place(id)) {
             if !why.is_mutation() {
                 self.mark_invalid(id);
             }
@@ -148,10 +158,10 @@ impl Chainstate {
     ///
     /// # Errors
     /// The rule that it breaks.
-    pub fn accept_header(&mut self, header: yap_chain::bitcoin::block::Header, now: u32) -> Result<Id, Reject> {
+    pub fn accept_header(&mut self, header: &Header, now: u32) -> Result<Id, Reject> {
         let accepted = self.tree.accept(header, now)?;
-        if accepted.is_new() {
-            self.dirty.insert(accepted.id());
+        if let header::tree::Accepted::New(id) = accepted {
+            self.dirty.insert(id);
         }
         Ok(accepted.id())
     }
@@ -185,13 +195,9 @@ impl Chainstate {
         self.in_flight.front().and_then(|first| self.tree.parent(first.id)).unwrap_or(self.tip)
     }
 
-    /// What the rules may look at around a block.
-    fn context(&self, id: Id) -> Context {
-        Context::new(&self.spec, &self.tree, id)
-    }
-
     fn mark_invalid(&mut self, id: Id) {
-        self.tree.invalidate(id);
+        let hash = self.tree.hash(id);
+        self.tree.invalidate(&hash);
         self.index.drop_invalid(&self.tree);
         self.dirty.insert(id);
     }

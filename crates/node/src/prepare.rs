@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use yap_chain::Block;
+use yap_chain::block::Block;
 use yap_chain::block::{self, ParseError, signet};
 use yap_chain::header::pow;
 use yap_chain::spec::Spec;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use yap_chain::Block;
+use yap_chain::block::Block;
 use yap_chain::connect;
 use yap_chain::header::tree::Id;
 use yap_chain::undo::Undo;
 use yap_script::Batch;
+
+/// Blocks in flight at most. The pool's bound on inputs comes first but for nearly empty blocks.
+const MOST_IN_FLIGHT: usize = 1_000;
 
 use super::{Chainstate, Error, Event, InFlight, Reject};
 
@@ -15,17 +18,20 @@ impl Chainstate {
     pub(super) fn activate(&mut self) -> Result<(), Error> {
         self.collect(false)?;
         while let Some(best) = self.index.best().filter(|&best| best != self.tip) {
-            let fork = self.tree.fork_point(self.tip, best);
-            while self.tip != fork {
+            let path = self.tree.path(self.tip, best);
+            while self.tip != path.fork {
                 self.disconnect_tip()?;
             }
-            for id in self.tree.path_up(fork, best) {
+            for id in path.connect {
                 if let Err(why) = self.connect(id)? {
                     self.refuse(id, why);
+                }
+                self.collect(self.in_flight.len() >= MOST_IN_FLIGHT)?;
+                if self.tip != id {
+                    // This block or one before it was refused: there may be a better branch now.
                     break;
                 }
             }
-            self.collect(false)?;
         }
         Ok(())
     }
@@ -48,13 +54,20 @@ impl Chainstate {
             Some(block) => block,
             None => self.read_block(id)?,
         };
-        let context = self.context(id);
-        let effect = match connect::connect(&block, &context, &mut self.store.coins()) {
+        let context = connect::Context {
+            place: self.place(id),
+            ancestors: &self.line(id),
+            subsidy: self.spec.subsidy_at(self.tree.height(id)),
+            flags: self.spec.script_flags(self.tree.height(id), &block.hash()),
+            scripts: !self.index.entry(id).verified && !self.is_trusted(id),
+            seed: self.seed,
+        };
+        let effect = match connect::connect(&block, &context, &mut self.store) {
             Ok(effect) => effect,
             Err(connect::Failure::Rule(why)) => return Ok(Err(why.into())),
             Err(connect::Failure::Coins(error)) => return Err(error.into()),
         };
-        self.store.coins().apply(effect.changes);
+        self.store.apply(effect.changes);
         if self.index.entry(id).undo.is_none() {
             let position = self.index.entry(id).block.ok_or(Error::Index("a block is connected but not stored"))?;
             let undo = self.store.write_undo(position, &block.header().prev_blockhash, &effect.undo)?;
@@ -65,7 +78,7 @@ impl Chainstate {
         self.filters.request(id, &block, &undo);
         let batch = (!effect.jobs.is_empty()).then(|| {
             self.batches = self.batches.wrapping_add(1);
-            self.pool.submit(Batch { id: self.batches, jobs: effect.jobs });
+            self.pool.submit(Batch::new(self.batches, effect.jobs));
             self.batches
         });
         self.in_flight.push_back(InFlight { id, block, undo, batch });
@@ -91,9 +104,9 @@ impl Chainstate {
                 (self.read_block(id)?, Arc::new(self.read_undo(id)?))
             }
         };
-        let changes = connect::disconnect(&block, &undo, &self.context(id))
+        let changes = connect::disconnect(&block, &undo, self.tree.height(id), self.seed)
             .map_err(|cause| Error::Undo { hash: block.hash(), cause })?;
-        self.store.coins().apply(changes);
+        self.store.apply(changes);
         self.recent.insert(id, block);
         self.tip = parent;
         // It may win again.
@@ -106,9 +119,9 @@ impl Chainstate {
         let mut wait = wait;
         loop {
             let verdict = if wait {
-                Some(self.pool.wait().ok_or(Error::Worker("script verification"))?)
+                Some(self.verdicts.recv().map_err(|_| Error::Worker("script verification"))?)
             } else {
-                self.pool.try_verdict()
+                self.verdicts.try_recv().ok()
             };
             wait = false;
             let Some(verdict) = verdict else { return Ok(()) };
@@ -121,6 +134,7 @@ impl Chainstate {
                     }
                     self.advance();
                 }
+                Err(failure) if !failure.reason.is_invalid() => return Err(Error::Engine(failure)),
                 Err(failure) => self.take_back(at, failure.into())?,
             }
         }

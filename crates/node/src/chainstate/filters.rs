@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use yap_chain::Block;
+use yap_chain::block::Block;
 use yap_chain::filter::{self, Filter};
 use yap_chain::header::tree::Id;
 use yap_chain::undo::Undo;

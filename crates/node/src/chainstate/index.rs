@@ -3,12 +3,10 @@
 //! A block is *stored* once its bytes are in a block file, and *linked* once every ancestor is stored too. Linked
 //! blocks compete to be the tip: most work wins, and among equals the one that was linked first, as in Bitcoin Core.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use yap_chain::bitcoin::Work;
-use yap_chain::header::tree::{Id, Tree};
-use yap_store::{BlockPosition, UndoPosition};
+use yap_chain::header::tree::{Candidate, Id, Status, Tree};
+use yap_store::Position;
 
 /// What is known of one block besides its header.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,9 +24,6 @@ pub(super) struct Entry {
     /// Its bytes were here and were pruned.
     pub(super) pruned: bool,
 }
-
-/// Sorts the better tip last: work, then the earlier sequence.
-type Candidate = (Work, Reverse<u64>, Id);
 
 /// The blocks of a header tree.
 #[derive(Debug, Default)]
@@ -100,24 +95,24 @@ impl Index {
 
     /// The block that should be the tip.
     pub(super) fn best(&self) -> Option<Id> {
-        self.candidates.last().map(|&(_, _, id)| id)
+        self.candidates.last().map(|best| best.id)
     }
 
     /// Makes a block compete for the tip, unless it is known to be invalid.
     pub(super) fn add_candidate(&mut self, id: Id, tree: &Tree) {
-        if !tree.is_invalid(id) {
-            self.candidates.insert((tree.work(id), Reverse(self.entry(id).sequence), id));
+        if tree.status(id) == Status::Valid {
+            self.candidates.insert(tree.candidate(id, self.entry(id).sequence));
         }
     }
 
     /// Takes the invalid blocks out of the competition.
     pub(super) fn drop_invalid(&mut self, tree: &Tree) {
-        self.candidates.retain(|&(_, _, id)| !tree.is_invalid(id));
+        self.candidates.retain(|candidate| tree.status(candidate.id) == Status::Valid);
     }
 
     /// Takes out what can never win against `tip`, a block whose scripts are known to hold.
     pub(super) fn drop_worse_than(&mut self, tip: Id, tree: &Tree) {
-        let least = (tree.work(tip), Reverse(self.entry(tip).sequence), tip);
+        let least = tree.candidate(tip, self.entry(tip).sequence);
         self.candidates = self.candidates.split_off(&least);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use yap_chain::Block;
+use yap_chain::block::Block;
 use yap_chain::header::tree::Id;
 
 /// Bytes of serialised blocks kept. Decoded blocks take about twice that; four blocks of full size fit.
