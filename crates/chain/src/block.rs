@@ -123,3 +123,6 @@ fn decode<T: Decodable>(bytes: &[u8], offset: usize) -> Result<(T, usize), Parse
     let (value, used) = encode::deserialize_partial(rest).map_err(|cause| ParseError { offset, cause })?;
     Ok((value, offset.saturating_add(used)))
 }
+
+#[cfg(test)]
+mod tests;

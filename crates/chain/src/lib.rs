@@ -21,6 +21,8 @@ pub mod block;
 pub mod coin;
 pub mod connect;
 pub mod filter;
+#[cfg(test)]
+mod fixture;
 pub mod header;
 pub mod spec;
 pub mod transaction;

@@ -155,3 +155,6 @@ impl Transaction {
         self.inner.is_coinbase()
     }
 }
+
+#[cfg(test)]
+mod tests;
