@@ -1,4 +1,7 @@
 //! Blocks: parsed and hashed once.
+//!
+//! Their rules, one function each: [`check`](fn@check) needs nothing around the block, [`check_in_context`] the headers below
+//! it, [`connect`](crate::connect::connect) the coins.
 
 use std::sync::Arc;
 
@@ -7,6 +10,25 @@ use bitcoin::consensus::{Decodable, encode};
 use bitcoin::{BlockHash, VarInt};
 
 use crate::transaction::Transaction;
+
+mod check;
+mod contextual;
+mod error;
+pub mod merkle;
+pub mod witness;
+
+pub use check::check;
+pub use contextual::{Context, check_in_context};
+pub use error::Error;
+
+/// Most weight units of a block (BIP-0141).
+pub const MAX_WEIGHT: usize = 4_000_000;
+
+/// Most that a block's signature operations may cost (BIP-0141).
+pub const MAX_SIGOPS_COST: usize = 80_000;
+
+/// Weight units of a byte, and cost of a signature operation, outside of witnesses (BIP-0141).
+pub const WITNESS_SCALE: usize = 4;
 
 /// A block with everything that is computed of it once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +103,19 @@ impl Block {
     pub fn bytes(&self) -> &Arc<Vec<u8>> {
         &self.bytes
     }
+
+    /// Bytes without witnesses.
+    #[must_use]
+    pub fn base_size(&self) -> usize {
+        let witness = |transaction: &Transaction| transaction.total_size().saturating_sub(transaction.base_size());
+        self.bytes.len().saturating_sub(self.transactions.iter().map(witness).fold(0, usize::saturating_add))
+    }
+
+    /// Weight units (BIP-0141): three times the base size plus the total size.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.base_size().saturating_mul(3).saturating_add(self.bytes.len())
+    }
 }
 
 fn decode<T: Decodable>(bytes: &[u8], offset: usize) -> Result<(T, usize), ParseError> {
@@ -88,3 +123,6 @@ fn decode<T: Decodable>(bytes: &[u8], offset: usize) -> Result<(T, usize), Parse
     let (value, used) = encode::deserialize_partial(rest).map_err(|cause| ParseError { offset, cause })?;
     Ok((value, offset.saturating_add(used)))
 }
+
+#[cfg(test)]
+mod tests;

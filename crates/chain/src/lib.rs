@@ -22,6 +22,8 @@ pub mod block;
 pub mod coin;
 pub mod connect;
 pub mod filter;
+#[cfg(test)]
+mod fixture;
 pub mod header;
 pub mod integer;
 pub mod spec;

@@ -2,6 +2,9 @@
 //!
 //! A [`Transaction`] is the decoded form, its two ids, and the bytes it was read from (shared with its block), so that
 //! no later stage parses, serialises or hashes it again.
+//!
+//! Its rules, one function each: [`check`](fn@check) needs nothing around it, [`lock`] its place in the chain, [`fee`] the coins
+//! that it spends. [`sigops`] counts what blocks limit.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,6 +12,16 @@ use std::sync::Arc;
 use bitcoin::consensus::encode;
 use bitcoin::hashes::{Hash, HashEngine, sha256d};
 use bitcoin::{Txid, Wtxid};
+
+mod check;
+mod error;
+mod inputs;
+pub mod lock;
+pub mod sigops;
+
+pub use check::{COINBASE_SCRIPT, check, values};
+pub use error::Error;
+pub use inputs::{COINBASE_MATURITY, fee};
 
 /// Bytes of one transaction within a buffer that others share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +46,7 @@ pub struct Transaction {
     wtxid: Wtxid,
     raw: Raw,
     base_size: usize,
+    legacy_sigops: u32,
 }
 
 impl Transaction {
@@ -53,6 +67,10 @@ impl Transaction {
     pub(crate) fn parse_at(buffer: &Arc<Vec<u8>>, start: usize) -> Result<(Self, usize), encode::Error> {
         let rest = buffer.get(start..).unwrap_or_default();
         let (inner, used) = encode::deserialize_partial::<bitcoin::Transaction>(rest)?;
+        if inner.input.is_empty() {
+            // Such a transaction can't be told from BIP-0144's marker; like Bitcoin Core, read none.
+            return Err(encode::Error::ParseFailed("witness flag set but no inputs present"));
+        }
         let end = start.saturating_add(used);
         let raw = Raw { buffer: Arc::clone(buffer), span: start..end };
         let bytes = raw.as_slice();
@@ -72,7 +90,8 @@ impl Transaction {
             _ => (wtxid, bytes.len()),
         };
         let txid = Txid::from_raw_hash(txid);
-        Ok((Self { inner, txid, wtxid: Wtxid::from_raw_hash(wtxid), raw, base_size }, end))
+        let legacy_sigops = sigops::legacy(&inner);
+        Ok((Self { inner, txid, wtxid: Wtxid::from_raw_hash(wtxid), raw, base_size, legacy_sigops }, end))
     }
 
     /// The decoded form.
@@ -117,9 +136,25 @@ impl Transaction {
         self.base_size.saturating_mul(3).saturating_add(self.total_size())
     }
 
+    /// Whether an input has a witness.
+    #[must_use]
+    pub fn has_witness(&self) -> bool {
+        // A marker without any witness is not read as a transaction (BIP-0144).
+        self.total_size() != self.base_size
+    }
+
+    /// Signature operations in its own scripts, as counted before BIP-0016.
+    #[must_use]
+    pub fn legacy_sigops(&self) -> u32 {
+        self.legacy_sigops
+    }
+
     /// Whether it is a coinbase: one input that spends nothing.
     #[must_use]
     pub fn is_coinbase(&self) -> bool {
         self.inner.is_coinbase()
     }
 }
+
+#[cfg(test)]
+mod tests;

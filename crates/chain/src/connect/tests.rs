@@ -1,0 +1,6 @@
+//! Connecting and disconnecting.
+
+mod property;
+mod repeats;
+mod replay;
+mod rules;
