@@ -1,5 +1,7 @@
 //! Blocks: parsed and hashed once.
 
+pub mod signet;
+
 use std::sync::Arc;
 
 use bitcoin::block::Header;
