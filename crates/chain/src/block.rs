@@ -3,6 +3,8 @@
 //! Their rules, one function each: [`check`](fn@check) needs nothing around the block, [`check_in_context`] the headers below
 //! it, [`connect`](crate::connect::connect) the coins.
 
+pub mod signet;
+
 use std::sync::Arc;
 
 use bitcoin::block::Header;

@@ -1,9 +1,20 @@
 //! What one chain's rules are.
 //!
-//! A [`Spec`] is plain data that every rule reads; [`Spec::regtest`] and its siblings give Bitcoin's own networks.
+//! A [`Spec`] is plain data that every rule reads; [`Spec::regtest`] and its siblings give Bitcoin's own networks,
+//! [`Spec::local`] ours, [`Spec::from_toml`] a chain of one's own.
+
+mod builtin;
+pub mod file;
+mod genesis;
+
+#[cfg(test)]
+mod tests;
 
 use bitcoin::{Amount, Block, BlockHash, ScriptBuf, Target, Work};
 
+pub use self::builtin::NAMES;
+pub use self::genesis::{Genesis, MAX_MESSAGE};
+use crate::header::pow;
 use crate::verify::Flags;
 
 /// The rules of one chain.
@@ -31,6 +42,51 @@ pub struct Spec {
     pub minimum_work: Work,
     /// How addresses are written.
     pub addresses: Addresses,
+}
+
+impl Spec {
+    /// What the block at `height` may create beside its fees.
+    #[must_use]
+    pub fn subsidy_at(&self, height: u32) -> Amount {
+        let halvings = height.checked_div(self.subsidy.halving).unwrap_or(0);
+        // Sixty-four halvings leave nothing of any amount.
+        Amount::from_sat(self.subsidy.initial.to_sat().checked_shr(halvings).unwrap_or(0))
+    }
+
+    /// The script rules in force for transactions of the block `hash` at `height`.
+    ///
+    /// As Bitcoin Core, P2SH, segwit and taproot hold from the first block, but in the blocks that are known to break
+    /// them, which [`Deployments::script_exceptions`] lists.
+    #[must_use]
+    pub fn script_flags(&self, height: u32, hash: &BlockHash) -> Flags {
+        let deployments = &self.deployments;
+        let exception = deployments.script_exceptions.iter().find(|(block, _)| block == hash);
+        let base = exception.map_or(Flags::P2SH.with(Flags::WITNESS).with(Flags::TAPROOT), |(_, flags)| *flags);
+        [
+            (deployments.bip66, Flags::DERSIG),
+            (deployments.bip65, Flags::CHECKLOCKTIMEVERIFY),
+            (deployments.csv, Flags::CHECKSEQUENCEVERIFY),
+            // BIP-0147 came with segwit.
+            (deployments.segwit, Flags::NULLDUMMY),
+        ]
+        .into_iter()
+        .filter(|(from, _)| height >= *from)
+        .fold(base, |flags, (_, fork)| flags.with(fork))
+    }
+
+    /// Searches the nonce with which the genesis block's header meets its own target, from the present one on, in at
+    /// most `attempts` hashes. Gives the nonce and leaves it in the block; `None` leaves the block as it was.
+    pub fn mine_genesis(&mut self, attempts: u32) -> Option<u32> {
+        let mut header = self.genesis.header;
+        for _ in 0..attempts {
+            if pow::check(&header, &header.block_hash(), &self.work.limit).is_ok() {
+                self.genesis.header = header;
+                return Some(header.nonce);
+            }
+            header.nonce = header.nonce.wrapping_add(1);
+        }
+        None
+    }
 }
 
 /// Proof of work and its adjustment.

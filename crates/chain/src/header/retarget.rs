@@ -1,0 +1,80 @@
+//! The bits that the next header must have.
+//!
+//! As `GetNextWorkRequired` and `CalculateNextWorkRequired` of Bitcoin Core, and aserti3-2d for chains that ask for it.
+
+use bitcoin::{CompactTarget, Target};
+
+use super::asert::Schedule;
+use super::pow;
+use super::tree::{Id, Tree};
+use super::wide::Wide;
+use crate::spec::{ProofOfWork, Retarget};
+
+/// The bits of a header after `parent` with the given time.
+#[must_use]
+pub fn next_bits(tree: &Tree, parent: Id, time: u32) -> CompactTarget {
+    let work = &tree.spec().work;
+    match work.retarget {
+        Retarget::None => tree.bits(parent),
+        Retarget::Asert { half_life } => scheduled(tree, parent, half_life),
+        Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 } => {
+            let height = tree.height(parent).saturating_add(1);
+            if height.checked_rem(interval) == Some(0) {
+                let first = tree.ancestor(parent, height.saturating_sub(interval)).unwrap_or(tree.genesis());
+                let timespan = i64::from(tree.time(parent)).saturating_sub(i64::from(tree.time(first)));
+                // BIP-0094: the first block of a period can't be a minimum-difficulty block, so its target is the real
+                // one.
+                let bits = tree.bits(if bip94 { first } else { parent });
+                adjusted(bits, timespan, work, interval)
+            } else if min_difficulty_blocks {
+                relaxed(tree, parent, time, interval)
+            } else {
+                tree.bits(parent)
+            }
+        }
+    }
+}
+
+/// Bitcoin's adjustment: the target times what the period took over what it should take, at most fourfold either way.
+#[must_use]
+pub fn adjusted(bits: CompactTarget, timespan: i64, work: &ProofOfWork, interval: u32) -> CompactTarget {
+    let period = u64::from(interval).saturating_mul(u64::from(work.spacing)).max(1);
+    let timespan = u64::try_from(timespan).unwrap_or(0).clamp(period >> 2, period.saturating_mul(4));
+    let target = pow::target(bits, &work.limit).unwrap_or(work.limit);
+    Wide::from(target).times(timespan).over(period).to_target().min(work.limit).to_compact_lossy()
+}
+
+/// Test networks: a block more than twice the spacing after its parent has the easiest target, another one that of the
+/// last block which was not excused so.
+fn relaxed(tree: &Tree, parent: Id, time: u32, interval: u32) -> CompactTarget {
+    let work = &tree.spec().work;
+    let easiest = work.limit.to_compact_lossy();
+    let late = u64::from(tree.time(parent)).saturating_add(u64::from(work.spacing).saturating_mul(2));
+    if u64::from(time) > late {
+        return easiest;
+    }
+    let mut block = parent;
+    // At most `interval` steps.
+    while tree.bits(block) == easiest && tree.height(block).checked_rem(interval) != Some(0) {
+        match tree.parent(block) {
+            Some(before) => block = before,
+            None => break,
+        }
+    }
+    tree.bits(block)
+}
+
+/// aserti3-2d, anchored at the genesis block. That has no parent whose time could start the schedule, so it counts as
+/// on time: as one spacing after its parent.
+fn scheduled(tree: &Tree, parent: Id, half_life: u32) -> CompactTarget {
+    let ProofOfWork { limit, spacing, .. } = tree.spec().work;
+    let genesis = tree.genesis();
+    let anchor: Target = pow::target(tree.bits(genesis), &limit).unwrap_or(limit);
+    let start = i64::from(tree.time(genesis)).saturating_sub(i64::from(spacing));
+    Schedule { anchor, limit, spacing, half_life }
+        .next(i64::from(tree.time(parent)).saturating_sub(start), tree.height(parent))
+        .to_compact_lossy()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Which branch to follow: the most work among those not known to be invalid.
+
+use std::cmp::{Ordering, Reverse};
+
+use bitcoin::{BlockHash, Work};
+
+use super::super::pow;
+use super::super::wide::Wide;
+use super::{Id, Status, Tree};
+
+/// Seconds of work, at the best header's rate, that must lie on a block before its scripts are taken as valid without a
+/// look: two weeks, as in Bitcoin Core.
+const ASSUMED_BURIAL: u64 = 14 * 24 * 60 * 60;
+
+/// A block that could be the tip. The greater one is to be followed: more work, then whichever block's data came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The work of its branch.
+    pub work: Work,
+    /// Its turn in the order in which blocks' data arrived; the caller counts.
+    pub sequence: u64,
+    /// The block's header.
+    pub id: Id,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |candidate: &Self| (candidate.work, Reverse(candidate.sequence), Reverse(candidate.id));
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Tree {
+    /// The header with the most work that nothing is known against; of equal ones, the first that came.
+    #[must_use]
+    pub fn best(&self) -> Id {
+        self.best
+    }
+
+    /// A block as a candidate for the tip, whose data was the `sequence`-th to arrive.
+    #[must_use]
+    pub fn candidate(&self, id: Id, sequence: u64) -> Candidate {
+        Candidate { work: self.work(id), sequence, id }
+    }
+
+    /// Headers that no other follows, in the order they came.
+    #[must_use]
+    pub fn tips(&self) -> Vec<Id> {
+        let mut followed = vec![false; self.len()];
+        for parent in self.iter().filter_map(|id| self.parent(id)) {
+            if let Some(flag) = followed.get_mut(parent.0 as usize) {
+                *flag = true;
+            }
+        }
+        self.iter().zip(followed).filter(|(_, followed)| !followed).map(|(id, _)| id).collect()
+    }
+
+    /// Marks a block as invalid and every block after it as following one. Gives the header; `None` if it is unknown or
+    /// the genesis header, which can't be invalid. Takes time linear in the headers that came later.
+    pub fn invalidate(&mut self, hash: &BlockHash) -> Option<Id> {
+        let id = self.get(hash).filter(|id| *id != self.genesis())?;
+        self.set_status(id, Status::Invalid);
+        self.spread(id);
+        Some(id)
+    }
+
+    /// Takes back what is known against a block, the blocks before it and those after it. Gives the header if it is
+    /// known. A branch that leaves below the block becomes valid too, unless a block of its own is invalid.
+    pub fn reconsider(&mut self, hash: &BlockHash) -> Option<Id> {
+        let id = self.get(hash)?;
+        let mut first = id;
+        let mut walk = Some(id);
+        while let Some(before) = walk {
+            if self.status(before) != Status::Valid {
+                self.set_status(before, Status::Valid);
+                first = before;
+            }
+            walk = self.parent(before);
+        }
+        for after in self.iter().skip(id.0 as usize) {
+            if self.status(after) == Status::Invalid && self.is_ancestor(id, after) {
+                self.set_status(after, Status::Descends);
+            }
+        }
+        self.spread(first);
+        Some(id)
+    }
+
+    /// Makes every later header's status follow from its parent's, and finds the best one again.
+    fn spread(&mut self, from: Id) {
+        for id in self.iter().skip(from.0 as usize).skip(1) {
+            let parent = self.parent(id).map_or(Status::Valid, |parent| self.status(parent));
+            match (self.status(id), parent) {
+                (Status::Invalid, _) => {}
+                (_, Status::Valid) => self.set_status(id, Status::Valid),
+                (_, Status::Invalid | Status::Descends) => self.set_status(id, Status::Descends),
+            }
+        }
+        let mut best = self.genesis();
+        for id in self.iter() {
+            if self.status(id) == Status::Valid && self.entry(id).work > self.entry(best).work {
+                best = id;
+            }
+        }
+        self.best = best;
+    }
+
+    fn set_status(&mut self, id: Id, status: Status) {
+        if let Some(entry) = self.entries.get_mut(id.0 as usize) {
+            entry.status = status;
+        }
+    }
+
+    /// Whether the block's scripts may be taken as valid, because somebody the user trusts has verified them.
+    ///
+    /// As Bitcoin Core: the spec's assumed-valid block is known and the block is it or before it; the best header
+    /// follows the block, has the work that the spec demands, and two weeks of work on top. The last two keep
+    /// whoever can feed us headers from making us take a young or weak chain on trust.
+    #[must_use]
+    pub fn assumed_valid(&self, id: Id) -> bool {
+        let Some(assumed) = self.spec.assume_valid.and_then(|hash| self.get(&hash)) else { return false };
+        self.is_ancestor(id, assumed)
+            && self.is_ancestor(id, self.best)
+            && self.work(self.best) >= self.spec.minimum_work
+            && self.buried(id)
+    }
+
+    /// Whether the work from `id` to the best header, at the best header's target, takes more than two weeks.
+    fn buried(&self, id: Id) -> bool {
+        let Some(above) = Wide::from(self.work(self.best)).minus(Wide::from(self.work(id))) else { return false };
+        let seconds = above.times(u64::from(self.spec.work.spacing));
+        // `seconds ÷ one header's work > ASSUMED_BURIAL`, where the quotient is rounded down.
+        seconds >= Wide::from(pow::work(self.bits(self.best))).times(ASSUMED_BURIAL.saturating_add(1))
+    }
+}
