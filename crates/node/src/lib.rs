@@ -1,1 +1,18 @@
+//! The node: everything that `chain`, `script` and `store` are for, put together.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`prepare`] | the first stage of a block's way: parse, hash, check by itself |
+//! | [`chainstate`] | one chain's ledger: headers, blocks, coins and scripts in flight, kept in step |
+//! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
+//! | [`audit`] | checking what is stored against itself |
+//! | [`cli`] | the `yap` command |
 
+pub mod audit;
+pub mod chainstate;
+pub mod cli;
+pub mod import;
+pub mod prepare;
+
+pub use chainstate::Chainstate;
+pub use {yap_chain, yap_script, yap_store};

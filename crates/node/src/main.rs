@@ -1,1 +1,7 @@
-fn main() {}
+//! The `yap` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    yap_node::cli::main()
+}

@@ -1,0 +1,51 @@
+# `make run` and `make test` do everything on a fresh machine with cargo and make. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Recipes are Cargo's own parallel jobs; two at a time would only wait for each other's lock.
+.NOTPARALLEL:
+.PHONY: help deps run test fmt lint doc bench fuzz audit
+
+# Cases per property in `make fuzz`.
+FUZZ_CASES ?= 20000
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+run: ## Import a chain that Bitcoin Core made and compare the result with Core's
+	@scripts/deps.sh run
+	@scripts/run.sh
+
+test: ## The gate: everything a change must pass
+	@scripts/deps.sh test
+	@scripts/gate.sh
+
+deps: ## Install what the build and the gate need
+	@scripts/deps.sh test
+	@echo "deps: nothing is missing"
+
+fmt: ## Format the source
+	cargo fmt --all
+
+lint: ## Format check, crate graph and clippy: the quick part of the gate
+	@scripts/deps.sh test
+	@scripts/gate.sh format graph clippy
+
+doc: ## Build the documentation of the crates
+	@scripts/deps.sh run
+	@scripts/gate.sh docs
+
+bench: ## Measure the import of a chain; YAP_TEST_DATA names a folder with larger ones
+	@scripts/deps.sh run
+	@if [ -z "$${YAP_TEST_DATA:-}" ]; then \
+	    echo "bench: YAP_TEST_DATA is not set: without it there is only what the repository holds or generates"; fi
+	cargo bench --locked -p yap-node --bench import
+
+fuzz: ## Property tests with FUZZ_CASES new cases each
+	@scripts/deps.sh test
+	PROPTEST_CASES=$(FUZZ_CASES) NEXTEST_PROFILE=fuzz scripts/gate.sh tests
+
+audit: ## Known vulnerabilities in dependencies (needs github.com)
+	@scripts/deps.sh test
+	cargo deny --workspace --all-features --locked check advisories

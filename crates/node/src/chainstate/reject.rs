@@ -1,0 +1,44 @@
+//! Why a block was refused, whichever rule it broke.
+
+use std::borrow::Cow;
+
+use yap_chain::block;
+use yap_chain::header;
+
+/// Why a block was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reject {
+    /// A header rule.
+    #[error(transparent)]
+    Header(#[from] header::Error),
+    /// A rule about the block, its transactions or the coins they spend.
+    #[error(transparent)]
+    Block(#[from] block::Error),
+    /// The producers' signature (BIP-0325) is missing or malformed.
+    #[error(transparent)]
+    Unsigned(#[from] block::signet::Error),
+    /// The producers' signature (BIP-0325) does not satisfy the challenge.
+    #[error("the block is not signed by its chain's producers: {0}")]
+    WrongSignature(#[source] yap_script::Failure),
+    /// A script is not satisfied.
+    #[error(transparent)]
+    Script(#[from] yap_script::Failure),
+    /// It was refused before.
+    #[error("the block was found invalid before")]
+    KnownInvalid,
+}
+
+impl Reject {
+    /// The reason as Bitcoin Core words it in BIP-0022 replies.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'static, str> {
+        match self {
+            Self::Header(error) => error.reason(),
+            Self::Block(error) => error.reason(),
+            Self::Unsigned(_) | Self::WrongSignature(_) => "bad-signet-blksig".into(),
+            Self::Script(failure) => failure.reason(),
+            Self::KnownInvalid => "duplicate-invalid".into(),
+        }
+    }
+}

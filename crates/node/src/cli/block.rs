@@ -1,0 +1,84 @@
+//! `yap block`: what Bitcoin Core's `getblock` shows.
+
+use clap::Args;
+use serde_json::Value;
+use yap_chain::bitcoin::BlockHash;
+use yap_chain::bitcoin::consensus::encode::serialize_hex;
+use yap_chain::bitcoin::hex::DisplayHex;
+use yap_chain::header::tree::Id;
+
+use super::output::{Fields, Output};
+use super::{Ending, Error, Global};
+use crate::chainstate::{Chainstate, Options};
+
+#[derive(Debug, Args)]
+pub(super) struct Block {
+    /// Hash of any known block, or height in the best chain.
+    #[arg(value_name = "HASH|HEIGHT")]
+    block: String,
+    /// Print the serialised block in hexadecimal digits, and nothing else.
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Block {
+    pub(super) fn run(&self, global: &Global, output: &Output) -> Result<Ending, Error> {
+        let chainstate = global.open(Options::default())?;
+        let id = self.find(&chainstate).ok_or_else(|| Error::NoBlock(self.block.clone()))?;
+        let block = chainstate.read_block(id)?;
+        if self.raw {
+            let hex = block.bytes().to_lower_hex_string();
+            if output.is_json() {
+                output.fields(Fields::default().with("hash", block.hash().to_string()).with("data", hex))?;
+            } else {
+                output.text(&hex)?;
+            }
+            return Ok(Ending::Done);
+        }
+        output.fields(describe(&chainstate, id, &block))?;
+        Ok(Ending::Done)
+    }
+
+    fn find(&self, chainstate: &Chainstate) -> Option<Id> {
+        if let Ok(height) = self.block.parse::<u32>() {
+            return chainstate.at_height(height);
+        }
+        chainstate.tree().get(&self.block.parse::<BlockHash>().ok()?)
+    }
+}
+
+fn describe(chainstate: &Chainstate, id: Id, block: &yap_chain::Block) -> Fields {
+    let tree = chainstate.tree();
+    let (header, height) = (block.header(), tree.height(id));
+    let active = chainstate.at_height(height) == Some(id);
+    let confirmations = if active {
+        i64::from(tree.height(chainstate.tip())).saturating_sub(height.into()).saturating_add(1)
+    } else {
+        -1
+    };
+    let next = active.then(|| chainstate.at_height(height.saturating_add(1))).flatten();
+    let base: usize = block.base_size();
+    let ids: Vec<Value> = block.transactions().iter().map(|tx| tx.txid().to_string().into()).collect();
+    Fields::default()
+        .with("hash", block.hash().to_string())
+        .with("confirmations", confirmations)
+        .with("height", height)
+        .with("version", header.version.to_consensus())
+        .with("versionHex", format!("{:08x}", header.version.to_consensus()))
+        .with("merkleroot", header.merkle_root.to_string())
+        .with("time", header.time)
+        .with("mediantime", tree.median_time_past(id))
+        .with("nonce", header.nonce)
+        .with("bits", format!("{:08x}", header.bits.to_consensus()))
+        .with("target", format!("{:064x}", header.target()))
+        .with("difficulty", header.difficulty_float())
+        .with("chainwork", format!("{:064x}", tree.work(id)))
+        .with("nTx", block.transactions().len())
+        .with_some("previousblockhash", tree.parent(id).map(|id| tree.hash(id).to_string()))
+        .with_some("nextblockhash", next.map(|id| tree.hash(id).to_string()))
+        .with("strippedsize", base)
+        .with("size", block.bytes().len())
+        .with("weight", block.weight())
+        .with("header", serialize_hex(header))
+        .with("tx", ids)
+}

@@ -1,0 +1,163 @@
+//! `yap chain`: descriptions of chains.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use yap_chain::bitcoin::{Amount, CompactTarget, ScriptBuf, Target};
+use yap_chain::spec::genesis::Genesis;
+use yap_chain::spec::{Retarget, Spec};
+
+use super::output::{Fields, Output};
+use super::{Ending, Error, Global};
+use crate::import::unix_time;
+
+/// Hashes tried for a first block. The easiest target needs two, one of 32 zero bits as many as this.
+const GENESIS_ATTEMPTS: u32 = u32::MAX;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Chain {
+    /// Show the rules of the chain that --chain names, as a file that --chain takes.
+    Show,
+    /// Make a chain of your own: a file that --chain takes, to be given to everybody who joins it.
+    New(New),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// Name, also of the directory that holds its state: lower-case letters, digits and `-`.
+    name: String,
+    /// File to write [default: NAME.toml].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Unit of account.
+    #[arg(long, default_value = "YAP")]
+    ticker: String,
+    /// Text in the first block.
+    #[arg(long, default_value = "")]
+    message: String,
+    /// Seconds between blocks.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    spacing: u32,
+    /// How the target of proof of work follows the blocks' times.
+    #[arg(long, value_enum, default_value_t = Rule::Asert)]
+    retarget: Rule,
+    /// With asert: seconds of delay that double the target [default: 12 blocks].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    half_life: Option<u32>,
+    /// With bitcoin: blocks between adjustments.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 2016, value_parser = clap::value_parser!(u32).range(2..))]
+    interval: u32,
+    /// Coins that a block creates.
+    #[arg(long, value_name = "COINS", default_value = "1", value_parser = coins)]
+    subsidy: Amount,
+    /// Blocks after which the subsidy halves; 0: never.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 10_500_000)]
+    halving: u32,
+    /// Script, in hexadecimal digits, that every block must satisfy: blocks are then signed by agreed producers (BIP-0325).
+    #[arg(long, value_name = "HEX")]
+    challenge: Option<String>,
+    /// Overwrite the file if it exists.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rule {
+    /// Never.
+    None,
+    /// Every 2,016 blocks, or as --interval says.
+    Bitcoin,
+    /// Each block (aserti3-2d): for a few computers that come and go.
+    Asert,
+}
+
+fn coins(text: &str) -> Result<Amount, String> {
+    let amount = Amount::from_str_in(text, yap_chain::bitcoin::Denomination::Bitcoin);
+    amount.map_err(|error| format!("{error}; an amount of coins such as 50 or 0.5 is expected"))
+}
+
+impl Chain {
+    pub(super) fn run(&self, global: &Global, output: &Output) -> Result<Ending, Error> {
+        match self {
+            Self::Show => show(&global.spec()?, output)?,
+            Self::New(new) => new.run(output)?,
+        }
+        Ok(Ending::Done)
+    }
+}
+
+fn show(spec: &Spec, output: &Output) -> Result<(), Error> {
+    let genesis = spec.genesis.block_hash();
+    if !output.is_json() {
+        return output.text(&format!("# genesis block: {genesis}\n{}", spec.to_toml()));
+    }
+    output.fields(
+        Fields::default()
+            .with("chain", spec.name.clone())
+            .with("ticker", spec.ticker.clone())
+            .with("genesisblockhash", genesis.to_string())
+            .with_some("signet_challenge", spec.challenge.as_ref().map(|script| script.to_hex_string()))
+            .with_some("assumevalid", spec.assume_valid.map(|hash| hash.to_string()))
+            .with("minimumchainwork", format!("{:064x}", spec.minimum_work))
+            .with("spec", spec.to_toml()),
+    )
+}
+
+impl New {
+    fn run(&self, output: &Output) -> Result<(), Error> {
+        let spec = self.spec()?;
+        let text = spec.to_toml();
+        let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", self.name)));
+        // What a user is handed must be accepted when it comes back.
+        Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path: path.clone(), cause })?;
+        let failed = |cause| Error::File { path: path.clone(), cause };
+        let mut options = File::options();
+        options.write(true);
+        let options = if self.force { options.create(true).truncate(true) } else { options.create_new(true) };
+        options.open(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
+        output.fields(
+            Fields::default()
+                .with("chain", spec.name.clone())
+                .with("file", path.display().to_string())
+                .with("genesisblockhash", spec.genesis.block_hash().to_string()),
+        )
+    }
+
+    fn spec(&self) -> Result<Spec, Error> {
+        let mut spec = Spec::local();
+        spec.name.clone_from(&self.name);
+        spec.ticker.clone_from(&self.ticker);
+        spec.work.spacing = self.spacing;
+        spec.work.retarget = match self.retarget {
+            Rule::None => Retarget::None,
+            Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
+            Rule::Asert => {
+                Retarget::Asert { half_life: self.half_life.unwrap_or(self.spacing.saturating_mul(12)) }
+            }
+        };
+        spec.subsidy.initial = self.subsidy;
+        spec.subsidy.halving = self.halving;
+        if let Some(hex) = &self.challenge {
+            spec.challenge = Some(ScriptBuf::from_hex(hex).map_err(|_| Error::NotAScript(hex.clone()))?);
+        }
+        spec.genesis = self.genesis(&spec.work.limit);
+        // Two chains of the same name but another beginning must not take each other's files for their own.
+        spec.mine_genesis(GENESIS_ATTEMPTS).ok_or(Error::NoGenesis)?;
+        let hash: [u8; 32] = *spec.genesis.block_hash().as_ref();
+        if let [.., a, b, c, d] = hash.map(|byte| byte | 0x80) {
+            spec.magic = [a, b, c, d];
+        }
+        Ok(spec)
+    }
+
+    fn genesis(&self, limit: &Target) -> yap_chain::bitcoin::Block {
+        let message = if self.message.is_empty() { &self.name } else { &self.message };
+        let bits: CompactTarget = limit.to_compact_lossy();
+        let script = ScriptBuf::new_op_return([]);
+        let genesis =
+            Genesis { message, script, reward: self.subsidy, time: unix_time(), bits: bits.to_consensus(), nonce: 0 };
+        genesis.block()
+    }
+}

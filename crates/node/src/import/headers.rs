@@ -1,0 +1,83 @@
+//! Learns the headers of a regular file before its blocks are read.
+//!
+//! Blocks may then come in any order, wherever their parents stand in the input, and the block of assumed validity is
+//! known from the start. Only a prefix of each record is read, the rest is skipped. Whatever goes wrong here is met
+//! again, and reported, when the blocks are read.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+
+use yap_chain::bitcoin::block::Header;
+use yap_chain::bitcoin::consensus::deserialize;
+use yap_chain::bitcoin::BlockHash;
+use yap_chain::block::{HEADER_SIZE, MAX_SERIALIZED_SIZE};
+
+use super::Source;
+use crate::chainstate::Chainstate;
+
+/// Headers that are held while their parents are not known: 2 MB.
+const MOST_WAITING: usize = 16_384;
+
+/// Takes in the headers of all files among `sources`.
+pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32) {
+    for source in sources {
+        if let Source::File(path) = source
+            && let Ok(file) = File::open(path)
+            && file.metadata().is_ok_and(|file| file.is_file())
+        {
+            let mut learner = Learner { chainstate, now, waiting: BTreeMap::new(), held: 0 };
+            // The error comes again when the blocks are read.
+            let _ = learner.file(file);
+        }
+    }
+}
+
+struct Learner<'a> {
+    chainstate: &'a mut Chainstate,
+    now: u32,
+    waiting: BTreeMap<BlockHash, Vec<Header>>,
+    held: usize,
+}
+
+impl Learner<'_> {
+    fn file(&mut self, file: File) -> std::io::Result<()> {
+        let magic = self.chainstate.spec().magic;
+        let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(8), file);
+        loop {
+            let mut prefix = [0; 8];
+            file.read_exact(&mut prefix)?;
+            let [m0, m1, m2, m3, l0, l1, l2, l3] = prefix;
+            let length = u32::from_le_bytes([l0, l1, l2, l3]);
+            let Some(rest) = i64::from(length).checked_sub(80).filter(|rest| *rest >= 0) else { return Ok(()) };
+            if [m0, m1, m2, m3] != magic || u64::from(length) > MAX_SERIALIZED_SIZE {
+                return Ok(());
+            }
+            let mut header = [0; HEADER_SIZE];
+            file.read_exact(&mut header)?;
+            if let Ok(header) = deserialize::<Header>(&header) {
+                self.header(header);
+            }
+            file.seek_relative(rest)?;
+        }
+    }
+
+    fn header(&mut self, header: Header) {
+        if self.chainstate.tree().get(&header.prev_blockhash).is_none() {
+            if self.held < MOST_WAITING {
+                self.held = self.held.saturating_add(1);
+                self.waiting.entry(header.prev_blockhash).or_default().push(header);
+            }
+            return;
+        }
+        let mut ready = vec![header];
+        while let Some(header) = ready.pop() {
+            // A header that breaks a rule is reported with its block.
+            if self.chainstate.accept_header(header, self.now).is_ok() {
+                let children = self.waiting.remove(&header.block_hash()).unwrap_or_default();
+                self.held = self.held.saturating_sub(children.len());
+                ready.extend(children);
+            }
+        }
+    }
+}

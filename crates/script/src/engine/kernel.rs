@@ -1,0 +1,137 @@
+//! Bitcoin Core's own script interpreter, through `libbitcoinkernel`.
+//!
+//! The library checks some of its arguments with assertions that end the process. All of them are checked here first:
+//! flags, the number of coins, and the index of an input.
+
+use std::fmt;
+
+use bitcoinkernel::prelude::{TransactionExt, TxOutExt};
+use bitcoinkernel::{
+    KernelError, PrecomputedTransactionData, ScriptPubkey, ScriptVerifyError, Transaction, TxOut, VERIFY_ALL, verify,
+};
+use yap_chain::coin::Coin;
+use yap_chain::verify::{Flags, Job};
+
+use super::{Engine, No, Reason, Span};
+
+/// Bitcoin Core's engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kernel(());
+
+/// A transaction in Core's memory, with the hashes that its inputs share.
+pub struct Prepared {
+    transaction: Transaction,
+    spent: Vec<TxOut>,
+    shared: PrecomputedTransactionData,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("inputs", &self.spent.len()).finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// The engine. It has no state.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Engine for Kernel {
+    type Prepared = Prepared;
+
+    fn prepare(&self, job: &Job) -> Result<Prepared, Reason> {
+        check_flags(job.flags)?;
+        let transaction = Transaction::new(job.transaction.as_slice()).map_err(|_| Reason::Undecodable)?;
+        let (inputs, spent) = (transaction.input_count(), job.spent.len());
+        if inputs != spent {
+            return Err(Reason::Coins { inputs, spent });
+        }
+        let spent = job.spent.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+        let shared = PrecomputedTransactionData::new(&transaction, &spent).map_err(|_| Reason::Engine)?;
+        Ok(Prepared { transaction, spent, shared })
+    }
+
+    fn verify(&self, spans: &[Span<'_, Prepared>]) -> Vec<No> {
+        let first_no = |(span, run): (usize, &Span<'_, Prepared>)| {
+            run.inputs.clone().find_map(|input| {
+                let reason = verify_input(run.prepared, input, run.job.flags).err()?;
+                Some(No { span, input, reason })
+            })
+        };
+        spans.iter().enumerate().filter_map(first_no).collect()
+    }
+}
+
+/// A coin in Core's memory.
+fn output(coin: &Coin) -> Result<TxOut, Reason> {
+    let script = ScriptPubkey::new(coin.script().as_bytes()).map_err(|_| Reason::Engine)?;
+    // On the wire an amount is signed: the same bits.
+    Ok(TxOut::new(&script, coin.value.to_sat().cast_signed()))
+}
+
+fn verify_input(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), Reason> {
+    let Prepared { transaction, spent, shared } = prepared;
+    let coin = spent.get(input).ok_or(Reason::Coins { inputs: input.saturating_add(1), spent: spent.len() })?;
+    match verify(&coin.script_pubkey(), Some(coin.value()), transaction, input, Some(flags.0), shared) {
+        Ok(()) => Ok(()),
+        Err(KernelError::ScriptVerify(error)) => Err(match error {
+            ScriptVerifyError::Invalid => Reason::Unsatisfied,
+            ScriptVerifyError::InvalidFlags | ScriptVerifyError::InvalidFlagsCombination => Reason::Flags(flags),
+            ScriptVerifyError::TxInputIndex | ScriptVerifyError::SpentOutputsRequired => {
+                Reason::Coins { inputs: transaction.input_count(), spent: spent.len() }
+            }
+        }),
+        Err(
+            KernelError::Internal(_)
+            | KernelError::CStringCreationFailed(_)
+            | KernelError::InvalidOptions(_)
+            | KernelError::OutOfBounds
+            | KernelError::SerializationFailed
+            | KernelError::MismatchedOutputsSize
+            | KernelError::InvalidLength { .. },
+        ) => Err(Reason::Engine),
+    }
+}
+
+/// The library knows consensus rules only, and refuses BIP-0141 without BIP-0016: a witness in a P2SH script is then
+/// without meaning.
+fn check_flags(flags: Flags) -> Result<(), Reason> {
+    let known = flags.0 & !VERIFY_ALL == 0;
+    let founded = !flags.contains(Flags::WITNESS) || flags.contains(Flags::P2SH);
+    if known && founded { Ok(()) } else { Err(Reason::Flags(flags)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_have_the_values_of_the_library() {
+        assert_eq!(Flags::ALL.0, VERIFY_ALL);
+        for (ours, theirs) in [
+            (Flags::NONE, bitcoinkernel::VERIFY_NONE),
+            (Flags::P2SH, bitcoinkernel::VERIFY_P2SH),
+            (Flags::DERSIG, bitcoinkernel::VERIFY_DERSIG),
+            (Flags::NULLDUMMY, bitcoinkernel::VERIFY_NULLDUMMY),
+            (Flags::CHECKLOCKTIMEVERIFY, bitcoinkernel::VERIFY_CHECKLOCKTIMEVERIFY),
+            (Flags::CHECKSEQUENCEVERIFY, bitcoinkernel::VERIFY_CHECKSEQUENCEVERIFY),
+            (Flags::WITNESS, bitcoinkernel::VERIFY_WITNESS),
+            (Flags::TAPROOT, bitcoinkernel::VERIFY_TAPROOT),
+        ] {
+            assert_eq!(ours.0, theirs);
+            let founded = !ours.contains(Flags::WITNESS);
+            assert_eq!(check_flags(ours).is_ok(), founded, "{ours:?}");
+        }
+    }
+
+    #[test]
+    fn flags_that_are_no_set_of_rules_are_refused() {
+        assert_eq!(check_flags(Flags::P2SH.with(Flags::WITNESS)), Ok(()));
+        let policy = Flags(1 << 1); // STRICTENC
+        assert_eq!(check_flags(Flags::ALL.with(policy)), Err(Reason::Flags(Flags(Flags::ALL.0 | 2))));
+        assert_eq!(check_flags(Flags::WITNESS), Err(Reason::Flags(Flags::WITNESS)));
+    }
+}

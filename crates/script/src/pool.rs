@@ -1,0 +1,170 @@
+//! The threads that verify scripts.
+//!
+//! A [`Batch`] is the jobs of one block, or of one transaction of the mempool; a [`Verdict`] answers it. Threads take
+//! runs of inputs from the oldest batches, across their borders, as many as the engine's appetite and a fair share of
+//! what waits allow; so all of them work on one large transaction as well as on many small blocks, and a slow block
+//! keeps no thread from the next one. Verdicts come in the order in which they were reached.
+//!
+//! | what | is |
+//! |---|---|
+//! | a failure | the first input of the first transaction, in the batch's order, that does not hold: however the batch was cut, and whichever thread found another before |
+//! | after a failure | what follows it in its batch is dropped, what precedes it is still verified; other batches take no notice |
+//! | a panic of the engine | [`Reason::Engine`](crate::Reason::Engine) for the run that caused it; the thread goes on |
+//! | too much work | [`Pool::submit`] waits, [`Pool::try_submit`] gives the batch back |
+//! | verdicts that nobody takes | at most [`VERDICTS`] wait; then the threads do, and in the end `submit` |
+//!
+//! Dropping the pool drops what waits. Threads end once they have verified the run in their hands.
+
+mod progress;
+mod queue;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use yap_chain::verify::Job;
+
+use crate::cache::Cache;
+use crate::engine::{Engine, Failure};
+use progress::Progress;
+use queue::Queue;
+
+/// Verdicts that may wait to be received.
+pub const VERDICTS: usize = 1024;
+
+/// Inputs that may be waiting or in work, unless [`Options::inputs`] says otherwise. Some 16 full blocks, enough to
+/// keep the threads busy while coins are read from the disk; with the transactions' bytes less than 100 MB.
+pub const INPUTS: usize = 100_000;
+
+/// Jobs whose verdict is one.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Whoever submits chooses it; the verdict bears it.
+    pub id: u64,
+    /// What to verify.
+    pub jobs: Vec<Job>,
+    /// Whether to put the transactions into the cache if all of them hold: those of the mempool.
+    pub remember: bool,
+}
+
+impl Batch {
+    /// Jobs that are not to be remembered.
+    #[must_use]
+    pub fn new(id: u64, jobs: Vec<Job>) -> Self {
+        Self { id, jobs, remember: false }
+    }
+
+    /// What it takes of the pool's bound: its inputs; a job or a batch without any counts as one.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.jobs.iter().map(progress::size).fold(0, usize::saturating_add).max(1)
+    }
+}
+
+/// The answer to a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The batch's.
+    pub id: u64,
+    /// Whether every input holds, or the first that does not.
+    pub result: Result<(), Failure>,
+}
+
+/// How a pool is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads; 0: one per core.
+    pub threads: usize,
+    /// Inputs that may be waiting or in work. A larger batch is taken when there is no other.
+    pub inputs: usize,
+    /// Transactions that need not be verified again.
+    pub cache: Option<Arc<Cache>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { threads: 0, inputs: INPUTS, cache: None }
+    }
+}
+
+/// A batch for which there was no room.
+#[derive(Debug, thiserror::Error)]
+#[error("the script queue is full")]
+pub struct Full(pub Batch);
+
+/// The threads that verify scripts.
+pub struct Pool<E: Engine> {
+    queue: Arc<Queue<E>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Threads that wait to hand over a verdict see its end.
+    stop: Option<Sender<()>>,
+}
+
+impl<E: Engine> Pool<E> {
+    /// Starts the threads. The verdicts come through the receiver.
+    ///
+    /// # Panics
+    /// If the system gives no thread at all.
+    #[must_use]
+    pub fn new(engine: E, options: Options) -> (Self, Receiver<Verdict>) {
+        let wanted = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let queue = Arc::new(Queue::new(options.inputs, wanted, engine.appetite()));
+        let engine = Arc::new(engine);
+        let (verdicts, receiver) = bounded(VERDICTS);
+        let (stop, stopped) = bounded(0);
+        let threads: Vec<_> = (0..wanted)
+            .map_while(|number| {
+                let (verdicts, stopped, cache) = (verdicts.clone(), stopped.clone(), options.cache.clone());
+                let worker =
+                    worker::Worker { engine: Arc::clone(&engine), queue: Arc::clone(&queue), cache, verdicts, stopped };
+                std::thread::Builder::new().name(format!("script {number}")).spawn(move || worker.run()).ok()
+            })
+            .collect();
+        assert!(!threads.is_empty(), "the system gives no thread");
+        (Self { queue, threads, stop: Some(stop) }, receiver)
+    }
+
+    /// Hands over a batch; waits until there is room.
+    pub fn submit(&self, batch: Batch) {
+        self.queue.push(Progress::new(batch));
+    }
+
+    /// Hands over a batch if there is room.
+    ///
+    /// # Errors
+    /// The batch, if there is none.
+    pub fn try_submit(&self, batch: Batch) -> Result<(), Full> {
+        self.queue.try_push(Progress::new(batch)).map_err(|progress| Full(progress.into_batch()))
+    }
+
+    /// Threads at work.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+}
+
+impl<E: Engine> fmt::Debug for Pool<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine> Drop for Pool<E> {
+    fn drop(&mut self) {
+        self.queue.stop();
+        self.stop = None;
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
