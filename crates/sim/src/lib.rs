@@ -14,6 +14,7 @@
 //! | [`arrival`] | trees of blocks and the orders in which they may arrive |
 //! | [`verdict`] | what is said of a submitted block, and [`Subject`], which says it |
 //! | [`differential`] | runs a subject against a reference, and reports where they differ |
+//! | [`fuzz`] | what must hold of every decoder for any bytes |
 //! | `oracle` | Bitcoin Core's validation as a [`Subject`] (feature `oracle`) |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod bench;
 pub mod blk;
 pub mod builder;
 pub mod differential;
+pub mod fuzz;
 pub mod lock;
 pub mod mutation;
 #[cfg(feature = "oracle")]

@@ -59,7 +59,7 @@ pub fn encode(undo: &Undo, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads undo data that fills `bytes` exactly. Never takes more memory than some 32 times the bytes given.
+/// Reads undo data that fills `bytes` exactly. Never takes more memory than 64 times the bytes given.
 ///
 /// # Errors
 /// If the bytes are not undo data.

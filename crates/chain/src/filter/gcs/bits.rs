@@ -130,13 +130,13 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Token {
         Bits(u64, u32),
-        Unary(u64),
+        Unary(u32),
     }
 
     fn tokens() -> impl Strategy<Value = Vec<Token>> {
         let bits = (1..=MOST).prop_flat_map(|count| (0..1_u64 << count, Just(count)));
         let token =
-            prop_oneof![bits.prop_map(|(value, count)| Token::Bits(value, count)), (0..200_u64).prop_map(Token::Unary)];
+            prop_oneof![bits.prop_map(|(value, count)| Token::Bits(value, count)), (0..200_u32).prop_map(Token::Unary)];
         prop::collection::vec(token, 0..60)
     }
 
@@ -161,7 +161,7 @@ mod tests {
                         model += &format!("{value:0width$b}", width = count as usize);
                     }
                     Token::Unary(value) => {
-                        writer.unary(value);
+                        writer.unary(value.into());
                         model += &format!("{}0", "1".repeat(value as usize));
                     }
                 }
@@ -174,7 +174,7 @@ mod tests {
             for token in &tokens {
                 match *token {
                     Token::Bits(value, count) => prop_assert_eq!(reader.bits(count), Some(value)),
-                    Token::Unary(value) => prop_assert_eq!(reader.unary(), Some(value)),
+                    Token::Unary(value) => prop_assert_eq!(reader.unary(), Some(value.into())),
                 }
             }
             prop_assert_eq!(reader.rest(), 0);
