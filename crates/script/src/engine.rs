@@ -151,3 +151,11 @@ pub fn check<E: Engine>(engine: &E, job: &Job) -> Result<(), Failure> {
         None => Ok(()),
     }
 }
+
+/// Engines know consensus rules only, and refuse BIP-0141 without BIP-0016, as Bitcoin Core does: a witness for a P2SH
+/// script would be without meaning.
+pub(crate) fn check_flags(flags: Flags) -> Result<(), Reason> {
+    let known = Flags::ALL.contains(flags);
+    let founded = !flags.contains(Flags::WITNESS) || flags.contains(Flags::P2SH);
+    if known && founded { Ok(()) } else { Err(Reason::Flags(flags)) }
+}

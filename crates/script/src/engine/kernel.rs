@@ -7,12 +7,12 @@ use std::fmt;
 
 use bitcoinkernel::prelude::{TransactionExt, TxOutExt};
 use bitcoinkernel::{
-    KernelError, PrecomputedTransactionData, ScriptPubkey, ScriptVerifyError, Transaction, TxOut, VERIFY_ALL, verify,
+    KernelError, PrecomputedTransactionData, ScriptPubkey, ScriptVerifyError, Transaction, TxOut, verify,
 };
 use yap_chain::coin::Coin;
 use yap_chain::verify::{Flags, Job};
 
-use super::{Engine, No, Reason, Span};
+use super::{Engine, No, Reason, Span, check_flags};
 
 /// Bitcoin Core's engine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,17 +96,10 @@ fn verify_input(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), R
     }
 }
 
-/// The library knows consensus rules only, and refuses BIP-0141 without BIP-0016: a witness in a P2SH script is then
-/// without meaning.
-fn check_flags(flags: Flags) -> Result<(), Reason> {
-    let known = flags.0 & !VERIFY_ALL == 0;
-    let founded = !flags.contains(Flags::WITNESS) || flags.contains(Flags::P2SH);
-    if known && founded { Ok(()) } else { Err(Reason::Flags(flags)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bitcoinkernel::VERIFY_ALL;
 
     #[test]
     fn flags_have_the_values_of_the_library() {

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use bitcoin::consensus::encode;
 use yap_chain::verify::{Flags, Job};
 
-use super::{Engine, No, Reason, Span};
+use super::{Engine, No, Reason, Span, check_flags};
 use crate::template::Template;
 
 /// Verifies inputs of some templates, many at a time.
@@ -108,6 +108,7 @@ impl<F: Fast, S: Engine> Engine for Split<F, S> {
     type Prepared = Prepared<F::Prepared, S::Prepared>;
 
     fn prepare(&self, job: &Job) -> Result<Self::Prepared, Reason> {
+        check_flags(job.flags)?;
         let decoded: bitcoin::Transaction =
             encode::deserialize(job.transaction.as_slice()).map_err(|_| Reason::Undecodable)?;
         let (inputs, spent) = (decoded.input.len(), job.spent.len());
