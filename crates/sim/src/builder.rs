@@ -250,6 +250,26 @@ impl Builder {
         found.map(|(outpoint, coin)| (*outpoint, coin.clone()))
     }
 
+    /// The wallet's coin of the coinbase at a height, spendable or not.
+    #[must_use]
+    pub fn coinbase_at(&self, height: u32) -> Option<(OutPoint, Coin)> {
+        let outpoint = OutPoint { txid: self.block(height)?.txdata.first()?.compute_txid(), vout: 0 };
+        self.coins.get(&outpoint).map(|coin| (outpoint, coin.clone()))
+    }
+
+    /// A random coin that a block of the branch spent.
+    pub fn spent_coin(&mut self) -> Option<(OutPoint, Coin)> {
+        let spending: Vec<_> = self.records.iter().filter(|record| !record.spent.is_empty()).cloned().collect();
+        let record = self.random.pick(&spending)?;
+        self.random.pick(&record.spent).cloned()
+    }
+
+    /// The lock that the wallet made a script for.
+    #[must_use]
+    pub fn known_lock(&self, script_pubkey: &ScriptBuf) -> Option<Lock> {
+        self.locks.get(script_pubkey).copied()
+    }
+
     /// A point in the order of coins, from which on to look for one.
     fn random_point(&mut self) -> OutPoint {
         OutPoint { txid: Txid::from_byte_array(self.random.bytes()), vout: 0 }
@@ -295,7 +315,8 @@ impl Builder {
         while self.height() <= MATURITY {
             self.mine(&[]);
         }
-        let kinds: Vec<Kind> = Kind::ALL.into_iter().flat_map(|kind| std::iter::repeat_n(kind, count)).collect();
+        let times = |kind: Kind| if kind.is_spendable() { count } else { 1 };
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().flat_map(|kind| std::iter::repeat_n(kind, times(kind))).collect();
         let (outpoint, coin) = self.mature_coinbase();
         let mut payment = Payment::of(vec![(outpoint, coin)]);
         let share = payment.value() / kinds.len() as u64;

@@ -51,7 +51,7 @@ pub mod verdict;
 
 pub use bitcoin;
 pub use builder::Builder;
-//MUT
+pub use mutation::Mutation;
 #[cfg(feature = "oracle")]
 pub use oracle::Oracle;
 pub use random::Random;

@@ -1,1 +1,148 @@
-//! x
+//! Named changes to a valid next block, each with the rule it breaks.
+//!
+//! Most keep everything else consistent: the Merkle root, the witness commitment and the proof of work follow the
+//! change, so that only the one rule can be the reason. Some are valid: they stand at a limit, where others stand one
+//! past it. [`Raw`] changes bytes of the finished block and expects nothing in particular.
+//!
+//! The builder's branch stays as it is; [`Builder::prepare`] gives it the coins that the mutations spend.
+
+mod coinbase;
+mod context;
+mod header;
+mod limit;
+mod merkle;
+mod plan;
+mod raw;
+mod script;
+mod transaction;
+mod witness;
+
+use bitcoin::Block;
+use bitcoin::consensus::encode;
+
+pub use coinbase::Coinbase;
+pub use context::Context;
+pub use header::Header;
+pub use limit::Limit;
+pub use merkle::Merkle;
+use plan::Plan;
+pub use raw::Raw;
+pub use script::Script;
+pub use transaction::Transaction;
+pub use witness::Witness;
+
+use crate::builder::Builder;
+use crate::verdict::{Kind, Verdict};
+
+/// A named change to a valid next block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// Nothing changed.
+    None,
+    /// Rules of headers.
+    Header(Header),
+    /// Transactions that the header doesn't commit to.
+    Merkle(Merkle),
+    /// Rules of the coinbase.
+    Coinbase(Coinbase),
+    /// Rules of transactions that need no context.
+    Transaction(Transaction),
+    /// Rules about coins, heights and times.
+    Context(Context),
+    /// Scripts and signatures.
+    Script(Script),
+    /// The commitment to witnesses.
+    Witness(Witness),
+    /// Sizes and counts, at the limit and one past it.
+    Limit(Limit),
+    /// Bytes of the finished block.
+    Raw(Raw),
+}
+
+/// What should be said of a mutated block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It is valid all the same.
+    Valid,
+    /// It breaks this rule, as [`Verdict::rule`] names it.
+    Invalid(Kind, String),
+    /// That depends on the seed.
+    Open,
+}
+
+impl Expected {
+    fn consensus(reason: &str) -> Self {
+        Self::Invalid(Kind::Consensus, reason.to_owned())
+    }
+
+    fn mutated(reason: &str) -> Self {
+        Self::Invalid(Kind::Mutated, reason.to_owned())
+    }
+
+    fn header(reason: &str) -> Self {
+        Self::Invalid(Kind::Header, reason.to_owned())
+    }
+
+    /// Whether a verdict is what was expected.
+    #[must_use]
+    pub fn allows(&self, verdict: &Verdict) -> bool {
+        match self {
+            Self::Valid => *verdict == Verdict::Accepted,
+            Self::Invalid(kind, reason) => verdict.agrees_with(&Verdict::invalid(*kind, reason)),
+            Self::Open => true,
+        }
+    }
+}
+
+/// A mutated block.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What was changed.
+    pub mutation: Mutation,
+    /// The serialised block.
+    pub raw: Vec<u8>,
+    /// The block, if it still is one.
+    pub block: Option<Block>,
+    /// What should be said of it.
+    pub expected: Expected,
+}
+
+impl Mutation {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::None];
+        all.extend(Header::ALL.map(Self::Header));
+        all.extend(Merkle::ALL.map(Self::Merkle));
+        all.extend(Coinbase::ALL.map(Self::Coinbase));
+        all.extend(Transaction::ALL.map(Self::Transaction));
+        all.extend(Context::ALL.map(Self::Context));
+        all.extend(Script::all().into_iter().map(Self::Script));
+        all.extend(Witness::ALL.map(Self::Witness));
+        all.extend(Limit::ALL.map(Self::Limit));
+        all.extend(Raw::ALL.map(Self::Raw));
+        all
+    }
+
+    /// Makes the next block of the branch with the change in it. `None` if the branch lacks the coins for it.
+    pub fn apply(self, builder: &mut Builder) -> Option<Case> {
+        let plan = Plan::new(builder);
+        let (block, expected) = match self {
+            Self::None => (plan.filled().seal(), Expected::Valid),
+            Self::Header(header) => (header.apply(plan), header.expected()),
+            Self::Merkle(merkle) => (merkle.apply(plan)?, merkle.expected()),
+            Self::Coinbase(coinbase) => (coinbase.apply(plan)?, coinbase.expected()),
+            Self::Transaction(transaction) => return transaction.apply(plan).map(|raw| raw.case(self)),
+            Self::Context(context) => (context.apply(plan)?, context.expected()),
+            Self::Script(script) => (script.apply(plan)?, script.expected()),
+            Self::Witness(witness) => (witness.apply(plan)?, witness.expected()),
+            Self::Limit(limit) => (limit.apply(plan)?, limit.expected()),
+            Self::Raw(raw) => {
+                let raw = raw.apply(plan);
+                let block = encode::deserialize(&raw).ok();
+                return Some(Case { mutation: self, raw, block, expected: Expected::Open });
+            }
+        };
+        Some(Case { mutation: self, raw: encode::serialize(&block), block: Some(block), expected })
+    }
+}

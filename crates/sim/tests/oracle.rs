@@ -6,7 +6,7 @@
 )]
 use bitcoin::consensus::encode;
 use yap_sim::lock::Kind;
-use yap_sim::{Builder, Oracle, Subject as _, Verdict};
+use yap_sim::{Builder, Mutation, Oracle, Subject as _, Verdict};
 
 /// Hundreds of blocks of every kind of output.
 #[test]
@@ -46,4 +46,30 @@ fn core_accepts_a_spend_of_each_kind() {
             assert_eq!(oracle.submit(&encode::serialize(&block)), Verdict::Accepted, "{kind:?}: {block:?}");
         }
     }
+}
+
+/// Each mutation on a chain that has everything, with several seeds.
+#[test]
+fn core_refuses_each_mutation_for_its_reason() {
+    let mut oracle = Oracle::regtest().unwrap();
+    let mut builder = Builder::regtest(2);
+    builder.prepare(40);
+    for block in builder.blocks() {
+        assert_eq!(oracle.submit(&encode::serialize(block)), Verdict::Accepted);
+    }
+    let mut wrong = Vec::new();
+    for mutation in Mutation::all() {
+        for round in 0..2 {
+            let case = mutation.apply(&mut builder).unwrap_or_else(|| panic!("no coins for {mutation:?}"));
+            let verdict = oracle.submit(&case.raw);
+            if !case.expected.allows(&verdict) {
+                wrong.push(format!("{mutation:?}, round {round}: expected {:?}, got {verdict}", case.expected));
+            }
+            if verdict == Verdict::Accepted {
+                builder.adopt(case.block.expect("it was accepted"));
+            }
+            assert_eq!(oracle.tip(), (builder.tip(), builder.height()), "{mutation:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

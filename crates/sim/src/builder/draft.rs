@@ -39,6 +39,12 @@ impl Draft {
         self.transactions.push(transaction);
     }
 
+    /// Whether a transaction of the draft spends it.
+    #[must_use]
+    pub fn spends(&self, outpoint: &OutPoint) -> bool {
+        self.spent.contains(outpoint)
+    }
+
     /// Adds to what the coinbase claims.
     pub fn claim(&mut self, fee: Amount) {
         let output = self.coinbase.output.first_mut().expect("the coinbase has an output");
