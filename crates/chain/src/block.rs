@@ -62,8 +62,8 @@ impl Block {
     ///
     /// # Errors
     /// If the bytes are not one block in Bitcoin's serialisation. No rule is checked yet.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, ParseError> {
-        let bytes = Arc::new(bytes);
+    pub fn parse(bytes: impl Into<Arc<Vec<u8>>>) -> Result<Self, ParseError> {
+        let bytes = bytes.into();
         let (header, mut offset) = decode::<Header>(&bytes, 0)?;
         let (VarInt(count), after) = decode::<VarInt>(&bytes, offset)?;
         offset = after;

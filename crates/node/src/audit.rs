@@ -4,13 +4,18 @@
 //! spend must equal the MuHash of the stored set, so the whole check needs no memory for the set. What a sound disk
 //! cannot explain is a [`Damage`], which says how to mend it.
 
-use yap_chain::block;
-use yap_chain::connect;
-use yap_chain::filter;
+use std::collections::BTreeSet;
+
+use yap_chain::bitcoin::bip158::FilterHeader;
+use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::bitcoin::{BlockHash, OutPoint, Txid};
+use yap_chain::block::{self, Block};
+use yap_chain::coin::Coin;
 use yap_chain::header::tree::Id;
+use yap_chain::transaction::Transaction;
 use yap_chain::undo::Undo;
-use yap_chain::utxo::{Hashes, MuHash};
-use yap_chain::{Block, bitcoin::BlockHash};
+use yap_chain::utxo::{self, Hashes, MuHash};
+use yap_chain::{connect, filter};
 
 use crate::chainstate::{Chainstate, Error};
 
@@ -103,7 +108,14 @@ pub struct Report {
 /// # Errors
 /// If the disk cannot be read at all; single damages are in the [`Report`].
 pub fn audit(chainstate: &Chainstate, go_on: &mut dyn FnMut(u32) -> bool) -> Result<Report, Error> {
-    let mut audit = Audit { chainstate, report: Report::default(), made: MuHash::new(), whole: true, previous: None };
+    let mut audit = Audit {
+        chainstate,
+        report: Report::default(),
+        made: MuHash::EMPTY,
+        whole: true,
+        element: Element::default(),
+        replaced: replaced(chainstate)?,
+    };
     let tip = chainstate.tree().height(chainstate.tip());
     for height in 0..=tip {
         if !go_on(height) {
@@ -118,13 +130,42 @@ pub fn audit(chainstate: &Chainstate, go_on: &mut dyn FnMut(u32) -> bool) -> Res
     Ok(audit.report)
 }
 
+/// Coinbases whose coins a later equal one replaced (BIP-0030): all of that id below the blocks known to repeat one.
+fn replaced(chainstate: &Chainstate) -> Result<BTreeSet<(u32, Txid)>, Error> {
+    let mut replaced = BTreeSet::new();
+    for (height, hash) in &chainstate.spec().deployments.bip30_repeats {
+        let Some(id) = chainstate.at_height(*height).filter(|&id| chainstate.tree().hash(id) == *hash) else { continue };
+        if chainstate.is_pruned(id) {
+            continue;
+        }
+        let block = chainstate.read_block(id)?;
+        let repeated = block.transactions().first().map(Transaction::txid);
+        replaced.extend(repeated.into_iter().flat_map(|txid| (0..*height).map(move |below| (below, txid))));
+    }
+    Ok(replaced)
+}
+
 struct Audit<'a> {
     chainstate: &'a Chainstate,
     report: Report,
     made: MuHash,
     /// Every block and its undo data could be read, so `made` means something.
     whole: bool,
-    previous: Option<yap_chain::bitcoin::bip158::FilterHeader>,
+    element: Element,
+    /// Coinbases whose coins a later equal one replaced (BIP-0030), by height.
+    replaced: BTreeSet<(u32, Txid)>,
+}
+
+/// The bytes of a coin that enter the MuHash; here to keep the memory.
+#[derive(Default)]
+struct Element(Vec<u8>);
+
+impl Element {
+    fn of(&mut self, outpoint: &OutPoint, coin: &Coin) -> &[u8] {
+        self.0.clear();
+        utxo::element(outpoint, coin, &mut self.0);
+        &self.0
+    }
 }
 
 impl Audit<'_> {
@@ -163,24 +204,23 @@ impl Audit<'_> {
     /// Reads the undo data, and follows the block's effect on the set.
     fn undo(&mut self, id: Id, block: &Block) -> Result<Undo, Error> {
         let undo = self.chainstate.read_undo(id)?;
-        let hash = block.hash();
-        connect::disconnect(block, &undo, &self.chainstate.place(id)).map_err(|cause| Error::Undo { hash, cause })?;
-        let height = self.chainstate.tree().height(id);
+        let (hash, height) = (block.hash(), self.chainstate.tree().height(id));
+        connect::disconnect(block, &undo, height, self.chainstate.seed()).map_err(|cause| Error::Undo { hash, cause })?;
         for (index, transaction) in block.transactions().iter().enumerate() {
-            if index == 0 && self.overwritten.contains(&(height, transaction.txid())) {
+            if index == 0 && self.replaced.contains(&(height, transaction.txid())) {
                 continue;
             }
             for (vout, output) in (0..).zip(&transaction.decoded().output) {
                 if !connect::is_unspendable(&output.script_pubkey) {
                     let coin = Coin::new(output.value, &output.script_pubkey, height, index == 0);
-                    self.made.insert(&OutPoint::new(transaction.txid(), vout), &coin);
+                    self.made.insert(self.element.of(&OutPoint::new(transaction.txid(), vout), &coin));
                 }
             }
         }
         // What was made and spent within the block cancels out.
         for (transaction, spent) in block.transactions().iter().skip(1).zip(&undo.transactions) {
             for (input, coin) in transaction.decoded().input.iter().zip(spent.iter()) {
-                self.made.remove(&input.previous_output, coin);
+                self.made.remove(self.element.of(&input.previous_output, coin));
             }
         }
         Ok(undo)
@@ -189,10 +229,16 @@ impl Audit<'_> {
     fn filter(&mut self, id: Id, block: &Block, undo: &Undo, height: u32) -> Result<(), Error> {
         let hash = self.chainstate.tree().hash(id);
         let built = filter::basic(block, undo);
-        let header = built.header(self.previous);
-        self.previous = Some(header);
-        let stored = self.chainstate.store().filter(&hash)?;
-        if stored.is_none_or(|stored| stored.bytes != built.bytes || stored.header != header) {
+        let reader = self.chainstate.store().reader();
+        let parent = self.chainstate.tree().parent(id).map(|parent| self.chainstate.tree().hash(parent));
+        // Below is a block that may be pruned, so its stored header is built on; it was compared when it was checked.
+        let previous = match parent {
+            Some(parent) => reader.filter_header(height.saturating_sub(1), &parent)?,
+            None => Some(FilterHeader::all_zeros()),
+        };
+        let header = previous.map(|previous| filter::header(built.hash(), previous));
+        let (stored, stored_header) = (reader.filter(height, &hash)?, reader.filter_header(height, &hash)?);
+        if header.is_none() || stored.as_deref() != Some(built.bytes()) || stored_header != header {
             self.damage(Damage::Filter { hash, height });
         }
         Ok(())
@@ -201,7 +247,7 @@ impl Audit<'_> {
     fn coins(&mut self) -> Result<(), Error> {
         let totals = self.chainstate.totals(Hashes { serialized: false, muhash: true })?;
         self.report.txouts = totals.txouts;
-        let made = std::mem::take(&mut self.made).finish();
+        let made = self.made.digest();
         if let Some(stored) = totals.muhash
             && self.whole
             && stored != made

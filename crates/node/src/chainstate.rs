@@ -20,16 +20,19 @@ mod place;
 mod recent;
 mod reject;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use yap_chain::bitcoin::BlockHash;
+use yap_chain::bitcoin::bip158::FilterHeader;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::block;
 use yap_chain::header::{self, tree::{Id, Tree}};
 use yap_chain::spec::Spec;
 use yap_chain::undo::Undo;
+use yap_chain::utxo::{Hashes, Stats, Totals};
 use yap_chain::block::Block;
 use yap_script::{Kernel, Pool, Verdict};
 use yap_store::Store;
@@ -79,6 +82,9 @@ pub enum Error {
     /// A worker thread could not be started, or is gone.
     #[error("a worker thread is not running ({0}); start the program again")]
     Worker(&'static str),
+    /// The stored set of unspent outputs is not a set.
+    #[error("the unspent outputs are damaged ({0}); `yap verify` says what else is, and how to mend it")]
+    Coins(#[from] yap_chain::utxo::Error),
     /// What is committed contradicts itself.
     #[error("the index is damaged ({0}); `yap verify` says what else is, and how to mend it")]
     Index(&'static str),
@@ -111,6 +117,9 @@ pub struct Chainstate {
     filters: Filters,
     /// Verified blocks whose filters the next commit writes, oldest first.
     unfiltered: Vec<Id>,
+    /// Filter headers of the last commit, whose rows may not be readable yet.
+    filter_headers: BTreeMap<Id, FilterHeader>,
+    committed_at: Instant,
     /// Blocks whose index record changed since the last commit.
     dirty: BTreeSet<Id>,
     recent: Recent,
@@ -119,6 +128,7 @@ pub struct Chainstate {
     seed: u64,
     /// The user's own word on which block's scripts need no verification, instead of the chain's.
     trusted: Trust,
+    prune_bytes: Option<u64>,
 }
 
 impl Chainstate {
@@ -135,20 +145,18 @@ impl Chainstate {
             Ok(id) => id,
             Err(why) => return Ok(Accepted::Rejected(why)),
         };
-        if self.index.entry(id).block.is_some() {
+        if self.index.entry(id).block.is_some() || self.is_pruned(id) {
             return Ok(Accepted::Known);
         }
-        if let Err(why) = block::check_in_context(&block, &self.place(id)) {
+        if let Err(why) = block::check_in_context(&block, &place::place(&self.spec, &self.tree, id)) {
             if !why.is_mutation() {
                 self.mark_invalid(id);
             }
             return Ok(Accepted::Rejected(why.into()));
         }
-        let position = self.store.write_block(&block)?;
-        let transactions = u32::try_from(block.transactions().len()).unwrap_or(u32::MAX);
-        let linked = self.index.stored(id, position, transactions, &self.tree);
+        let position = self.store.write_block(&block, self.tree.height(id))?;
+        self.index.stored(id, position, &block, &self.tree);
         self.dirty.insert(id);
-        self.dirty.extend(linked);
         self.recent.insert(id, block);
         self.activate()?;
         Ok(Accepted::Stored)
@@ -193,6 +201,49 @@ impl Chainstate {
     #[must_use]
     pub fn verified_tip(&self) -> Id {
         self.in_flight.front().and_then(|first| self.tree.parent(first.id)).unwrap_or(self.tip)
+    }
+
+    /// The number that maps keyed by others' choice are seeded with.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The block at `height` in the best chain.
+    #[must_use]
+    pub fn at_height(&self, height: u32) -> Option<Id> {
+        self.tree.ancestor(self.tip, height)
+    }
+
+    /// Whether a block was stored and deleted to save space.
+    #[must_use]
+    pub fn is_pruned(&self, id: Id) -> bool {
+        self.index.entry(id).pruned
+    }
+
+    /// Hashes of the blocks that are held, or were until they were pruned: those that need not come again.
+    #[must_use]
+    pub fn stored_hashes(&self) -> BTreeSet<BlockHash> {
+        let held = |&id: &Id| self.index.entry(id).block.is_some() || self.is_pruned(id);
+        self.tree.iter().filter(held).map(|id| self.tree.hash(id)).collect()
+    }
+
+    /// Totals and hashes of the set of unspent outputs, as committed.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn totals(&self, hashes: Hashes) -> Result<Totals, Error> {
+        let mut stats = Stats::new(hashes);
+        for coin in self.store.reader().utxos()? {
+            let (outpoint, coin) = coin?;
+            stats.add(&outpoint, &coin)?;
+        }
+        Ok(stats.finish())
     }
 
     fn mark_invalid(&mut self, id: Id) {

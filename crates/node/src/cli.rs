@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use yap_chain::spec::Spec;
+use yap_chain::spec::{NAMES, Spec};
 
 use self::output::Output;
 use crate::chainstate::{self, Chainstate, Options};
@@ -82,7 +82,7 @@ pub enum Error {
     /// The chain is neither built in nor a readable file.
     #[error(
         "there is no chain {name:?}, and no file of that name can be read ({cause}); built in are: {}",
-        Spec::BUILTIN.join(", ")
+        NAMES.join(", ")
     )]
     NoChain {
         /// What was asked for.
@@ -121,6 +121,12 @@ pub enum Error {
     /// Not a block hash.
     #[error("{0:?} is not a block hash: 64 hexadecimal digits are expected")]
     NotAHash(String),
+    /// Not a script.
+    #[error("{0:?} is not a script: hexadecimal digits are expected")]
+    NotAScript(String),
+    /// No nonce gives the first block its proof of work.
+    #[error("no first block was found for this proof of work; try again, the time in it will be another")]
+    NoGenesis,
     /// A range of heights is empty or beyond the tip.
     #[error("heights {from} to {to} are not all in the best chain, whose tip is at height {tip}")]
     NoHeights {

@@ -67,12 +67,14 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub enum Problem {
     /// Bytes that are no record.
-    #[error("{origin}: {why}")]
+    #[error("{origin}: {bytes} bytes are no blocks: {why}")]
     Damaged {
         /// Where.
         origin: Origin,
+        /// How many.
+        bytes: u64,
         /// What is there instead.
-        why: framing::Damage,
+        why: framing::Flaw,
     },
     /// A record that is no block.
     #[error("{origin}: {why}")]
@@ -113,10 +115,10 @@ pub enum Problem {
         parent: BlockHash,
     },
     /// The input could not be read to its end.
-    #[error("{source}: cannot be read: {why}")]
+    #[error("{input}: cannot be read: {why}")]
     Unreadable {
         /// The input.
-        source: Arc<Source>,
+        input: Arc<Source>,
         /// What the system says.
         why: std::io::Error,
     },
@@ -209,11 +211,11 @@ impl Import<'_> {
     fn item(&mut self, item: Item) -> Result<(), Error> {
         match item {
             Item::Block { origin, prepared } => {
-                self.count(&origin, prepared.block().bytes().len());
+                self.count(prepared.block().bytes().len());
                 self.block(origin, prepared)?;
             }
-            Item::Known { origin, size } => {
-                self.count(&origin, size);
+            Item::Known { size } => {
+                self.count(size);
                 self.summary.progress.known = self.summary.progress.known.saturating_add(1);
             }
             Item::Problem(problem) => self.problem(problem),
@@ -221,12 +223,11 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn count(&mut self, origin: &Origin, size: usize) {
+    fn count(&mut self, size: usize) {
         let progress = &mut self.summary.progress;
         progress.read = progress.read.saturating_add(1);
-        let size = u64::try_from(size).unwrap_or(u64::MAX);
-        progress.bytes = progress.bytes.saturating_add(size).saturating_add(framing::PREFIX);
-        let _ = origin;
+        let size = u64::try_from(size.saturating_add(framing::FRAME)).unwrap_or(u64::MAX);
+        progress.bytes = progress.bytes.saturating_add(size);
     }
 
     /// Processes a block, and then those that waited for it.
@@ -235,7 +236,7 @@ impl Import<'_> {
         while let Some((origin, prepared)) = ready.pop() {
             let (hash, parent) = (prepared.block().hash(), prepared.block().header().prev_blockhash);
             let tree = self.chainstate.tree();
-            if prepared.is_sound() && parent != BlockHash::all_zeros() && tree.get(&parent).is_none() {
+            if prepared.verdict.is_ok() && parent != BlockHash::all_zeros() && tree.get(&parent).is_none() {
                 if let Some((origin, hash, parent)) = self.orphans.hold(origin, prepared) {
                     self.problem(Problem::Orphan { origin, hash, parent });
                 }

@@ -1,14 +1,14 @@
-//! The first stage of a block's way: parse and hash once, then every rule that needs no other block.
+//! The first stage of a parsed block's way: every rule that needs no other block.
 //!
 //! Runs on any thread and keeps nothing, so that several blocks are prepared at once.
 
 use std::sync::Arc;
 
 use yap_chain::block::Block;
-use yap_chain::block::{self, ParseError, signet};
+use yap_chain::block::{self, signet};
 use yap_chain::header::pow;
 use yap_chain::spec::Spec;
-use yap_script::{Engine, Kernel};
+use yap_script::Kernel;
 
 use crate::chainstate::Reject;
 
@@ -20,15 +20,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads a block and checks every rule that needs no other block.
-    ///
-    /// # Errors
-    /// If the bytes are not a block. A broken rule is not an error here: it is kept for the chainstate, which says
-    /// so in the order of arrival.
-    pub fn new(bytes: Vec<u8>, spec: &Spec) -> Result<Self, ParseError> {
-        let block = Block::parse(bytes)?;
+    /// Checks every rule that needs no other block. A broken one is kept for the chainstate, which tells of it in the
+    /// order of arrival.
+    #[must_use]
+    pub fn new(block: Block, spec: &Spec) -> Self {
         let verdict = check(&block, spec);
-        Ok(Self { block: Arc::new(block), verdict })
+        Self { block: Arc::new(block), verdict }
     }
 
     /// The block.
@@ -40,12 +37,9 @@ impl Prepared {
 
 /// In Bitcoin Core's order, which decides the reason that is given when several rules are broken.
 fn check(block: &Block, spec: &Spec) -> Result<(), Reject> {
-    pow::check(block.header(), &spec.work)?;
-    if let Some(challenge) = &spec.challenge
-        && block.hash() != spec.genesis.block_hash()
-    {
-        let job = signet::script_job(block, challenge)?;
-        Kernel::new().verify_job(&job).map_err(Reject::WrongSignature)?;
+    pow::check(block.header(), &block.hash(), &spec.work.limit)?;
+    if let Some(job) = signet::job(block, spec)? {
+        yap_script::check(&Kernel::new(), &job).map_err(Reject::WrongSignature)?;
     }
     block::check(block)?;
     Ok(())

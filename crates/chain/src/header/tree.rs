@@ -42,6 +42,14 @@ pub const MAX_HEADERS: u32 = 1 << 26;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
 
+impl Id {
+    /// Its place in the order in which headers came: the genesis header has 0.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What became of a header that keeps every rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

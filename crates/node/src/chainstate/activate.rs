@@ -11,6 +11,7 @@ use yap_script::Batch;
 /// Blocks in flight at most. The pool's bound on inputs comes first but for nearly empty blocks.
 const MOST_IN_FLIGHT: usize = 1_000;
 
+use super::place::{Line, place};
 use super::{Chainstate, Error, Event, InFlight, Reject};
 
 impl Chainstate {
@@ -55,8 +56,8 @@ impl Chainstate {
             None => self.read_block(id)?,
         };
         let context = connect::Context {
-            place: self.place(id),
-            ancestors: &self.line(id),
+            place: place(&self.spec, &self.tree, id),
+            ancestors: &Line::below(&self.tree, id),
             subsidy: self.spec.subsidy_at(self.tree.height(id)),
             flags: self.spec.script_flags(self.tree.height(id), &block.hash()),
             scripts: !self.index.entry(id).verified && !self.is_trusted(id),
@@ -67,10 +68,10 @@ impl Chainstate {
             Err(connect::Failure::Rule(why)) => return Ok(Err(why.into())),
             Err(connect::Failure::Coins(error)) => return Err(error.into()),
         };
-        self.store.apply(effect.changes);
+        self.store.apply(effect.changes)?;
         if self.index.entry(id).undo.is_none() {
             let position = self.index.entry(id).block.ok_or(Error::Index("a block is connected but not stored"))?;
-            let undo = self.store.write_undo(position, &block.header().prev_blockhash, &effect.undo)?;
+            let undo = self.store.write_undo(position, block.header().prev_blockhash, &effect.undo)?;
             self.index.entry_mut(id).undo = Some(undo);
             self.dirty.insert(id);
         }
@@ -106,7 +107,7 @@ impl Chainstate {
         };
         let changes = connect::disconnect(&block, &undo, self.tree.height(id), self.seed)
             .map_err(|cause| Error::Undo { hash: block.hash(), cause })?;
-        self.store.apply(changes);
+        self.store.apply(changes)?;
         self.recent.insert(id, block);
         self.tip = parent;
         // It may win again.
@@ -177,7 +178,7 @@ impl Chainstate {
     pub fn read_block(&self, id: Id) -> Result<Arc<Block>, Error> {
         let hash = self.tree.hash(id);
         let position = self.index.entry(id).block.ok_or(Error::Pruned { hash })?;
-        let bytes = self.store.read_block(position)?;
+        let bytes = self.store.reader().block(position)?;
         Ok(Arc::new(Block::parse(bytes).map_err(|cause| Error::Block { hash, cause })?))
     }
 
@@ -188,7 +189,7 @@ impl Chainstate {
     pub fn read_undo(&self, id: Id) -> Result<Undo, Error> {
         let hash = self.tree.hash(id);
         let position = self.index.entry(id).undo.ok_or(Error::Pruned { hash })?;
-        Ok(self.store.read_undo(position, &self.tree.header(id).prev_blockhash)?)
+        Ok(self.store.reader().undo(position, self.tree.header(id).prev_blockhash)?)
     }
 }
 

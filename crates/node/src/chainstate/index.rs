@@ -5,24 +5,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use yap_chain::block::Block;
 use yap_chain::header::tree::{Candidate, Id, Status, Tree};
-use yap_store::Position;
+use yap_store::{FilePosition, Record};
 
 /// What is known of one block besides its header.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Entry {
     /// Where its bytes are, once stored.
-    pub(super) block: Option<BlockPosition>,
+    pub(super) block: Option<FilePosition>,
     /// Where the coins are that it spent, once it was connected.
-    pub(super) undo: Option<UndoPosition>,
+    pub(super) undo: Option<FilePosition>,
     /// Transactions in it; 0 until stored.
     pub(super) transactions: u32,
+    /// Bytes of it; 0 until stored.
+    pub(super) size: u32,
     /// Order in which it was linked; 0 until then.
     pub(super) sequence: u64,
     /// Its scripts were verified, or are assumed valid.
     pub(super) verified: bool,
     /// Its bytes were here and were pruned.
     pub(super) pruned: bool,
+}
+
+impl From<&Record> for Entry {
+    fn from(record: &Record) -> Self {
+        Self {
+            block: record.block,
+            undo: record.undo,
+            transactions: record.transactions,
+            size: record.size,
+            sequence: 0,
+            verified: record.status.contains(yap_store::Status::SCRIPTS_VALID),
+            pruned: record.status.contains(yap_store::Status::PRUNED),
+        }
+    }
 }
 
 /// The blocks of a header tree.
@@ -51,41 +68,85 @@ impl Index {
         self.entries.get_mut(index).expect("the vector is longer than the index")
     }
 
-    /// Restores one block from what was committed.
-    pub(super) fn restore(&mut self, id: Id, entry: Entry, tree: &Tree) {
-        *self.entry_mut(id) = entry;
-        self.sequence = self.sequence.max(entry.sequence);
-        if entry.sequence != 0 {
-            self.add_candidate(id, tree);
-        } else if entry.block.is_some()
-            && let Some(parent) = tree.parent(id)
-        {
-            self.unlinked.entry(parent).or_default().push(id);
+    /// Links restored blocks: first those of the best chain, then the others in the order in which they came.
+    pub(super) fn link_restored(&mut self, active: &[Id], tree: &Tree) {
+        let others: Vec<Id> = tree.iter().collect();
+        for &id in active.iter().chain(&others) {
+            let entry = self.entry(id);
+            let held = entry.block.is_some() || (entry.pruned && active.get(height_index(tree, id)) == Some(&id));
+            if !held || entry.sequence != 0 {
+                continue;
+            }
+            match tree.parent(id).filter(|&parent| !self.is_linked(parent)) {
+                Some(parent) => self.unlinked.entry(parent).or_default().push(id),
+                None => self.link(id, tree),
+            }
         }
     }
 
-    /// Records that a block's bytes are held, and links what can be linked by it. Gives the blocks newly linked.
-    pub(super) fn stored(&mut self, id: Id, block: BlockPosition, transactions: u32, tree: &Tree) -> Vec<Id> {
+    /// Records that a block's bytes are held, and links what can be linked by it.
+    pub(super) fn stored(&mut self, id: Id, position: FilePosition, block: &Block, tree: &Tree) {
         let entry = self.entry_mut(id);
-        entry.block = Some(block);
-        entry.transactions = transactions;
-        let parent = tree.parent(id);
-        if let Some(parent) = parent
-            && self.entry(parent).sequence == 0
-        {
+        entry.block = Some(position);
+        entry.pruned = false;
+        entry.transactions = u32::try_from(block.transactions().len()).unwrap_or(u32::MAX);
+        entry.size = u32::try_from(block.bytes().len()).unwrap_or(u32::MAX);
+        if let Some(parent) = tree.parent(id).filter(|&parent| !self.is_linked(parent)) {
             self.unlinked.entry(parent).or_default().push(id);
-            return Vec::new();
+        } else {
+            self.link(id, tree);
         }
-        let mut linked = Vec::new();
+    }
+
+    /// Links a block whose ancestors are linked, and the blocks that waited for it.
+    fn link(&mut self, id: Id, tree: &Tree) {
         let mut queue = VecDeque::from([id]);
         while let Some(id) = queue.pop_front() {
             self.sequence = self.sequence.saturating_add(1);
             self.entry_mut(id).sequence = self.sequence;
             self.add_candidate(id, tree);
-            linked.push(id);
             queue.extend(self.unlinked.remove(&id).unwrap_or_default());
         }
-        linked
+    }
+
+    /// Forgets where a block was. One beside the best chain can then no longer be connected, nor can those after it.
+    pub(super) fn prune(&mut self, id: Id, active: bool, tree: &Tree) {
+        let entry = self.entry_mut(id);
+        (entry.block, entry.undo, entry.pruned) = (None, None, true);
+        if !active {
+            let candidate = tree.candidate(id, entry.sequence);
+            entry.sequence = 0;
+            self.candidates.remove(&candidate);
+        }
+    }
+
+    /// A block as it is committed.
+    pub(super) fn record(&self, id: Id, tree: &Tree) -> Record {
+        let entry = self.entry(id);
+        let mut status = yap_store::Status::HEADER_VALID;
+        if entry.block.is_some() || entry.pruned {
+            status = status.with(yap_store::Status::BODY_VALID);
+        }
+        for (holds, bit) in [
+            (entry.verified, yap_store::Status::SCRIPTS_VALID),
+            (entry.pruned, yap_store::Status::PRUNED),
+            (tree.status(id) == Status::Invalid, yap_store::Status::FAILED),
+            (tree.status(id) == Status::Descends, yap_store::Status::FAILED_CHILD),
+        ] {
+            status = if holds { status.with(bit) } else { status };
+        }
+        Record {
+            // The tree holds fewer headers than a u32 counts.
+            sequence: u32::try_from(id.index()).unwrap_or(u32::MAX),
+            hash: tree.hash(id),
+            header: tree.header(id),
+            height: tree.height(id),
+            status,
+            transactions: entry.transactions,
+            size: entry.size,
+            block: entry.block,
+            undo: entry.undo,
+        }
     }
 
     /// Whether a block and all its ancestors are held.
@@ -115,4 +176,9 @@ impl Index {
         let least = tree.candidate(tip, self.entry(tip).sequence);
         self.candidates = self.candidates.split_off(&least);
     }
+}
+
+/// A block's place in a list of the blocks of one chain.
+fn height_index(tree: &Tree, id: Id) -> usize {
+    usize::try_from(tree.height(id)).unwrap_or(usize::MAX)
 }

@@ -1,7 +1,9 @@
 //! What the rules may look at around a block: where it stands, and the headers below it.
 
+use yap_chain::bitcoin::BlockHash;
 use yap_chain::block;
 use yap_chain::header::tree::{Id, Tree};
+use yap_chain::spec::Spec;
 use yap_chain::transaction::lock::Ancestors;
 
 use super::{Chainstate, Trust};
@@ -13,30 +15,36 @@ pub(super) struct Line<'a> {
     parent: Id,
 }
 
+impl<'a> Line<'a> {
+    /// The headers below `id`.
+    pub(super) fn below(tree: &'a Tree, id: Id) -> Self {
+        Self { tree, parent: tree.parent(id).unwrap_or(id) }
+    }
+}
+
 impl Ancestors for Line<'_> {
     fn median_time_past(&self, height: u32) -> u32 {
-        // A coin's height is below the block's, so the ancestor exists; the parent's median is the strictest answer.
-        let id = self.tree.ancestor(self.parent, height).unwrap_or(self.parent);
-        self.tree.median_time_past(id)
+        // A coin's height is below the block's, so the ancestor exists; the parent is the strictest answer if not.
+        let ancestor = self.tree.ancestor(self.parent, height).unwrap_or(self.parent);
+        self.tree.median_time_past(ancestor)
+    }
+
+    fn hash(&self, height: u32) -> Option<BlockHash> {
+        self.tree.ancestor(self.parent, height).map(|id| self.tree.hash(id))
+    }
+}
+
+/// Where a block stands.
+pub(super) fn place<'a>(spec: &'a Spec, tree: &Tree, id: Id) -> block::Context<'a> {
+    let parent = tree.parent(id).unwrap_or(id);
+    block::Context {
+        height: tree.height(id),
+        median_time_past: tree.median_time_past(parent),
+        deployments: &spec.deployments,
     }
 }
 
 impl Chainstate {
-    /// Where a block stands.
-    pub(crate) fn place(&self, id: Id) -> block::Context<'_> {
-        let parent = self.tree.parent(id).unwrap_or(id);
-        block::Context {
-            height: self.tree.height(id),
-            median_time_past: self.tree.median_time_past(parent),
-            deployments: &self.spec.deployments,
-        }
-    }
-
-    /// The headers below a block.
-    pub(super) fn line(&self, id: Id) -> Line<'_> {
-        Line { tree: &self.tree, parent: self.tree.parent(id).unwrap_or(id) }
-    }
-
     /// Whether a block's scripts need not be verified, because somebody the user trusts has done it.
     pub(super) fn is_trusted(&self, id: Id) -> bool {
         match self.trusted {

@@ -35,9 +35,9 @@ impl Reject {
     pub fn reason(&self) -> Cow<'static, str> {
         match self {
             Self::Header(error) => error.reason(),
-            Self::Block(error) => error.reason(),
+            Self::Block(error) => error.reason().into(),
             Self::Unsigned(_) | Self::WrongSignature(_) => "bad-signet-blksig".into(),
-            Self::Script(failure) => failure.reason(),
+            Self::Script(failure) => failure.reason.bip22().into(),
             Self::KnownInvalid => "duplicate-invalid".into(),
         }
     }

@@ -47,7 +47,7 @@ impl Block {
     }
 }
 
-fn describe(chainstate: &Chainstate, id: Id, block: &yap_chain::Block) -> Fields {
+fn describe(chainstate: &Chainstate, id: Id, block: &yap_chain::block::Block) -> Fields {
     let tree = chainstate.tree();
     let (header, height) = (block.header(), tree.height(id));
     let active = chainstate.at_height(height) == Some(id);
@@ -57,7 +57,6 @@ fn describe(chainstate: &Chainstate, id: Id, block: &yap_chain::Block) -> Fields
         -1
     };
     let next = active.then(|| chainstate.at_height(height.saturating_add(1))).flatten();
-    let base: usize = block.base_size();
     let ids: Vec<Value> = block.transactions().iter().map(|tx| tx.txid().to_string().into()).collect();
     Fields::default()
         .with("hash", block.hash().to_string())
@@ -76,7 +75,7 @@ fn describe(chainstate: &Chainstate, id: Id, block: &yap_chain::Block) -> Fields
         .with("nTx", block.transactions().len())
         .with_some("previousblockhash", tree.parent(id).map(|id| tree.hash(id).to_string()))
         .with_some("nextblockhash", next.map(|id| tree.hash(id).to_string()))
-        .with("strippedsize", base)
+        .with("strippedsize", block.base_size())
         .with("size", block.bytes().len())
         .with("weight", block.weight())
         .with("header", serialize_hex(header))

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use yap_chain::bitcoin::{Amount, CompactTarget, ScriptBuf, Target};
-use yap_chain::spec::genesis::Genesis;
-use yap_chain::spec::{Retarget, Spec};
+use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::bitcoin::{Amount, Block, CompactTarget, Denomination, ScriptBuf, Target};
+use yap_chain::spec::{Genesis, Retarget, Spec};
 
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
@@ -74,7 +74,7 @@ enum Rule {
 }
 
 fn coins(text: &str) -> Result<Amount, String> {
-    let amount = Amount::from_str_in(text, yap_chain::bitcoin::Denomination::Bitcoin);
+    let amount = Amount::from_str_in(text, Denomination::Bitcoin);
     amount.map_err(|error| format!("{error}; an amount of coins such as 50 or 0.5 is expected"))
 }
 
@@ -145,14 +145,13 @@ impl New {
         spec.genesis = self.genesis(&spec.work.limit);
         // Two chains of the same name but another beginning must not take each other's files for their own.
         spec.mine_genesis(GENESIS_ATTEMPTS).ok_or(Error::NoGenesis)?;
-        let hash: [u8; 32] = *spec.genesis.block_hash().as_ref();
-        if let [.., a, b, c, d] = hash.map(|byte| byte | 0x80) {
-            spec.magic = [a, b, c, d];
-        }
+        let [a, b, c, d, ..] = spec.genesis.block_hash().to_byte_array();
+        // High bits, as in Bitcoin's own magic: such bytes are rare in text and in transactions.
+        spec.magic = [a, b, c, d].map(|byte| byte | 0x80);
         Ok(spec)
     }
 
-    fn genesis(&self, limit: &Target) -> yap_chain::bitcoin::Block {
+    fn genesis(&self, limit: &Target) -> Block {
         let message = if self.message.is_empty() { &self.name } else { &self.message };
         let bits: CompactTarget = limit.to_compact_lossy();
         let script = ScriptBuf::new_op_return([]);

@@ -71,7 +71,10 @@ fn write(
     let mut bytes = 0_u64;
     for &id in blocks {
         let block = chainstate.read_block(id)?;
-        bytes = bytes.saturating_add(framing::write(&mut out, chainstate.spec().magic, block.bytes()).map_err(&failed)?);
+        let frame = framing::frame(chainstate.spec().magic, block.bytes().len());
+        out.write_all(&frame).and_then(|()| out.write_all(block.bytes())).map_err(&failed)?;
+        let size = u64::try_from(block.bytes().len().saturating_add(framing::FRAME)).unwrap_or(u64::MAX);
+        bytes = bytes.saturating_add(size);
     }
     out.flush().map_err(&failed)?;
     Ok(bytes)

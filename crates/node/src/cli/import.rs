@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use yap_chain::bitcoin::BlockHash;
 
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
-use crate::chainstate::{Chainstate, Options};
+use crate::chainstate::{Chainstate, Options, Trust};
 use crate::import::{self, Progress, Source, Summary};
 
 #[derive(Debug, Args)]
@@ -41,15 +40,13 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) fn run(&self, global: &Global, output: &Output) -> Result<Ending, Error> {
-        let mut spec = global.spec()?;
-        if let Some(hash) = &self.assume_valid {
-            spec.assume_valid = self.assumed(hash)?;
-        }
+        let spec = global.spec()?;
         let directory = global.directory(&spec)?;
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let options = Options {
             threads,
             cache_bytes: usize::try_from(self.dbcache).unwrap_or(usize::MAX).saturating_mul(1 << 20),
+            trust: self.trust()?,
             prune_bytes: self.prune.map(|mib| u64::from(mib).saturating_mul(1 << 20)),
         };
         let mut chainstate = Chainstate::open(&directory, Arc::new(spec), options)?;
@@ -78,16 +75,17 @@ impl Import {
         self.files.iter().map(source).collect()
     }
 
-    fn assumed(&self, hash: &str) -> Result<Option<BlockHash>, Error> {
-        if hash == "0" {
-            return Ok(None);
+    fn trust(&self) -> Result<Trust, Error> {
+        match self.assume_valid.as_deref() {
+            None => Ok(Trust::Spec),
+            Some("0") => Ok(Trust::Nobody),
+            Some(hash) => hash.parse().map(Trust::Block).map_err(|_| Error::NotAHash(hash.to_owned())),
         }
-        hash.parse().map(Some).map_err(|_| Error::NotAHash(hash.to_owned()))
     }
 }
 
 /// True once Ctrl-C was pressed or the process was asked to end; a second time ends it at once.
-fn stop_on_signal() -> Arc<AtomicBool> {
+pub(super) fn stop_on_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let handler = move || {

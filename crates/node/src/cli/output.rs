@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Number, Value};
 use tracing_subscriber::filter::LevelFilter;
 use yap_chain::bitcoin::Amount;
@@ -21,6 +22,16 @@ pub(super) fn start_log(verbose: u8) {
         .with_ansi(io::stderr().is_terminal())
         .without_time()
         .init();
+}
+
+/// A bar on standard error that counts to `total`; hidden unless that is a terminal.
+pub(super) fn bar(total: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {pos} of {len}  {eta} left");
+    // The template is constant; a wrong one would show in the first run.
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// How results are written.

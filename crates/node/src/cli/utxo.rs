@@ -1,7 +1,7 @@
 //! `yap utxo`: the figures of Bitcoin Core's `gettxoutsetinfo`.
 
 use clap::Args;
-use yap_chain::utxo::{Hashes, Stats};
+use yap_chain::utxo::Hashes;
 
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
@@ -26,11 +26,11 @@ impl Utxo {
                 .with("bestblock", tree.hash(tip).to_string())
                 .with("txouts", totals.txouts)
                 .with("bogosize", totals.bogosize)
-                .with_some("hash_serialized_3", totals.hash_serialized_3.map(|hash| hash.to_string()))
+                .with_some("hash_serialized_3", totals.serialized.map(|hash| hash.to_string()))
                 .with_some("muhash", totals.muhash.map(|hash| hash.to_string()))
-                .with_amount("total_amount", totals.total_amount)
+                .with_amount("total_amount", totals.amount)
                 .with("transactions", totals.transactions)
-                .with("disk_size", chainstate.store().disk_size()?)
+                .with("disk_size", chainstate.store().reader().tables_size()?)
                 .with("chainwork", format!("{:064x}", tree.work(tip))),
         )?;
         Ok(Ending::Done)

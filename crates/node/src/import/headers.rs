@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
 use yap_chain::bitcoin::block::Header;
 use yap_chain::bitcoin::consensus::deserialize;
 use yap_chain::bitcoin::BlockHash;
-use yap_chain::block::{HEADER_SIZE, MAX_SERIALIZED_SIZE};
+use yap_chain::block::HEADER_SIZE;
+use yap_store::framing::{FRAME, MAX_RECORD};
 
 use super::Source;
 use crate::chainstate::Chainstate;
@@ -43,14 +44,14 @@ struct Learner<'a> {
 impl Learner<'_> {
     fn file(&mut self, file: File) -> std::io::Result<()> {
         let magic = self.chainstate.spec().magic;
-        let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(8), file);
+        let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(FRAME), file);
         loop {
-            let mut prefix = [0; 8];
+            let mut prefix = [0; FRAME];
             file.read_exact(&mut prefix)?;
             let [m0, m1, m2, m3, l0, l1, l2, l3] = prefix;
             let length = u32::from_le_bytes([l0, l1, l2, l3]);
             let Some(rest) = i64::from(length).checked_sub(80).filter(|rest| *rest >= 0) else { return Ok(()) };
-            if [m0, m1, m2, m3] != magic || u64::from(length) > MAX_SERIALIZED_SIZE {
+            if [m0, m1, m2, m3] != magic || usize::try_from(length).is_ok_and(|length| length > MAX_RECORD) {
                 return Ok(());
             }
             let mut header = [0; HEADER_SIZE];
@@ -73,7 +74,7 @@ impl Learner<'_> {
         let mut ready = vec![header];
         while let Some(header) = ready.pop() {
             // A header that breaks a rule is reported with its block.
-            if self.chainstate.accept_header(header, self.now).is_ok() {
+            if self.chainstate.accept_header(&header, self.now).is_ok() {
                 let children = self.waiting.remove(&header.block_hash()).unwrap_or_default();
                 self.held = self.held.saturating_sub(children.len());
                 ready.extend(children);

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use yap_chain::bitcoin::BlockHash;
-use yap_chain::block::HEADER_SIZE;
+use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::block::{Block, HEADER_SIZE};
 use yap_chain::spec::Spec;
-use yap_store::framing::{self, Found};
+use yap_store::framing::{self, Flaw};
 
 use super::{Origin, Problem, Source};
 use crate::chainstate::Chainstate;
@@ -25,17 +26,15 @@ const QUEUE: usize = 8;
 #[derive(Debug)]
 pub(super) enum Item {
     Block { origin: Origin, prepared: Prepared },
-    Known { origin: Origin, size: usize },
+    Known { size: usize },
     Problem(Problem),
 }
 
-struct Record {
-    origin: Origin,
-    bytes: Vec<u8>,
-}
-
-enum Read_ {
-    Record(Record),
+/// What the reading thread hands on.
+enum Read {
+    /// A block, to be prepared.
+    Block(Origin, Block),
+    /// Anything else is passed on as it is.
     Done(Item),
 }
 
@@ -56,7 +55,7 @@ impl Stages {
         threads: usize,
         stop: &Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let (send_raw, raw) = bounded::<(u64, Read_)>(QUEUE);
+        let (send_raw, raw) = bounded::<(u64, Read)>(QUEUE);
         let (send_items, items) = bounded(QUEUE);
         let mut handles = Vec::new();
         for _ in 0..threads.max(1) {
@@ -106,14 +105,11 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
     std::thread::Builder::new().name(name.into()).spawn(body)
 }
 
-fn prepare_all(raw: &Receiver<(u64, Read_)>, send: &Sender<(u64, Item)>, spec: &Spec) {
+fn prepare_all(raw: &Receiver<(u64, Read)>, send: &Sender<(u64, Item)>, spec: &Spec) {
     for (number, read) in raw {
         let item = match read {
-            Read_::Done(item) => item,
-            Read_::Record(Record { origin, bytes }) => match Prepared::new(bytes, spec) {
-                Ok(prepared) => Item::Block { origin, prepared },
-                Err(why) => Item::Problem(Problem::NotABlock { origin, why }),
-            },
+            Read::Done(item) => item,
+            Read::Block(origin, block) => Item::Block { origin, prepared: Prepared::new(block, spec) },
         };
         if send.send((number, item)).is_err() {
             return;
@@ -126,20 +122,20 @@ struct Reader {
     /// Blocks that are stored already need no second look.
     known: BTreeSet<BlockHash>,
     stop: Arc<AtomicBool>,
-    send: Sender<(u64, Read_)>,
+    send: Sender<(u64, Read)>,
     next: u64,
 }
 
 impl Reader {
     fn run(mut self, sources: &[Arc<Source>]) {
         for source in sources {
-            let opened: io::Result<Box<dyn Read>> = match source.as_ref() {
-                Source::File(path) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+            let opened: io::Result<Box<dyn io::Read>> = match source.as_ref() {
+                Source::File(path) => File::open(path).map(|file| Box::new(file) as Box<dyn io::Read>),
                 Source::Stdin => Ok(Box::new(io::stdin())),
             };
             let more = match opened {
                 Ok(input) => self.read(source, input),
-                Err(why) => self.send(Read_::Done(Item::Problem(Problem::Unreadable { source: Arc::clone(source), why }))),
+                Err(why) => self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why }))),
             };
             if !more {
                 return;
@@ -148,25 +144,36 @@ impl Reader {
     }
 
     /// Reads one input to its end. False when nobody wants more.
-    fn read(&mut self, source: &Arc<Source>, input: Box<dyn Read>) -> bool {
-        for found in framing::Reader::new(input, self.magic) {
+    fn read(&mut self, source: &Arc<Source>, input: Box<dyn io::Read>) -> bool {
+        let mut records = framing::Reader::new(input, self.magic);
+        while let Some(found) = records.next() {
             if self.stop.load(Ordering::Relaxed) {
                 return false;
             }
             let origin = |offset| Origin { source: Arc::clone(source), offset };
-            let item = match found {
-                Ok(Found::Record { offset, bytes }) if self.is_known(&bytes) => {
-                    Read_::Done(Item::Known { origin: origin(offset), size: bytes.len() })
+            let read = match found {
+                Ok(framing::Event::Record { bytes, .. }) if self.is_known(&bytes) => {
+                    Read::Done(Item::Known { size: bytes.len() })
                 }
-                Ok(Found::Record { offset, bytes }) => Read_::Record(Record { origin: origin(offset), bytes }),
-                Ok(Found::Damage { offset, why }) => {
-                    Read_::Done(Item::Problem(Problem::Damaged { origin: origin(offset), why }))
+                Ok(framing::Event::Record { offset, bytes }) => {
+                    let bytes = Arc::new(bytes);
+                    match Block::parse(Arc::clone(&bytes)) {
+                        Ok(block) => Read::Block(origin(offset), block),
+                        Err(why) => {
+                            // Whole blocks may stand inside, if the record's length was damaged.
+                            records.reject(&bytes);
+                            Read::Done(Item::Problem(Problem::NotABlock { origin: origin(offset), why }))
+                        }
+                    }
                 }
-                Err(why) => {
-                    Read_::Done(Item::Problem(Problem::Unreadable { source: Arc::clone(source), why }))
+                // Space that was reserved for later blocks, or what a record that is no block left.
+                Ok(framing::Event::Skipped { why: Flaw::Padding | Flaw::NotABlock, .. }) => continue,
+                Ok(framing::Event::Skipped { offset, bytes, why }) => {
+                    Read::Done(Item::Problem(Problem::Damaged { origin: origin(offset), bytes, why }))
                 }
+                Err(why) => Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why })),
             };
-            if !self.send(item) {
+            if !self.send(read) {
                 return false;
             }
         }
@@ -178,7 +185,7 @@ impl Reader {
             && bytes.get(..HEADER_SIZE).is_some_and(|header| self.known.contains(&BlockHash::hash(header)))
     }
 
-    fn send(&mut self, read: Read_) -> bool {
+    fn send(&mut self, read: Read) -> bool {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         self.send.send((number, read)).is_ok()

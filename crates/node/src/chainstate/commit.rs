@@ -1,0 +1,105 @@
+//! Writes what is verified to disk, in one step.
+
+use std::time::{Duration, Instant};
+
+use yap_chain::bitcoin::bip158::FilterHeader;
+use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::filter;
+use yap_chain::header::tree::Id;
+use yap_store::{Batch, Tip};
+
+use super::{Chainstate, Error};
+
+/// Blocks connected after which a commit is due: their filters wait in memory, at most some 30 kB each.
+const MOST_UNFILTERED: usize = 2_000;
+
+/// Time after which a commit is due, so that a crash does not cost more than this.
+const INTERVAL: Duration = Duration::from_secs(300);
+
+impl Chainstate {
+    /// Whether memory or time ask for a commit.
+    #[must_use]
+    pub fn commit_due(&self) -> bool {
+        self.store.needs_commit()
+            || self.unfiltered.len() >= MOST_UNFILTERED
+            || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
+    }
+
+    /// Waits until the tip is verified and starts to commit it. The commit goes on beside the caller.
+    ///
+    /// # Errors
+    /// If the disk is full or fails; the last commit then stays as it is.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.settle()?;
+        self.committed_at = Instant::now();
+        if self.dirty.is_empty() && self.unfiltered.is_empty() {
+            return Ok(());
+        }
+        let height = self.tree.height(self.tip);
+        let mut batch = Batch::new(Tip { hash: self.tree.hash(self.tip), height });
+        self.filters_into(&mut batch)?;
+        self.prune_into(&mut batch);
+        let dirty = std::mem::take(&mut self.dirty);
+        batch.records = dirty.into_iter().map(|id| self.index.record(id, &self.tree)).collect();
+        Ok(self.store.begin_commit(batch)?)
+    }
+
+    /// Commits, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// As [`Chainstate::commit`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        Ok(self.store.flush()?)
+    }
+
+    /// Adds the filters of the blocks verified since the last commit.
+    fn filters_into(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let mut headers = std::collections::BTreeMap::new();
+        for id in std::mem::take(&mut self.unfiltered) {
+            let built = self.filters.take(id).ok_or(Error::Worker("block filters"))?;
+            let previous = match self.tree.parent(id) {
+                None => FilterHeader::all_zeros(),
+                Some(parent) => match headers.get(&parent) {
+                    Some(header) => *header,
+                    None => self.filter_header(parent)?,
+                },
+            };
+            let header = filter::header(built.hash(), previous);
+            headers.insert(id, header);
+            let (height, block) = (self.tree.height(id), self.tree.hash(id));
+            batch.filters.push(yap_store::Filter { height, block, header, bytes: built.into_bytes() });
+        }
+        // The commit before this one may still be under way, and its rows not be readable yet.
+        if !headers.is_empty() {
+            self.filter_headers = headers;
+        }
+        Ok(())
+    }
+
+    fn filter_header(&self, id: Id) -> Result<FilterHeader, Error> {
+        if let Some(header) = self.filter_headers.get(&id) {
+            return Ok(*header);
+        }
+        let stored = self.store.reader().filter_header(self.tree.height(id), &self.tree.hash(id))?;
+        stored.ok_or(Error::Index("a block's filter header is missing"))
+    }
+
+    /// Adds the block files that are to be deleted.
+    fn prune_into(&mut self, batch: &mut Batch) {
+        let Some(target) = self.prune_bytes else { return };
+        batch.pruned = self.store.reader().prunable(target, batch.tip.height);
+        if batch.pruned.is_empty() {
+            return;
+        }
+        let tip = self.tip;
+        for id in self.tree.iter() {
+            let file = self.index.entry(id).block.map(|position| position.file);
+            if file.is_some_and(|file| batch.pruned.contains(&file)) {
+                let active = self.tree.is_ancestor(id, tip);
+                self.index.prune(id, active, &self.tree);
+                self.dirty.insert(id);
+            }
+        }
+    }
+}
