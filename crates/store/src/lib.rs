@@ -1,1 +1,6 @@
+//! Block and undo files, index, UTXO set, filters.
 
+pub mod framing;
+
+#[cfg(test)]
+mod testing;
