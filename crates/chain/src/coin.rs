@@ -3,6 +3,8 @@
 //! Millions of these sit in the UTXO cache, so a coin keeps its script inside itself when the script is one of the
 //! usual short ones. Not its job: the byte format on disk (`coin::codec`).
 
+pub mod codec;
+
 use bitcoin::{Amount, Script};
 
 /// Longest script that a [`Coin`] holds without an allocation. Every standard output script but bare multisig is

@@ -16,12 +16,14 @@
 //! | [`verify`] | script jobs: what a verification engine is asked |
 //! | [`utxo`] | hashes and totals of a whole UTXO set |
 //! | [`filter`] | compact block filters (BIP-0158) |
+//! | [`integer`] | integers of variable length, as the formats above use them |
 
 pub mod block;
 pub mod coin;
 pub mod connect;
 pub mod filter;
 pub mod header;
+pub mod integer;
 pub mod spec;
 pub mod transaction;
 pub mod undo;

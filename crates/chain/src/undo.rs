@@ -1,5 +1,7 @@
 //! The coins that a block spent: what is needed to take it back, to build its filter, and to show its fees.
 
+pub mod codec;
+
 use std::sync::Arc;
 
 use crate::coin::Coin;
