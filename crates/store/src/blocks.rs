@@ -210,10 +210,8 @@ impl Files {
             Kind::Block => (&mut self.block, BLOCK_CHUNK),
             Kind::Undo => (&mut self.undo, UNDO_CHUNK),
         };
-        if slot.as_ref().is_some_and(|open| open.number() != number) {
-            if let Some(mut old) = slot.take() {
-                self.closed.push(old.close()?);
-            }
+        if let Some(mut old) = slot.take_if(|open| open.number() != number) {
+            self.closed.push(old.close()?);
         }
         if slot.is_none() {
             let filled = self.infos.get(&number).map_or(0, |info| info.size(kind));
@@ -297,7 +295,7 @@ impl Files {
         files
     }
 
-    /// Forgets files, so that the next commit does; `false` if that would hit the file that is written to.
+    /// Forgets files, so that the next commit does; but never the one that is written to.
     pub(crate) fn forget(&mut self, numbers: &[u32]) {
         for number in numbers {
             if self.infos.last_key_value().is_some_and(|(last, _)| last == number) {

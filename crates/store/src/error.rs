@@ -146,17 +146,21 @@ pub enum RowDamage {
 impl Error {
     /// An I/O error at `path`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path: path.to_path_buf() },
-            _ => Self::Io { path: path.to_path_buf(), source },
+        |source| {
+            let path = path.to_path_buf();
+            let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            if full { Self::DiskFull { path } } else { Self::Io { path, source } }
         }
     }
 
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
-        |source| match source {
-            fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => Self::io(path)(source),
-            source => Self::Engine { path: path.to_path_buf(), source },
+        |source| {
+            if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
+                Self::io(path)(source)
+            } else {
+                Self::Engine { path: path.to_path_buf(), source }
+            }
         }
     }
 }

@@ -45,9 +45,9 @@ impl Place {
     fn read(mut self, longest: u32, tail: usize) -> Result<Vec<u8>, Error> {
         let (path, offset) = (std::mem::take(&mut self.path), self.offset);
         let damaged = |why| Error::Damaged { path: path.clone(), offset, why };
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged(Damage::Missing),
-            _ => Error::io(&path)(error),
+        let failed = |error: io::Error| {
+            let missing = error.kind() == io::ErrorKind::UnexpectedEof;
+            if missing { damaged(Damage::Missing) } else { Error::io(&path)(error) }
         };
         let start = offset.checked_sub(u64::from(FRAME)).ok_or_else(|| damaged(Damage::Magic))?;
         self.file.seek(SeekFrom::Start(start)).map_err(failed)?;

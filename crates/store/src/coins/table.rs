@@ -113,7 +113,6 @@ impl Table {
         self.entries.retain(|entry| entry.coin.is_some());
     }
 
-    #[expect(clippy::iter_over_hash_type, reason = "each entry goes to its own place, whatever the order")]
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
         self.entries.into_iter()
     }
