@@ -52,7 +52,7 @@
 //! assert_eq!(store.tip(), None);
 //! store.begin_commit(Batch::new(Tip { hash: genesis, height: 0 }))?;
 //! store.flush()?;
-//! assert_eq!(store.reader().utxos()?.count(), 0);
+//! assert_eq!(store.reader().utxos()?.total(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -181,7 +181,7 @@ impl Utxos {
 
     /// Number of coins in the set, those included that have been read already.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.count
     }
 }
