@@ -1,0 +1,134 @@
+//! One commit: what is in it, and how it reaches the disk.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use bitcoin::BlockHash;
+use bitcoin::bip158::FilterHeader;
+use bitcoin::hashes::Hash;
+use yap_chain::coin::codec;
+
+use crate::blocks::Unsynced;
+use crate::coins;
+use crate::database::{Database, Rows, Table, put_rows};
+use crate::error::Error;
+use crate::index::Record;
+use crate::reader::Shared;
+use crate::state::{Committed, Tip};
+
+/// What a commit writes beside the coins that changed.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The block that the UTXO set stands at.
+    pub tip: Tip,
+    /// Records of the index that are new or have changed.
+    pub records: Vec<Record>,
+    /// Filters of blocks that were connected.
+    pub filters: Vec<Filter>,
+    /// Rows that callers keep; `None` deletes one. A name may be of any bytes.
+    pub meta: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Block files to delete, as [`Reader::prunable`](crate::Reader::prunable) named them; the records of their blocks
+    /// are among `records`, [pruned](Record::prune).
+    pub pruned: Vec<u32>,
+}
+
+impl Batch {
+    /// A batch of the coins alone.
+    #[must_use]
+    pub fn new(tip: Tip) -> Self {
+        Self { tip, records: Vec::new(), filters: Vec::new(), meta: Vec::new(), pruned: Vec::new() }
+    }
+
+    /// The rows of all this.
+    pub(crate) fn rows(self) -> Rows {
+        let records = self.records.iter();
+        let records = records.map(|record| (Table::Index.key(&record.sequence.to_be_bytes()), Some(record.encode())));
+        let filters = self.filters.into_iter().flat_map(|filter| {
+            let name = filter_name(filter.height, &filter.block);
+            let header = filter.header.to_byte_array().to_vec();
+            [(Table::Filters.key(&name), Some(filter.bytes)), (Table::FilterHeaders.key(&name), Some(header))]
+        });
+        let meta = self.meta.into_iter().map(|(name, value)| (Table::Meta.key(&name), value));
+        records.chain(filters).chain(meta).collect()
+    }
+}
+
+/// The basic filter of a block (BIP-0158) and its place in the chain of filter headers (BIP-0157).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Height of the block.
+    pub height: u32,
+    /// Hash of the block.
+    pub block: BlockHash,
+    /// The filter header.
+    pub header: FilterHeader,
+    /// The filter.
+    pub bytes: Vec<u8>,
+}
+
+/// The name of a block's rows in the filter tables: filters of neighbouring blocks are neighbours.
+pub(crate) fn filter_name(height: u32, block: &BlockHash) -> Vec<u8> {
+    [height.to_be_bytes().as_slice(), block.as_byte_array()].concat()
+}
+
+/// A commit under way.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    thread: JoinHandle<Result<(), Error>>,
+    pub(crate) committed: Committed,
+}
+
+/// What a commit writes.
+pub(crate) struct Work {
+    pub(crate) coins: Arc<coins::Table>,
+    pub(crate) unsynced: Unsynced,
+    pub(crate) rows: Rows,
+    pub(crate) pruned: Vec<u32>,
+}
+
+impl Pending {
+    /// Starts a commit on a thread of its own.
+    pub(crate) fn start(shared: Arc<Shared>, work: Work, committed: Committed) -> Result<Self, Error> {
+        let directory = shared.directory.clone();
+        let builder = thread::Builder::new().name("commit".to_owned());
+        let thread = builder.spawn(move || write(&shared, work)).map_err(Error::io(&directory))?;
+        Ok(Self { thread, committed })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Result<(), Error> {
+        self.thread.join().unwrap_or(Err(Error::BrokenOff))
+    }
+}
+
+/// Carries out a commit: the order of the steps is what makes it safe.
+fn write(shared: &Shared, work: Work) -> Result<(), Error> {
+    // 1. The bytes that rows will name.
+    work.unsynced.sync()?;
+    // 2. Everything else, at once.
+    write_tables(&shared.database, &work.coins, work.rows)?;
+    // 3. What no row names any more. If the process ends before, the next opening does it.
+    if work.pruned.is_empty() { Ok(()) } else { shared.files().delete(&work.pruned) }
+}
+
+fn write_tables(database: &Database, coins: &coins::Table, rows: Rows) -> Result<(), Error> {
+    database.ingest(|put| {
+        let (mut key, mut value) = ([Table::Coins.byte(); 1 + codec::KEY_SIZE], Vec::new());
+        for entry in coins.sorted() {
+            if let Some(name) = key.last_chunk_mut() {
+                *name = codec::key(&entry.outpoint);
+            }
+            value.clear();
+            if let Some(coin) = &entry.coin {
+                codec::encode(coin, &mut value);
+            }
+            put(&key, entry.coin.is_some().then_some(value.as_slice()))?;
+        }
+        put_rows(put, rows)
+    })
+}
