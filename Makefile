@@ -48,7 +48,7 @@ fuzz: ## Decoders under libFuzzer, FUZZ_SECONDS each (needs cargo-fuzz and night
 	@scripts/deps.sh run
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
 
-properties: ## The tests, with CASES new cases for each property
+properties: ## The tests, with CASES new cases per property that sets no number of its own
 	@scripts/deps.sh test
 	@PROPTEST_CASES=$(CASES) NEXTEST_PROFILE=properties scripts/gate.sh tests
 
