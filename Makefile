@@ -5,13 +5,15 @@ SHELL := bash
 .DEFAULT_GOAL := help
 # Recipes are Cargo's own parallel jobs; two at a time would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps run test fmt lint doc bench fuzz audit
+.PHONY: help deps run test fmt lint doc bench fuzz properties audit
 
-# Cases per property in `make fuzz`.
-FUZZ_CASES ?= 20000
+# Cases per property in `make properties`.
+CASES ?= 20000
+# Time for each program in `make fuzz`.
+FUZZ_SECONDS ?= 60
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 run: ## Import a chain that Bitcoin Core made and compare the result with Core's
 	@scripts/deps.sh run
@@ -39,12 +41,16 @@ doc: ## Build the documentation of the crates
 bench: ## Measure the import of a chain; YAP_TEST_DATA names a folder with larger ones
 	@scripts/deps.sh run
 	@if [ -z "$${YAP_TEST_DATA:-}" ]; then \
-	    echo "bench: YAP_TEST_DATA is not set: without it there is only what the repository holds or generates"; fi
+	    echo "bench: YAP_TEST_DATA is not set, so a small chain is measured, which says little"; fi
 	cargo bench --locked -p yap-node --bench import
 
-fuzz: ## Property tests with FUZZ_CASES new cases each
+fuzz: ## Decoders under libFuzzer, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
+	@scripts/deps.sh run
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+properties: ## The tests, with CASES new cases per property that sets no number of its own
 	@scripts/deps.sh test
-	PROPTEST_CASES=$(FUZZ_CASES) NEXTEST_PROFILE=fuzz scripts/gate.sh tests
+	@PROPTEST_CASES=$(CASES) NEXTEST_PROFILE=properties scripts/gate.sh tests
 
 audit: ## Known vulnerabilities in dependencies (needs github.com)
 	@scripts/deps.sh test

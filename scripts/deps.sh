@@ -177,13 +177,13 @@ rustup_add() {
     rustup "$1" add "$2"
 }
 
-# Builds a Cargo tool: cargo_tool NAME VERSION
+# Builds a Cargo tool: cargo_tool NAME VERSION [cargo install options]
 cargo_tool() {
     if has "$1"; then return; fi
     say "missing: $1"
-    if dry; then say "would run: cargo install --locked $1 --version $2"; pending=1; return; fi
+    if dry; then say "would run: cargo install --locked $1 --version $2 ${*:3}"; pending=1; return; fi
     say "building $1 $2 with cargo install; this takes some minutes, once"
-    cargo install --locked "$1" --version "$2" || die "could not build $1, and the gate does not run without it"
+    cargo install --locked "$1" --version "$2" "${@:3}" || die "could not build $1, and the gate does not run without it"
     # Cargo finds its own tools there even when PATH lacks the folder; this script looks at PATH alone.
     has "$1" || [ -x "${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin/$1" ] || die "$1 was built but is not found"
 }
@@ -195,7 +195,8 @@ add_test_tools() {
     [ -x "$toolchain/bin/rustfmt" ] || rustup_add component rustfmt
     [ -x "$toolchain/bin/cargo-clippy" ] || rustup_add component clippy
     [ -d "$toolchain/lib/rustlib/$WASM" ] || rustup_add target "$WASM"
-    cargo_tool cargo-nextest "$NEXTEST_VERSION"
+    # Without the part that updates the tool itself: less to build.
+    cargo_tool cargo-nextest "$NEXTEST_VERSION" --no-default-features --features default-no-update
     cargo_tool cargo-deny "$DENY_VERSION"
 }
 
