@@ -29,7 +29,9 @@ fn genesis_blocks_have_the_known_hashes() {
 #[test]
 fn genesis_blocks_equal_those_of_the_bitcoin_crate() {
     let networks = [Network::Bitcoin, Network::Signet, Network::Regtest, Network::Testnet4];
-    for (spec, network) in [Spec::bitcoin(), Spec::signet(), Spec::regtest(), Spec::testnet4()].into_iter().zip(networks) {
+    for (spec, network) in
+        [Spec::bitcoin(), Spec::signet(), Spec::regtest(), Spec::testnet4()].into_iter().zip(networks)
+    {
         assert_eq!(spec.genesis, constants::genesis_block(network));
         assert_eq!(spec.magic, network.magic().to_bytes());
     }
@@ -38,7 +40,10 @@ fn genesis_blocks_equal_those_of_the_bitcoin_crate() {
 #[test]
 fn the_local_chain_never_changes() {
     let spec = Spec::local();
-    assert_eq!(spec.genesis.block_hash().to_string(), "22803b75fc20099fc08f5dbda299469f24a43ae98bac7a90a39640e5a580d223");
+    assert_eq!(
+        spec.genesis.block_hash().to_string(),
+        "22803b75fc20099fc08f5dbda299469f24a43ae98bac7a90a39640e5a580d223"
+    );
     assert_eq!(
         genesis::message(&spec.genesis).unwrap(),
         b"Nobody carries a stone to the shop, nobody keeps the book, and the book is never lost"

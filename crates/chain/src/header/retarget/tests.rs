@@ -59,7 +59,9 @@ fn bits(number: u32) -> CompactTarget {
 }
 
 fn with_interval(spec: Spec, interval: u32) -> Spec {
-    let Retarget::Bitcoin { min_difficulty_blocks, bip94, .. } = spec.work.retarget else { panic!("not Bitcoin's rule") };
+    let Retarget::Bitcoin { min_difficulty_blocks, bip94, .. } = spec.work.retarget else {
+        panic!("not Bitcoin's rule")
+    };
     let retarget = Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 };
     Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec }
 }

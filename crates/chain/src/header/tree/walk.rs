@@ -18,7 +18,7 @@ pub struct Path {
     pub connect: Vec<Id>,
 }
 
-/// Hashes at the front of a locator that follow one another without a gap.
+/// Hashes in a locator after which each step is twice the one before.
 const DENSE: usize = 10;
 
 impl Tree {

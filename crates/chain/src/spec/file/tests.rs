@@ -89,10 +89,7 @@ fn optional_fields_are_read() {
 #[test]
 fn a_written_spec_reads_the_same() {
     let local = Spec { name: "own".into(), ..Spec::local() };
-    let still = Spec {
-        work: ProofOfWork { retarget: Retarget::None, ..local.work.clone() },
-        ..local.clone()
-    };
+    let still = Spec { work: ProofOfWork { retarget: Retarget::None, ..local.work.clone() }, ..local.clone() };
     for spec in [Spec::from_toml(&mined(STONES)).unwrap(), Spec::from_toml(&full()).unwrap(), local, still] {
         assert_eq!(Spec::from_toml(&spec.to_toml()), Ok(spec));
     }
@@ -179,7 +176,11 @@ fn values_that_can_not_be_are_refused() {
         ("initial = 5000000000", "initial = 10000000000", "line 19: subsidy.initial: "),
         ("halving = 210000", "halving = 4294967296", "line 20: subsidy.halving: "),
         ("halving = 210000", "halving = 210000\n[deployments]\nbip34 = -1", "line 22: deployments.bip34: "),
-        ("halving = 210000", "halving = 210000\n[deployments]\ntaproot = 1", "line 22: deployments.taproot is not a field"),
+        (
+            "halving = 210000",
+            "halving = 210000\n[deployments]\ntaproot = 1",
+            "line 22: deployments.taproot is not a field",
+        ),
         ("halving = 210000", "halving = 210000\n[addresses]\np2pkh = 1", "line 21: addresses.p2sh is missing"),
         ("magic", "challenge = \"\"\nmagic", "line 3: challenge: "),
         ("magic", "challenge = \"0\"\nmagic", "line 3: challenge: "),
