@@ -313,4 +313,5 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;

@@ -145,6 +145,7 @@ impl PartialOrd for Wide {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
     use proptest::prelude::*;
 

@@ -46,6 +46,7 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
 use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, Work};
