@@ -15,8 +15,8 @@
 use bitcoin::block::Header;
 use bitcoin::consensus::encode::{self, Decodable, serialize};
 use bitcoin::hashes::Hash;
-use bitcoin::opcodes::all::{OP_PUSHBYTES_0, OP_PUSHDATA1, OP_PUSHDATA4, OP_RETURN};
 use bitcoin::opcodes::Opcode;
+use bitcoin::opcodes::all::{OP_PUSHBYTES_0, OP_PUSHDATA1, OP_PUSHDATA4, OP_RETURN};
 use bitcoin::script::{Builder, PushBytes, PushBytesBuf};
 use bitcoin::{
     Amount, OutPoint, Script, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut, Txid, Witness, absolute, merkle_tree,
@@ -185,7 +185,8 @@ fn to_spend(header: &Header, root: TxMerkleNode, challenge: &Script) -> bitcoin:
     merkle.copy_from_slice(root.as_byte_array());
     time.copy_from_slice(&header.time.to_le_bytes());
     let script_sig = Builder::new().push_opcode(OP_PUSHBYTES_0).push_slice(data).into_script();
-    let input = TxIn { previous_output: OutPoint::null(), script_sig, sequence: Sequence::ZERO, witness: Witness::new() };
+    let input =
+        TxIn { previous_output: OutPoint::null(), script_sig, sequence: Sequence::ZERO, witness: Witness::new() };
     version_zero(input, challenge.to_owned())
 }
 
@@ -312,4 +313,5 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;

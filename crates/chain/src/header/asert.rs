@@ -38,9 +38,10 @@ impl Schedule {
         // Rounded towards zero, as the specification has it; the split below rounds down.
         let half_life = i128::from(self.half_life.max(1));
         let exponent = lateness.saturating_mul(RADIX).checked_div(half_life).unwrap_or_default();
-        let (whole, fraction) = (exponent >> 16, exponent & 0xffff);
-        let fraction = u64::try_from(fraction).expect("sixteen bits");
-        let product = Wide::from(self.anchor).times(power(fraction));
+        let whole = exponent >> 16;
+        #[expect(clippy::cast_possible_truncation, reason = "the lowest sixteen bits are meant")]
+        let fraction = exponent as u16;
+        let product = Wide::from(self.anchor).times(power(u64::from(fraction)));
         // The power has 16 fractional bits, so a shift by 16 to the right stands for two to the power of zero.
         let shift = whole.saturating_sub(16);
         let magnitude = u32::try_from(shift.unsigned_abs()).unwrap_or(u32::MAX);
@@ -71,6 +72,7 @@ fn one() -> Target {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
     use bitcoin::CompactTarget;
     use proptest::prelude::*;

@@ -40,13 +40,11 @@ fn decode(bits: CompactTarget) -> Option<Target> {
     }
     let mut bytes = [0; 32];
     for (byte, position) in [(sign, 1), (middle, 2), (low, 3)] {
-        match usize::from(size).checked_sub(position) {
-            Some(at) => match bytes.get_mut(at) {
-                Some(place) => *place = byte,
-                None if byte == 0 => {}
-                None => return None,
-            },
-            None => {}
+        let Some(at) = usize::from(size).checked_sub(position) else { continue };
+        match bytes.get_mut(at) {
+            Some(place) => *place = byte,
+            None if byte == 0 => {}
+            None => return None,
         }
     }
     let target = Target::from_le_bytes(bytes);
@@ -54,6 +52,7 @@ fn decode(bits: CompactTarget) -> Option<Target> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
     use bitcoin::hashes::Hash;
     use proptest::prelude::*;

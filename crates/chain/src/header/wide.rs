@@ -43,7 +43,10 @@ impl Wide {
     }
 
     /// Divided by `divisor`, rounded down; by zero: unchanged.
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder is below the divisor, so each quotient fits a limb")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a remainder is below the divisor, so each quotient fits a limb"
+    )]
     pub(super) fn over(mut self, divisor: u64) -> Self {
         let divisor = u128::from(divisor.max(1));
         let mut remainder = 0_u128;
@@ -142,6 +145,7 @@ impl PartialOrd for Wide {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
     use proptest::prelude::*;
 

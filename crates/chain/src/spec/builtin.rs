@@ -64,7 +64,7 @@ impl Spec {
             reward: subsidy.initial,
             time: 1_767_225_600, // 2026-01-01
             bits: 0x207f_ffff,
-            nonce: 0,
+            nonce: 1,
         };
         Self {
             name: "local".into(),

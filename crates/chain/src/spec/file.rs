@@ -46,6 +46,7 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
 use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, Work};
@@ -114,13 +115,27 @@ impl Spec {
 /// The spec, and the line of its genesis block's nonce.
 fn read(text: &str) -> Result<(Spec, usize), Error> {
     let table = reader::parse(text)?;
-    let root = Reader::root(text, table.get_ref(), &[
-        "name", "ticker", "magic", "genesis", "work", "subsidy", "challenge", "deployments", "addresses",
-        "assume-valid", "minimum-work",
-    ])?;
-    let work = work(&root.table("work", &[
-        "limit", "spacing", "retarget", "interval", "half-life", "min-difficulty-blocks", "bip94",
-    ])?)?;
+    let root = Reader::root(
+        text,
+        table.get_ref(),
+        &[
+            "name",
+            "ticker",
+            "magic",
+            "genesis",
+            "work",
+            "subsidy",
+            "challenge",
+            "deployments",
+            "addresses",
+            "assume-valid",
+            "minimum-work",
+        ],
+    )?;
+    let work = work(&root.table(
+        "work",
+        &["limit", "spacing", "retarget", "interval", "half-life", "min-difficulty-blocks", "bip94"],
+    )?)?;
     let subsidy = subsidy(&root.table("subsidy", &["initial", "halving"])?)?;
     let first = root.table("genesis", &["message", "time", "bits", "nonce"])?;
     let spec = Spec {
@@ -174,9 +189,10 @@ fn retarget(table: &Reader<'_>) -> Result<Retarget, Error> {
         _ => return Err(rule.not_allowed(RULES)),
     };
     // A key of another rule would be read and mean nothing.
-    match ["interval", "half-life", "min-difficulty-blocks", "bip94"].into_iter().find_map(|key| {
-        table.optional(key).filter(|_| !keys.contains(&key))
-    }) {
+    match ["interval", "half-life", "min-difficulty-blocks", "bip94"]
+        .into_iter()
+        .find_map(|key| table.optional(key).filter(|_| !keys.contains(&key)))
+    {
         Some(stray) => Err(stray.misplaced(rule.str().unwrap_or_default())),
         None => Ok(retarget),
     }

@@ -1,0 +1,182 @@
+use std::sync::Arc;
+
+use bitcoin::block::{Header, Version};
+use bitcoin::consensus::Params;
+use bitcoin::hashes::Hash;
+use bitcoin::{TxMerkleNode, Work};
+use proptest::prelude::*;
+
+use super::*;
+use crate::spec::Spec;
+
+/// A chain on the genesis header of `spec` with the given seconds between headers. Each has the bits that are required,
+/// and none has work: the tree takes it on trust.
+struct Chain {
+    tree: Tree,
+    tip: Id,
+}
+
+impl Chain {
+    fn new(spec: Spec) -> Self {
+        let tree = Tree::new(Arc::new(spec), 1);
+        let tip = tree.genesis();
+        Self { tree, tip }
+    }
+
+    fn next_bits(&self, after: i64) -> CompactTarget {
+        next_bits(&self.tree, self.tip, self.time(after))
+    }
+
+    fn time(&self, after: i64) -> u32 {
+        u32::try_from(i64::from(self.tree.time(self.tip)) + after).unwrap()
+    }
+
+    fn push(&mut self, after: i64) {
+        self.push_bits(after, self.next_bits(after));
+    }
+
+    fn push_bits(&mut self, after: i64, bits: CompactTarget) {
+        let header = Header {
+            version: Version::TWO,
+            prev_blockhash: self.tree.hash(self.tip),
+            merkle_root: TxMerkleNode::all_zeros(),
+            time: self.time(after),
+            bits,
+            nonce: 0,
+        };
+        self.tip = self.tree.insert_trusted(&header).unwrap();
+    }
+
+    fn grow(&mut self, headers: u32, after: i64) {
+        for _ in 0..headers {
+            self.push(after);
+        }
+    }
+}
+
+fn bits(number: u32) -> CompactTarget {
+    CompactTarget::from_consensus(number)
+}
+
+fn with_interval(spec: Spec, interval: u32) -> Spec {
+    let Retarget::Bitcoin { min_difficulty_blocks, bip94, .. } = spec.work.retarget else {
+        panic!("not Bitcoin's rule")
+    };
+    let retarget = Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 };
+    Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec }
+}
+
+/// Bitcoin Core, `src/test/pow_tests.cpp`, `get_next_work` and its siblings (MIT).
+#[test]
+fn adjustments_equal_cores() {
+    let work = Spec::bitcoin().work;
+    for (last, first_time, last_time, expected) in [
+        (0x1d00_ffff, 1_261_130_161, 1_262_152_739, 0x1d00_d86a),
+        (0x1d00_ffff, 1_231_006_505, 1_233_061_996, 0x1d00_ffff),
+        (0x1c05_a3f4, 1_279_008_237, 1_279_297_671, 0x1c01_68fd),
+        (0x1c38_7f6f, 1_263_163_443, 1_269_211_443, 0x1d00_e1fd),
+    ] {
+        assert_eq!(adjusted(bits(last), last_time - first_time, &work, 2016), bits(expected));
+    }
+}
+
+proptest! {
+    #[test]
+    fn adjustments_equal_those_of_the_bitcoin_crate(size in 0x08_u32..=0x1c, mantissa in 0x00_8000_u32..0x80_0000, timespan: u32) {
+        let last = bits(size << 24 | mantissa);
+        let expected = CompactTarget::from_next_work_required(last, u64::from(timespan), Params::MAINNET);
+        prop_assert_eq!(adjusted(last, i64::from(timespan), &Spec::bitcoin().work, 2016), expected);
+    }
+
+    #[test]
+    fn no_adjustment_leaves_the_limit(number: u32, timespan: i64, interval: u32, spacing: u32, limit: [u8; 32]) {
+        let limit = Target::from_le_bytes(limit);
+        let work = ProofOfWork { limit, spacing, retarget: Retarget::None };
+        let next = adjusted(bits(number), timespan, &work, interval);
+        prop_assert!(next == bits(0) || pow::target(next, &limit).is_some());
+    }
+}
+
+#[test]
+fn a_chain_without_adjustment_keeps_its_bits() {
+    let mut chain = Chain::new(Spec::regtest());
+    chain.grow(300, 1);
+    assert_eq!(chain.next_bits(100_000), bits(0x207f_ffff));
+}
+
+#[test]
+fn bitcoin_adjusts_at_the_end_of_a_period_only() {
+    let mut chain = Chain::new(Spec::bitcoin());
+    chain.grow(2014, 300);
+    assert_eq!(chain.next_bits(300), bits(0x1d00_ffff));
+    chain.push(300);
+    // 2,015 gaps of 300 s, where 2,016 of 600 s are due.
+    let expected = CompactTarget::from_next_work_required(bits(0x1d00_ffff), 2015 * 300, Params::MAINNET);
+    assert_eq!(chain.next_bits(300), expected);
+    chain.push(300);
+    assert_eq!(chain.next_bits(1), expected);
+    assert!(chain.tree.work(chain.tip) > Work::from_be_bytes([0; 32]));
+}
+
+#[test]
+fn time_that_runs_backwards_counts_as_a_quarter() {
+    let mut chain = Chain::new(with_interval(Spec::bitcoin(), 4));
+    chain.grow(2, 0);
+    chain.push(-1_000);
+    assert_eq!(chain.next_bits(0), bits(0x1c3f_ffc0));
+}
+
+#[test]
+fn a_late_block_of_a_test_network_may_be_easy() {
+    let mut chain = Chain::new(with_interval(Spec::testnet4(), 8));
+    // A hard first period.
+    chain.grow(8, 1);
+    let real = chain.tree.bits(chain.tip);
+    assert_eq!(real, bits(0x1c3f_ffc0));
+    let easiest = bits(0x1d00_ffff);
+    assert_eq!(chain.next_bits(1200), real, "twice the spacing is not late");
+    assert_eq!(chain.next_bits(1201), easiest);
+    chain.push(1201);
+    chain.push(1201);
+    assert_eq!(chain.next_bits(1200), real, "excused blocks are skipped on the way back");
+    chain.push(1200);
+    assert_eq!(chain.next_bits(1200), real);
+}
+
+#[test]
+fn bip94_adjusts_from_the_first_block_of_a_period() {
+    let testnet4 = with_interval(Spec::testnet4(), 8);
+    let Retarget::Bitcoin { interval, min_difficulty_blocks, .. } = testnet4.work.retarget else { panic!() };
+    let retarget = Retarget::Bitcoin { interval, min_difficulty_blocks, bip94: false };
+    let testnet3 = Spec { work: ProofOfWork { retarget, ..testnet4.work.clone() }, ..testnet4.clone() };
+    let grown = |spec| {
+        let mut chain = Chain::new(spec);
+        chain.grow(8, 1);
+        chain.grow(6, 600);
+        // The last block of the second period is excused.
+        chain.push(1201);
+        chain.next_bits(600)
+    };
+    // The second period took 4,801 s of 4,800.
+    let real = Wide::from(pow::target(bits(0x1c3f_ffc0), &testnet4.work.limit).unwrap());
+    assert_eq!(grown(testnet4), real.times(4801).over(4800).to_target().to_compact_lossy());
+    assert_eq!(grown(testnet3), bits(0x1d00_ffff));
+}
+
+#[test]
+fn asert_follows_the_hash_rate() {
+    let mut chain = Chain::new(Spec::local());
+    assert_eq!(chain.next_bits(0), chain.tree.bits(chain.tip), "the first block has the genesis block's target");
+    let target = |chain: &Chain| Target::from_compact(chain.next_bits(0));
+    let before = target(&chain);
+    chain.grow(12, 0);
+    // Twelve blocks at once are 120 s ahead of schedule: one half-life.
+    let ahead = target(&chain);
+    assert_eq!(ahead, Target::from_compact(bits(0x203f_ffff)));
+    chain.push(10);
+    assert_eq!(target(&chain), ahead, "a block on time changes nothing");
+    chain.push(10 + 120);
+    assert_eq!(target(&chain), before, "a half-life of waiting doubles it");
+    chain.push(100_000);
+    assert_eq!(target(&chain), before, "the limit holds");
+}

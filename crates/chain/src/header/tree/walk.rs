@@ -18,7 +18,7 @@ pub struct Path {
     pub connect: Vec<Id>,
 }
 
-/// Hashes at the front of a locator that follow one another without a gap.
+/// Hashes in a locator after which each step is twice the one before.
 const DENSE: usize = 10;
 
 impl Tree {
@@ -54,7 +54,7 @@ impl Tree {
 
     /// Where a header of this height after `parent` skips to.
     pub(super) fn skip(&self, parent: Id, height: u32) -> Id {
-        self.ancestor(parent, skip_height(height)).unwrap_or(self.genesis())
+        self.ancestor(parent, skip_height(height)).unwrap_or_else(|| self.genesis())
     }
 
     /// The last header that both branches have in common.
@@ -105,7 +105,7 @@ impl Tree {
             if height == 0 {
                 return hashes;
             }
-            id = self.ancestor(id, height.saturating_sub(step)).unwrap_or(self.genesis());
+            id = self.ancestor(id, height.saturating_sub(step)).unwrap_or_else(|| self.genesis());
             if hashes.len() > DENSE {
                 step = step.saturating_mul(2);
             }

@@ -63,7 +63,9 @@ pub enum Error {
         allowed: String,
     },
     /// The genesis block's hash does not meet its own target.
-    #[error("line {line}: genesis.nonce: with {nonce} the block's hash does not meet genesis.bits {bits:x}; allowed: a nonce with which it does")]
+    #[error(
+        "line {line}: genesis.nonce: with {nonce} the block's hash does not meet genesis.bits {bits:x}; allowed: a nonce with which it does"
+    )]
     GenesisWork {
         /// Where the nonce is, or its table if there is none.
         line: usize,

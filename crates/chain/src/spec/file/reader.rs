@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
         keys: &[&str],
     ) -> Result<Self, Error> {
         // The first by place, so that the same text always gives the same error.
-        let unknown = table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())).min_by_key(|key| key.span().start);
+        let unknown =
+            table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())).min_by_key(|key| key.span().start);
         match unknown {
             Some(key) => Err(Error::Unknown {
                 line: line(text, key.span().start),
@@ -84,8 +85,7 @@ impl<'a> Reader<'a> {
 
     /// A value that must be there.
     pub(super) fn required(&self, key: &str) -> Result<Value<'a>, Error> {
-        self.optional(key)
-            .ok_or_else(|| Error::Missing { line: self.line, field: format!("{}{key}", self.path) })
+        self.optional(key).ok_or_else(|| Error::Missing { line: self.line, field: format!("{}{key}", self.path) })
     }
 
     /// A table that must be there, with the keys it may have.
@@ -144,7 +144,8 @@ impl<'a> Value<'a> {
 
     /// An integer within `range`, which must lie within that of `T`.
     pub(super) fn integer<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>) -> Result<T, Error> {
-        let number = self.value.as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok());
+        let number =
+            self.value.as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok());
         number
             .filter(|number| range.contains(number))
             .and_then(|number| T::try_from(number).ok())

@@ -1,0 +1,196 @@
+//! The smallest header that breaks each rule, and its neighbour that does not.
+
+use super::*;
+use crate::header::{MAX_FUTURE, MAX_TIMEWARP};
+use crate::spec::{ProofOfWork, Retarget};
+
+/// A tree of the genesis header and eleven more, and its tip.
+fn twelve() -> (Tree, Id) {
+    let mut tree = tree(Spec::regtest());
+    let genesis = tree.genesis();
+    let tip = grow(&mut tree, genesis, 11, 0);
+    (tree, tip)
+}
+
+fn rejected(tree: &mut Tree, header: &Header, now: u32) -> Error {
+    let before = tree.len();
+    let error = tree.accept(header, now).unwrap_err();
+    assert_eq!(tree.len(), before, "a rejected header is not kept");
+    error
+}
+
+#[test]
+fn a_header_without_work_is_rejected() {
+    let (mut tree, tip) = twelve();
+    let header = child(&tree, tip, 0);
+    let lazy =
+        (0..100).map(|nonce| Header { nonce, ..header }).find(|header| !header.target().is_met_by(header.block_hash()));
+    let lazy = lazy.unwrap();
+    let error = rejected(&mut tree, &lazy, LATE);
+    assert_eq!(error, Error::HighHash { hash: lazy.block_hash(), bits: lazy.bits });
+    assert_eq!(error.reason(), "high-hash");
+}
+
+#[test]
+fn a_target_above_the_limit_is_no_work() {
+    let (mut tree, tip) = twelve();
+    let header = Header { bits: CompactTarget::from_consensus(0x2100_ffff), ..child(&tree, tip, 0) };
+    assert_eq!(rejected(&mut tree, &header, LATE).reason(), "high-hash");
+}
+
+#[test]
+fn a_header_without_a_parent_is_rejected() {
+    let (mut tree, tip) = twelve();
+    let header = mined(Header { prev_blockhash: BlockHash::all_zeros(), ..child(&tree, tip, 0) });
+    let error = rejected(&mut tree, &header, LATE);
+    assert_eq!(error, Error::UnknownParent { hash: header.block_hash(), parent: BlockHash::all_zeros() });
+    assert_eq!(error.reason(), "prev-blk-not-found");
+    assert_eq!(tree.insert_trusted(&header), Err(error));
+}
+
+#[test]
+fn an_invalid_block_takes_its_descendants_along() {
+    let (mut tree, tip) = twelve();
+    let hash = tree.hash(tip);
+    let known = mined(child(&tree, tip, 1));
+    let after = tree.accept(&known, LATE).unwrap().id();
+    tree.invalidate(&hash);
+    let header = mined(child(&tree, tip, 2));
+    let error = rejected(&mut tree, &header, LATE);
+    assert_eq!(error, Error::InvalidParent { hash: header.block_hash(), parent: hash });
+    assert_eq!(error.reason(), "bad-prevblk");
+    let deeper = mined(child(&tree, after, 3));
+    assert_eq!(rejected(&mut tree, &deeper, LATE).reason(), "bad-prevblk");
+    for header in [known, tree.header(tip)] {
+        let error = rejected(&mut tree, &header, LATE);
+        assert_eq!(error, Error::KnownInvalid { hash: header.block_hash() });
+        assert_eq!(error.reason(), "duplicate-invalid");
+    }
+    let kept = tree.insert_trusted(&header).unwrap();
+    assert_eq!(tree.status(kept), Status::Descends);
+}
+
+#[test]
+fn other_bits_than_required_are_rejected() {
+    let (mut tree, tip) = twelve();
+    let found = CompactTarget::from_consensus(0x207f_fffe);
+    let header = mined(Header { bits: found, ..child(&tree, tip, 0) });
+    let error = rejected(&mut tree, &header, LATE);
+    assert_eq!(error, Error::WrongBits { expected: CompactTarget::from_consensus(0x207f_ffff), found });
+    assert_eq!(error.reason(), "bad-diffbits");
+}
+
+#[test]
+fn a_time_at_the_median_is_too_old_and_one_after_is_not() {
+    let (mut tree, tip) = twelve();
+    let median = tree.median_time_past(tip);
+    assert_eq!(median, tree.time(tree.ancestor(tip, 6).unwrap()));
+    let header = mined(Header { time: median, ..child(&tree, tip, 0) });
+    let error = rejected(&mut tree, &header, LATE);
+    assert_eq!(error, Error::TimeTooOld { time: median, median });
+    assert_eq!(error.reason(), "time-too-old");
+    assert!(tree.accept(&mined(Header { time: median + 1, ..header }), LATE).is_ok());
+}
+
+#[test]
+fn a_time_two_hours_ahead_is_allowed_and_one_more_second_is_not() {
+    let (mut tree, tip) = twelve();
+    let header = child(&tree, tip, 0);
+    let now = header.time - MAX_FUTURE;
+    let late = mined(Header { time: header.time + 1, ..header });
+    let error = rejected(&mut tree, &late, now);
+    assert_eq!(error, Error::TimeTooNew { time: header.time + 1, latest: header.time });
+    assert_eq!(error.reason(), "time-too-new");
+    assert!(tree.accept(&mined(header), now).is_ok());
+    assert!(tree.accept(&late, now + 1).is_ok(), "later it is not ahead any more");
+}
+
+#[test]
+fn a_clock_at_its_end_rejects_nothing() {
+    let (mut tree, tip) = twelve();
+    let header = mined(Header { time: u32::MAX, ..child(&tree, tip, 0) });
+    assert!(tree.accept(&header, u32::MAX).is_ok());
+}
+
+#[test]
+fn versions_retire_with_their_soft_forks() {
+    let mut spec = Spec::regtest();
+    spec.deployments.bip34 = 12;
+    spec.deployments.bip66 = 13;
+    spec.deployments.bip65 = 14;
+    let mut tree = tree(spec);
+    let mut tip = tree.genesis();
+    for height in 1..=15 {
+        let least = match height {
+            0..12 => i32::MIN,
+            12 => 2,
+            13 => 3,
+            _ => 4,
+        };
+        let header = |version| Header { version: Version::from_consensus(version), ..child(&tree, tip, 0) };
+        let (old, new) = (mined(header(least.wrapping_sub(1))), mined(header(least)));
+        if height >= 12 {
+            let error = rejected(&mut tree, &old, LATE);
+            assert_eq!(error, Error::Version { version: least - 1, least });
+            assert_eq!(error.reason(), format!("bad-version(0x{:08x})", least - 1));
+        }
+        tip = tree.accept(&new, LATE).unwrap().id();
+    }
+    let negative = mined(Header { version: Version::from_consensus(-1), ..child(&tree, tip, 0) });
+    assert_eq!(rejected(&mut tree, &negative, LATE).reason(), "bad-version(0xffffffff)");
+}
+
+#[test]
+fn a_period_must_not_start_long_before_the_last_one_ended() {
+    let mut spec = Spec::regtest();
+    let retarget = Retarget::Bitcoin { interval: 12, min_difficulty_blocks: true, bip94: true };
+    spec.work = ProofOfWork { retarget, ..spec.work };
+    let mut tree = tree(spec);
+    let genesis = tree.genesis();
+    let before = grow(&mut tree, genesis, 10, 0);
+    // The last header of the period is far ahead.
+    let ahead = Header { time: tree.time(before) + 5_000, ..child(&tree, before, 0) };
+    let bits = tree.next_bits(before, ahead.time);
+    let tip = tree.accept(&mined(Header { bits, ..ahead }), LATE).unwrap().id();
+    let earliest = tree.time(tip) - MAX_TIMEWARP;
+    let at = |time| mined(Header { time, ..child(&tree, tip, 0) });
+    let (early, right) = (at(earliest - 1), at(earliest));
+    let error = rejected(&mut tree, &early, LATE);
+    assert_eq!(error, Error::Timewarp { time: earliest - 1, earliest });
+    assert_eq!(error.reason(), "time-timewarp-attack");
+    let first = tree.accept(&right, LATE).unwrap().id();
+    // Within the period time may fall behind again.
+    let back = Header { time: tree.median_time_past(first) + 1, ..child(&tree, first, 0) };
+    assert!(tree.accept(&mined(back), LATE).is_ok());
+}
+
+#[test]
+fn of_several_broken_rules_the_one_that_core_checks_first_is_told() {
+    let (mut tree, tip) = twelve();
+    // Each step mends the first rule that is broken.
+    let mut header = Header {
+        version: Version::ONE,
+        prev_blockhash: BlockHash::all_zeros(),
+        bits: CompactTarget::from_consensus(0x2100_ffff),
+        time: tree.median_time_past(tip),
+        ..child(&tree, tip, 0)
+    };
+    let mut reasons = Vec::new();
+    let mut note = |tree: &mut Tree, header: &Header, now| reasons.push(tree.accept(header, now).unwrap_err().reason());
+    note(&mut tree, &header, 0);
+    header.bits = CompactTarget::from_consensus(0x207f_fffe);
+    header = mined(header);
+    note(&mut tree, &header, 0);
+    header = mined(Header { prev_blockhash: tree.hash(tip), ..header });
+    note(&mut tree, &header, 0);
+    header = mined(Header { bits: CompactTarget::from_consensus(0x207f_ffff), ..header });
+    note(&mut tree, &header, 0);
+    header = mined(Header { time: header.time + 1, ..header });
+    note(&mut tree, &header, 0);
+    note(&mut tree, &header, LATE);
+    assert_eq!(
+        reasons,
+        ["high-hash", "prev-blk-not-found", "bad-diffbits", "time-too-old", "time-too-new", "bad-version(0x00000001)"]
+    );
+    assert!(tree.accept(&mined(Header { version: Version::from_consensus(4), ..header }), LATE).is_ok());
+}
