@@ -1,5 +1,7 @@
 //! Small chains for tests: transactions and blocks as short as they can be said, and a set in memory.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 

@@ -3,6 +3,8 @@
 mod context;
 mod parse;
 
+use std::slice;
+
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, ScriptBuf, TxMerkleNode};
 
@@ -118,9 +120,9 @@ fn legacy_signature_operations_are_limited_to_20_000() {
 fn first_broken_rule_is_reported() {
     // As in Bitcoin Core: the Merkle root before all, coinbases before what transactions hold.
     let bad = spend(&[outpoint(1)], &[]);
-    let error = check(&with_root(&[bad.clone()], TxMerkleNode::all_zeros())).unwrap_err();
+    let error = check(&with_root(slice::from_ref(&bad), TxMerkleNode::all_zeros())).unwrap_err();
     assert_eq!(error.reason(), "bad-txnmrklroot");
-    assert_eq!(verdict(&[bad.clone()]), Err("bad-cb-missing"));
+    assert_eq!(verdict(slice::from_ref(&bad)), Err("bad-cb-missing"));
     assert_eq!(verdict(&[coinbase(1, &[0]), bad.clone(), coinbase(1, &[1])]), Err("bad-cb-multiple"));
     let mut heavy = coinbase(1, &[0]);
     heavy.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0xac; 20_001]);

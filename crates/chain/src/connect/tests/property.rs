@@ -1,5 +1,7 @@
 //! Random chains: connecting is exact, disconnecting its inverse; undo data that doesn't fit is refused.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,7 +104,7 @@ fn undo_data_of_another_block_is_refused() {
     let [first, second] = undo.transactions.as_slice() else { panic!("two transactions spend") };
 
     assert_eq!(of(&[]), Err(Mismatch::Transactions { block: 2, undo: 0 }));
-    assert_eq!(of(&[first.clone()]), Err(Mismatch::Transactions { block: 2, undo: 1 }));
+    assert_eq!(of(std::slice::from_ref(first)), Err(Mismatch::Transactions { block: 2, undo: 1 }));
     assert_eq!(of(&[first.clone(), [].into()]), Err(Mismatch::Inputs { index: 2, inputs: 1, coins: 0 }));
     let two: Arc<[Coin]> = [first[0].clone(), first[0].clone()].into();
     assert_eq!(of(&[two, second.clone()]), Err(Mismatch::Inputs { index: 1, inputs: 1, coins: 2 }));
@@ -123,7 +125,7 @@ fn undo_data_with_coins_that_can_not_be_is_refused() {
     let made_here = OutPoint { txid: block.transactions()[1].txid(), vout: 0 };
     let changes: [&dyn Fn(&mut Coin); 4] =
         [&|coin| coin.height = 4, &|coin| coin.coinbase = true, &|coin| coin.value = bitcoin::Amount::ZERO, &|coin| {
-            *coin = Coin::new(coin.value, &ScriptBuf::new(), coin.height, coin.coinbase)
+            *coin = Coin::new(coin.value, &ScriptBuf::new(), coin.height, coin.coinbase);
         }];
     for change in changes {
         assert_eq!(with(1, change), Err(Mismatch::Coin { outpoint: made_here }));

@@ -1,5 +1,7 @@
 //! Lock times at their boundaries.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use bitcoin::absolute::LockTime;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Script, Sequence};
