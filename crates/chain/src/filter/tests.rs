@@ -78,8 +78,6 @@ fn bytes_that_are_no_set_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn no_element_is_missed(
         elements in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..50), 1..300),
