@@ -149,7 +149,7 @@ pub fn elements(data: &[u8]) -> Outcome {
     let key = gcs::Key::from(&BlockHash::hash(data));
     let set = gcs::build(key, elements.iter().copied());
     assert_eq!(gcs::check(&set), Ok(()));
-    for element in &elements {
+    for element in elements.iter().step_by(elements.len() / 16 + 1) {
         assert_eq!(gcs::match_any(key, &set, [*element]), Ok(true));
     }
     let again = elements.iter().rev().chain(&elements).copied();

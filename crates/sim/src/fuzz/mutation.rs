@@ -5,7 +5,7 @@ use crate::random::Random;
 /// Changes made to one input, at most.
 const MOST_CHANGES: u64 = 4;
 
-/// One of the samples, changed in one to [`MOST_CHANGES`] places, at random.
+/// One of the samples, changed in one to four places, at random.
 ///
 /// Changes are flipped bits, other bytes, lengths that claim too much, cut ends, and parts of this or another sample
 /// moved, repeated or taken away.

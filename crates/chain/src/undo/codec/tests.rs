@@ -72,8 +72,6 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn every_undo_comes_back_and_no_part_of_it_does(
         transactions in prop::collection::vec(prop::collection::vec(coins(), 0..5), 0..5)
