@@ -28,7 +28,6 @@ use yap_chain::verify::Job;
 
 use crate::cache::Cache;
 use crate::engine::{Engine, Failure};
-use progress::Progress;
 use queue::Queue;
 
 /// Verdicts that may wait to be received.
@@ -131,7 +130,7 @@ impl<E: Engine> Pool<E> {
 
     /// Hands over a batch; waits until there is room.
     pub fn submit(&self, batch: Batch) {
-        self.queue.push(Progress::new(batch));
+        self.queue.push(batch);
     }
 
     /// Hands over a batch if there is room.
@@ -139,7 +138,7 @@ impl<E: Engine> Pool<E> {
     /// # Errors
     /// The batch, if there is none.
     pub fn try_submit(&self, batch: Batch) -> Result<(), Full> {
-        self.queue.try_push(Progress::new(batch)).map_err(|progress| Full(progress.into_batch()))
+        self.queue.try_push(batch).map_err(Full)
     }
 
     /// Threads at work.

@@ -7,7 +7,7 @@ use yap_chain::bitcoin::hashes::Hash;
 use yap_chain::bitcoin::script::{Instruction, PushBytes};
 use yap_chain::bitcoin::secp256k1::{Message, PublicKey, Secp256k1, VerifyOnly, ecdsa, schnorr};
 use yap_chain::bitcoin::sighash::{EcdsaSighashType, Prevouts, SighashCache, TapSighashType};
-use yap_chain::bitcoin::taproot::{LeafVersion, TapLeafHash};
+use yap_chain::bitcoin::taproot::{ControlBlock, LeafVersion, TapLeafHash};
 use yap_chain::bitcoin::{Amount, Script, ScriptBuf, Transaction, TxOut, Witness, XOnlyPublicKey, opcodes};
 use yap_chain::verify::Job;
 use yap_script::Template;
@@ -18,6 +18,8 @@ pub(crate) enum Check {
     Ecdsa { message: [u8; 32], signature: Vec<u8>, key: Vec<u8> },
     /// BIP-0340.
     Schnorr { message: [u8; 32], signature: [u8; 64], key: [u8; 32] },
+    /// No signature: that a taproot output commits to a leaf script (BIP-0341), which takes a multiplication as well.
+    Commitment { output: XOnlyPublicKey, control: ControlBlock, script: ScriptBuf },
 }
 
 impl Check {
@@ -41,6 +43,7 @@ impl Check {
                 };
                 secp.verify_schnorr(&signature, &Message::from_digest(*message), &key).is_ok()
             }
+            Self::Commitment { output, control, script } => control.verify_taproot_commitment(secp, *output, script),
         }
     }
 }
@@ -52,6 +55,20 @@ pub(crate) struct Checks {
     pub(crate) good: Vec<Check>,
     /// Pairs that `OP_CHECKMULTISIG` tries in vain: the order of keys and signatures is all it goes by.
     pub(crate) vain: Vec<Check>,
+    /// Commitments of taproot outputs to leaf scripts.
+    pub(crate) commitments: Vec<Check>,
+}
+
+impl Checks {
+    fn one(check: Check) -> Self {
+        Self { good: vec![check], ..Self::default() }
+    }
+
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.good.append(&mut other.good);
+        self.vain.append(&mut other.vain);
+        self.commitments.append(&mut other.commitments);
+    }
 }
 
 /// The signatures of one transaction.
@@ -105,7 +122,7 @@ impl<'a> Extractor<'a> {
                 self.script(index, &Signed::Segwit(Script::from_bytes(script), value), stack)
             }
             Template::P2trKey => self.taproot(index, script_pubkey.as_bytes().get(2..)?, witness.nth(0)?, None),
-            Template::P2trScript => self.tapscript(index, &witness),
+            Template::P2trScript => self.tapscript(index, &script_pubkey, &witness),
             Template::Other => None,
         }
     }
@@ -136,17 +153,21 @@ impl<'a> Extractor<'a> {
         Some(found)
     }
 
-    fn tapscript(&mut self, index: usize, witness: &Witness) -> Option<Checks> {
+    fn tapscript(&mut self, index: usize, spent: &Script, witness: &Witness) -> Option<Checks> {
         let script = witness.taproot_leaf_script().filter(|leaf| leaf.version == LeafVersion::TapScript)?.script;
         // <key> OP_CHECKSIG
         let [0x20, key @ .., 0xac] = script.as_bytes() else { return None };
         let leaf = TapLeafHash::from_script(script, LeafVersion::TapScript);
-        (witness.len() == 3).then(|| self.taproot(index, key, witness.nth(0)?, Some(leaf)))?
+        let mut checks = (witness.len() == 3).then(|| self.taproot(index, key, witness.nth(0)?, Some(leaf)))??;
+        let output = XOnlyPublicKey::from_slice(spent.as_bytes().get(2..)?).ok()?;
+        let control = ControlBlock::decode(witness.taproot_control_block()?).ok()?;
+        checks.commitments.push(Check::Commitment { output, control, script: script.to_owned() });
+        Some(checks)
     }
 
     fn one_of(&mut self, index: usize, signed: &Signed<'_>, signature: &[u8], key: &[u8]) -> Option<Checks> {
         let check = self.ecdsa(index, signed, signature, key)?;
-        check.holds(self.secp).then(|| Checks { good: vec![check], vain: Vec::new() })
+        check.holds(self.secp).then(|| Checks::one(check))
     }
 
     fn ecdsa(&mut self, index: usize, signed: &Signed<'_>, signature: &[u8], key: &[u8]) -> Option<Check> {
@@ -175,7 +196,7 @@ impl<'a> Extractor<'a> {
         let message = self.hashes.taproot_signature_hash(index, &all, None, leaf, kind).ok()?.to_byte_array();
         let check =
             Check::Schnorr { message, signature: signature.get(..64)?.try_into().ok()?, key: key.try_into().ok()? };
-        check.holds(self.secp).then(|| Checks { good: vec![check], vain: Vec::new() })
+        check.holds(self.secp).then(|| Checks::one(check))
     }
 }
 

@@ -74,15 +74,13 @@ fn output(coin: &Coin) -> Result<TxOut, Reason> {
 
 fn verify_input(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), Reason> {
     let Prepared { transaction, spent, shared } = prepared;
-    let coin = spent.get(input).ok_or(Reason::Coins { inputs: input.saturating_add(1), spent: spent.len() })?;
+    let coin = spent.get(input).ok_or_else(|| coins(prepared))?;
     match verify(&coin.script_pubkey(), Some(coin.value()), transaction, input, Some(flags.0), shared) {
         Ok(()) => Ok(()),
         Err(KernelError::ScriptVerify(error)) => Err(match error {
             ScriptVerifyError::Invalid => Reason::Unsatisfied,
             ScriptVerifyError::InvalidFlags | ScriptVerifyError::InvalidFlagsCombination => Reason::Flags(flags),
-            ScriptVerifyError::TxInputIndex | ScriptVerifyError::SpentOutputsRequired => {
-                Reason::Coins { inputs: transaction.input_count(), spent: spent.len() }
-            }
+            ScriptVerifyError::TxInputIndex | ScriptVerifyError::SpentOutputsRequired => coins(prepared),
         }),
         Err(
             KernelError::Internal(_)
@@ -94,6 +92,10 @@ fn verify_input(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), R
             | KernelError::InvalidLength { .. },
         ) => Err(Reason::Engine),
     }
+}
+
+fn coins(Prepared { transaction, spent, .. }: &Prepared) -> Reason {
+    Reason::Coins { inputs: transaction.input_count(), spent: spent.len() }
 }
 
 #[cfg(test)]

@@ -69,10 +69,6 @@ impl<E: Engine> Progress<E> {
         }
     }
 
-    pub(super) fn into_batch(self) -> Batch {
-        self.batch
-    }
-
     pub(super) fn size(&self) -> usize {
         self.size
     }

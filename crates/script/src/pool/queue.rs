@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::Batch;
 use super::progress::{Progress, Run, WHOLE, size};
 use crate::engine::Engine;
 
@@ -55,19 +56,21 @@ impl<E: Engine> Queue<E> {
     }
 
     /// Appends a batch, once there is room.
-    pub(super) fn push(&self, progress: Progress<E>) {
+    pub(super) fn push(&self, batch: Batch) {
+        let progress = Progress::new(batch);
         let full = |state: &mut State<E>| !state.has_room(progress.size(), self.bound);
         let state = self.room.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
         self.append(state, progress);
     }
 
     /// Appends a batch, or gives it back if there is no room.
-    pub(super) fn try_push(&self, progress: Progress<E>) -> Result<(), Progress<E>> {
+    pub(super) fn try_push(&self, batch: Batch) -> Result<(), Batch> {
+        let size = batch.size();
         let state = self.state();
-        if !state.has_room(progress.size(), self.bound) {
-            return Err(progress);
+        if !state.has_room(size, self.bound) {
+            return Err(batch);
         }
-        self.append(state, progress);
+        self.append(state, Progress::new(batch));
         Ok(())
     }
 

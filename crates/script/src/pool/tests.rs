@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bitcoin::script::{Instruction, PushBytesBuf};
-use bitcoin::{OutPoint, ScriptBuf, Witness};
+use bitcoin::hashes::Hash;
+use bitcoin::opcodes::all::{OP_PUSHBYTES_0, OP_PUSHNUM_1};
+use bitcoin::script::{Builder, Instruction, PushBytesBuf};
+use bitcoin::{Amount, OutPoint, ScriptBuf, TxIn, TxOut, Txid, Witness, absolute, transaction};
 use yap_chain::block::Block;
 use yap_chain::coin::Coin;
 use yap_chain::verify::{Flags, Job};
 use yap_script::{Batch, Kernel, Pool, Reason, Template, check, pool};
 
-use crate::job;
+use crate::{coin, job};
 
 /// The jobs of each block of `vectors/regtest-160.blk`.
 pub(crate) fn jobs() -> Vec<Vec<Job>> {
@@ -147,5 +149,33 @@ fn jobs_that_make_no_sense_are_refused_without_blame() {
         let failure = check(&Kernel::new(), &bad).unwrap_err();
         assert_eq!(failure.reason, expected);
         assert!(!failure.reason.is_invalid());
+    }
+}
+
+/// An input per coin, each spending it with an empty script signature.
+fn sweep(coins: usize) -> bitcoin::Transaction {
+    let input = |vout| TxIn { previous_output: OutPoint::new(Txid::all_zeros(), vout), ..Default::default() };
+    bitcoin::Transaction {
+        version: transaction::Version::TWO,
+        lock_time: absolute::LockTime::ZERO,
+        input: (0..u32::try_from(coins).unwrap()).map(input).collect(),
+        output: vec![TxOut { value: Amount::ONE_SAT, script_pubkey: ScriptBuf::new() }],
+    }
+}
+
+#[test]
+fn a_large_transaction_is_verified_by_all_threads_together() {
+    let (pool, verdicts) = Pool::new(Kernel::new(), pool::Options { threads: 3, ..Default::default() });
+    let [yes, no] =
+        [OP_PUSHNUM_1, OP_PUSHBYTES_0].map(|code| coin(Amount::ONE_SAT, Builder::new().push_opcode(code).as_script()));
+    let transaction = sweep(5000);
+    let mut coins = vec![yes; 5000];
+    pool.submit(Batch::new(0, vec![job(&transaction, &coins, Flags::ALL)]));
+    assert_eq!(verdicts.recv_timeout(Duration::from_secs(60)).unwrap().result, Ok(()));
+    for bad in [4999, 3000, 17] {
+        coins[bad] = no.clone();
+        pool.submit(Batch::new(1, vec![job(&transaction, &coins, Flags::ALL)]));
+        let failure = verdicts.recv_timeout(Duration::from_secs(60)).unwrap().result.unwrap_err();
+        assert_eq!((failure.transaction, failure.input), (transaction.compute_txid(), bad), "the first of all");
     }
 }

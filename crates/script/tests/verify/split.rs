@@ -27,11 +27,8 @@ impl Fast for Signatures {
     type Prepared = Vec<TxOut>;
 
     fn takes(&self, template: Template, flags: Flags) -> bool {
-        match template {
-            Template::P2wpkh => flags.contains(Flags::WITNESS),
-            Template::P2trKey => flags.contains(Flags::TAPROOT),
-            _ => false,
-        }
+        (template == Template::P2wpkh && flags.contains(Flags::WITNESS))
+            || (template == Template::P2trKey && flags.contains(Flags::TAPROOT))
     }
 
     fn prepare(&self, job: &Job, _: &Transaction) -> Option<Vec<TxOut>> {
