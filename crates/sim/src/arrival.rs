@@ -12,8 +12,8 @@ use crate::lock::Kind;
 use crate::mutation::{Coinbase, Context, Limit, Mutation, Script};
 use crate::random::Random;
 
-/// How far below the tip a fork may begin.
-const MAX_DEPTH: u64 = 6;
+/// How far below the tip a fork may begin; in one tree of eight the second figure.
+const MAX_DEPTH: [u64; 2] = [6, 24];
 
 /// Invalid blocks that others can be built on: they spend coins of the branch, and pass for valid until the coins or
 /// the branch's times are looked at.
@@ -52,9 +52,10 @@ impl Tree {
     pub fn random(trunk: &mut Builder, size: usize) -> Self {
         let mut random = trunk.random().fork("tree");
         let mut tree = Self { entries: Vec::new(), branches: vec![trunk.fork_at(trunk.height())] };
+        let depth = MAX_DEPTH[usize::from(random.one_in(8))];
         while tree.entries.len() < size {
             if random.one_in(4) {
-                tree.fork(&mut random);
+                tree.fork(depth, &mut random);
             }
             let index = random.index(tree.branches.len());
             tree.grow(index, &mut random);
@@ -62,10 +63,10 @@ impl Tree {
         tree
     }
 
-    fn fork(&mut self, random: &mut Random) {
+    fn fork(&mut self, depth: u64, random: &mut Random) {
         let index = random.index(self.branches.len());
         let branch = &mut self.branches[index];
-        let height = u64::from(branch.height()).saturating_sub(random.below(MAX_DEPTH + 1));
+        let height = u64::from(branch.height()).saturating_sub(random.below(depth + 1));
         let fork = branch.fork_at(u32::try_from(height).expect("not above the branch's own height"));
         self.branches.push(fork);
     }
@@ -104,7 +105,7 @@ impl Tree {
             let position = if hurry && !random.one_in(4) { 0 } else { random.index(waiting.len()) };
             let index = waiting[position];
             let ready = self.entries[index].parent.is_none_or(|parent| arrived[parent]);
-            if !ready && !random.one_in(6) {
+            if !ready && !random.one_in(12) {
                 continue;
             }
             order.push(index);

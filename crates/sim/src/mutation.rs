@@ -14,6 +14,7 @@ mod merkle;
 mod plan;
 mod raw;
 mod script;
+mod sigops;
 mod transaction;
 mod witness;
 

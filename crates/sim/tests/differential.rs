@@ -69,11 +69,11 @@ fn core_agrees_with_core_on_children_of_mutated_blocks() {
 
 #[test]
 fn another_reason_is_found() {
-    let mut subject = Deviant { core: Oracle::regtest().unwrap(), rule: "bad-txnmrklroot" };
+    let mut subject = Deviant { core: Oracle::regtest().unwrap(), rule: "block-script-verify-flag-failed" };
     let mut reference = Oracle::regtest().unwrap();
     let report = differential::run(&mut subject, &mut reference, 1, 100);
     let difference = report.differences.first().unwrap_or_else(|| panic!("nothing found: {report}"));
-    assert_eq!(difference.reference.verdict.rule(), Some("bad-txnmrklroot"), "{difference}");
+    assert_eq!(difference.reference.verdict.rule(), Some("block-script-verify-flag-failed"), "{difference}");
     assert_eq!(difference.subject.tip, difference.reference.tip, "{difference}");
 }
 

@@ -114,7 +114,8 @@ impl<'a> Run<'a> {
 
     /// A tree of blocks in a random order.
     pub(super) fn tree(&mut self, random: &mut Random) {
-        let size = 3 + random.index(12);
+        let most = if random.one_in(8) { 40 } else { 12 };
+        let size = 3 + random.index(most);
         let mut tree = Tree::random(&mut self.builder, size);
         for index in tree.order(random) {
             let entry = &tree.entries()[index];
