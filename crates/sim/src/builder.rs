@@ -212,7 +212,7 @@ impl Builder {
                 let output = output.clone();
                 let coin = Coin { output, lock, height: at.height, median: at.median, coinbase };
                 self.coins.insert(outpoint, coin);
-            } else {
+            } else if !lock.kind.is_coin() {
                 self.unspendable.insert(outpoint);
             }
         }

@@ -58,6 +58,12 @@ pub enum Kind {
     TrFuture,
     /// P2TR spent by a script with `OP_SUCCESS` (BIP-0342): anyone can.
     TrSuccess,
+    /// P2SH of a script with signature operations that don't run, but count.
+    ShCounted,
+    /// P2SH-P2WSH of a script with signature operations that don't run, but count.
+    ShWshCounted,
+    /// P2WSH of a script with signature operations that don't run, but count.
+    WshCounted,
     /// A witness version without rules yet: anyone can spend it.
     Future,
     /// `OP_TRUE`.
@@ -66,13 +72,15 @@ pub enum Kind {
     Empty,
     /// `OP_RETURN` and data: unspendable.
     Return,
+    /// Random bytes: a coin that nobody is known to be able to spend.
+    Noise,
     /// A script over 10,000 bytes: unspendable.
     Oversized,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::PublicKey,
         Self::PublicKeyUncompressed,
         Self::PublicKeyHash,
@@ -96,10 +104,14 @@ impl Kind {
         Self::TrAnnex,
         Self::TrFuture,
         Self::TrSuccess,
+        Self::ShCounted,
+        Self::ShWshCounted,
+        Self::WshCounted,
         Self::Future,
         Self::True,
         Self::Empty,
         Self::Return,
+        Self::Noise,
         Self::Oversized,
     ];
 
@@ -126,9 +138,15 @@ impl Kind {
         Self::TrScriptAdd,
     ];
 
-    /// Whether any transaction can spend it.
+    /// Whether the wallet can spend it.
     #[must_use]
     pub const fn is_spendable(self) -> bool {
+        !matches!(self, Self::Return | Self::Noise | Self::Oversized)
+    }
+
+    /// Whether it becomes a coin, which outputs don't that nobody can ever spend.
+    #[must_use]
+    pub const fn is_coin(self) -> bool {
         !matches!(self, Self::Return | Self::Oversized)
     }
 
@@ -145,21 +163,6 @@ impl Kind {
                 | Self::WshSequence
                 | Self::WshHash
                 | Self::TrKey
-                | Self::TrKeyRoot
-                | Self::TrScript
-                | Self::TrScriptAdd
-                | Self::TrAnnex
-                | Self::TrFuture
-                | Self::TrSuccess
-        )
-    }
-
-    /// Whether it is a version 1 witness program.
-    #[must_use]
-    pub const fn is_taproot(self) -> bool {
-        matches!(
-            self,
-            Self::TrKey
                 | Self::TrKeyRoot
                 | Self::TrScript
                 | Self::TrScriptAdd

@@ -14,6 +14,7 @@ mod merkle;
 mod plan;
 mod raw;
 mod script;
+mod sigops;
 mod transaction;
 mod witness;
 
@@ -94,6 +95,26 @@ impl Expected {
     }
 }
 
+/// A changed block as its mutation gives it.
+struct Changed {
+    raw: Vec<u8>,
+    block: Option<Block>,
+    original: Option<Block>,
+}
+
+impl Changed {
+    /// Bytes that may or may not be a block.
+    fn raw(raw: Vec<u8>) -> Self {
+        Self { block: encode::deserialize(&raw).ok(), raw, original: None }
+    }
+}
+
+impl From<Block> for Changed {
+    fn from(block: Block) -> Self {
+        Self { raw: encode::serialize(&block), block: Some(block), original: None }
+    }
+}
+
 /// A mutated block.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -103,6 +124,8 @@ pub struct Case {
     pub raw: Vec<u8>,
     /// The block, if it still is one.
     pub block: Option<Block>,
+    /// The valid block of the same header, if only its transactions were changed: it must still be welcome.
+    pub original: Option<Block>,
     /// What should be said of it.
     pub expected: Expected,
 }
@@ -127,22 +150,19 @@ impl Mutation {
     /// Makes the next block of the branch with the change in it. `None` if the branch lacks the coins for it.
     pub fn apply(self, builder: &mut Builder) -> Option<Case> {
         let plan = Plan::new(builder);
-        let (block, expected) = match self {
-            Self::None => (plan.filled().seal(), Expected::Valid),
-            Self::Header(header) => (header.apply(plan), header.expected()),
+        let (changed, expected) = match self {
+            Self::None => (plan.filled().seal().into(), Expected::Valid),
+            Self::Header(header) => (header.apply(plan).into(), header.expected()),
             Self::Merkle(merkle) => (merkle.apply(plan)?, merkle.expected()),
-            Self::Coinbase(coinbase) => (coinbase.apply(plan)?, coinbase.expected()),
-            Self::Transaction(transaction) => return transaction.apply(plan).map(|raw| raw.case(self)),
-            Self::Context(context) => (context.apply(plan)?, context.expected()),
-            Self::Script(script) => (script.apply(plan)?, script.expected()),
+            Self::Coinbase(coinbase) => (coinbase.apply(plan)?.into(), coinbase.expected()),
+            Self::Transaction(transaction) => (transaction.apply(plan)?, transaction.expected()),
+            Self::Context(context) => (context.apply(plan)?.into(), context.expected()),
+            Self::Script(script) => (script.apply(plan)?.into(), script.expected()),
             Self::Witness(witness) => (witness.apply(plan)?, witness.expected()),
-            Self::Limit(limit) => (limit.apply(plan)?, limit.expected()),
-            Self::Raw(raw) => {
-                let raw = raw.apply(plan);
-                let block = encode::deserialize(&raw).ok();
-                return Some(Case { mutation: self, raw, block, expected: Expected::Open });
-            }
+            Self::Limit(limit) => (limit.apply(plan)?.into(), limit.expected()),
+            Self::Raw(raw) => (Changed::raw(raw.apply(plan)), Expected::Open),
         };
-        Some(Case { mutation: self, raw: encode::serialize(&block), block: Some(block), expected })
+        let Changed { raw, block, original } = changed;
+        Some(Case { mutation: self, raw, block, original, expected })
     }
 }

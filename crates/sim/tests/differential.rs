@@ -1,1 +1,87 @@
-//! x
+//! The harness itself: Core agrees with Core, and whoever deviates from it is found.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
+
+use bitcoin::BlockHash;
+use yap_sim::verdict::Kind;
+use yap_sim::{Oracle, Subject, Verdict, differential};
+
+/// Core, but for one rule that it doesn't know by that name.
+struct Deviant {
+    core: Oracle,
+    rule: &'static str,
+}
+
+impl Subject for Deviant {
+    fn submit(&mut self, raw: &[u8]) -> Verdict {
+        let verdict = self.core.submit(raw);
+        if verdict.rule() == Some(self.rule) { Verdict::invalid(Kind::Consensus, "another-rule") } else { verdict }
+    }
+
+    fn tip(&self) -> (BlockHash, u32) {
+        self.core.tip()
+    }
+}
+
+/// Core, but it misses every block after the first `blocks`.
+struct Deaf {
+    core: Oracle,
+    blocks: usize,
+}
+
+impl Subject for Deaf {
+    fn submit(&mut self, raw: &[u8]) -> Verdict {
+        if self.blocks == 0 {
+            return Verdict::Accepted;
+        }
+        self.blocks -= 1;
+        self.core.submit(raw)
+    }
+
+    fn tip(&self) -> (BlockHash, u32) {
+        self.core.tip()
+    }
+}
+
+#[test]
+fn core_agrees_with_core() {
+    let mut all = differential::Report::default();
+    for seed in 0..3 {
+        let (mut subject, mut reference) = (Oracle::regtest().unwrap(), Oracle::regtest().unwrap());
+        let report = differential::run(&mut subject, &mut reference, seed, 300);
+        assert!(report.differences.is_empty(), "{report}");
+        all.merge(report);
+    }
+    eprintln!("{all}");
+    // The cases reach what they are meant to.
+    assert!(all.reorganisations > 20, "{all}");
+    for verdict in ["accepted", "duplicate", "unreadable", "duplicate-invalid", "bad-prevblk", "prev-blk-not-found"] {
+        assert!(all.verdicts.contains_key(verdict), "no {verdict}: {all}");
+    }
+}
+
+#[test]
+fn core_agrees_with_core_on_children_of_mutated_blocks() {
+    let (mut subject, mut reference) = (Oracle::regtest().unwrap(), Oracle::regtest().unwrap());
+    let report = differential::mutated_parents(&mut subject, &mut reference, 1, 40);
+    assert!(report.differences.is_empty(), "{report}");
+    assert_eq!(report.cases, 40, "{report}");
+}
+
+#[test]
+fn another_reason_is_found() {
+    let mut subject = Deviant { core: Oracle::regtest().unwrap(), rule: "block-script-verify-flag-failed" };
+    let mut reference = Oracle::regtest().unwrap();
+    let report = differential::run(&mut subject, &mut reference, 1, 100);
+    let difference = report.differences.first().unwrap_or_else(|| panic!("nothing found: {report}"));
+    assert_eq!(difference.reference.verdict.rule(), Some("block-script-verify-flag-failed"), "{difference}");
+    assert_eq!(difference.subject.tip, difference.reference.tip, "{difference}");
+}
+
+#[test]
+fn another_tip_is_found_and_ends_the_run() {
+    let mut subject = Deaf { core: Oracle::regtest().unwrap(), blocks: 100 };
+    let mut reference = Oracle::regtest().unwrap();
+    let report = differential::run(&mut subject, &mut reference, 1, 100);
+    assert_eq!(report.cases, 0, "{report}");
+    assert_eq!(report.differences.first().unwrap().reference.tip.1, 101, "{report}");
+}

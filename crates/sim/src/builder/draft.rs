@@ -97,7 +97,7 @@ impl Builder {
             nonce: 0,
         };
         let payload = self.random.bytes::<8>();
-        let kind = Kind::ALL[self.random.index(Kind::ALL.len() - 2)]; // Not the unspendable two.
+        let kind = Kind::ALL[self.random.index(Kind::ALL.len() - 3)]; // Not those that can't be spent.
         let output = self.output(kind, self.parameters.subsidy_at(height));
         let coinbase = Transaction {
             version: transaction::Version::TWO,

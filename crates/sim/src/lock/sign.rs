@@ -72,10 +72,16 @@ impl Input<'_, '_> {
             Kind::TrScript | Kind::TrScriptAdd | Kind::TrAnnex | Kind::TrFuture | Kind::TrSuccess => {
                 (ScriptBuf::new(), self.script_path())
             }
+            Kind::ShCounted => (pushes([self.wallet.redeem_script(lock).to_bytes()]), Witness::new()),
+            Kind::ShWshCounted => {
+                let witness = Witness::from_slice(&[self.wallet.inner_script(lock)]);
+                (pushes([self.wallet.redeem_script(lock).to_bytes()]), witness)
+            }
+            Kind::WshCounted => (ScriptBuf::new(), Witness::from_slice(&[self.wallet.inner_script(lock)])),
             Kind::ShFuture => (pushes([self.wallet.redeem_script(lock).to_bytes()]), Witness::new()),
             Kind::Future if self.random.one_in(2) => (ScriptBuf::new(), Witness::from_slice(&[[1_u8; 5]])),
             Kind::Empty => (Builder::new().push_int(1).into_script(), Witness::new()),
-            Kind::Future | Kind::True | Kind::Return | Kind::Oversized => (ScriptBuf::new(), Witness::new()),
+            Kind::Future | Kind::True | Kind::Return | Kind::Noise | Kind::Oversized => (ScriptBuf::new(), Witness::new()),
         }
     }
 

@@ -62,11 +62,17 @@ impl Wallet {
                 ScriptBuf::new_p2pkh(&self.public(lock, 0).pubkey_hash())
             }
             Kind::Multisig1of2 | Kind::Multisig2of3 | Kind::True | Kind::Empty => self.inner_script(lock),
-            Kind::ShMultisig | Kind::ShLockTime | Kind::ShWpkh | Kind::ShWshMultisig | Kind::ShFuture => {
+            Kind::ShMultisig
+            | Kind::ShLockTime
+            | Kind::ShWpkh
+            | Kind::ShWshMultisig
+            | Kind::ShCounted
+            | Kind::ShWshCounted
+            | Kind::ShFuture => {
                 ScriptBuf::new_p2sh(&self.redeem_script(lock).script_hash())
             }
             Kind::Wpkh => ScriptBuf::new_p2wpkh(&self.compressed(lock, 0).wpubkey_hash()),
-            Kind::WshMultisig | Kind::WshLockTime | Kind::WshSequence | Kind::WshHash => {
+            Kind::WshMultisig | Kind::WshLockTime | Kind::WshSequence | Kind::WshHash | Kind::WshCounted => {
                 ScriptBuf::new_p2wsh(&self.inner_script(lock).wscript_hash())
             }
             Kind::TrKey => ScriptBuf::new_p2tr(&self.secp, self.internal(lock), None),
@@ -78,6 +84,7 @@ impl Wallet {
                 let data = PushBytesBuf::from(lock.argument.to_le_bytes());
                 Builder::new().push_opcode(op::OP_RETURN).push_slice(data).into_script()
             }
+            Kind::Noise => noise(lock),
             Kind::Oversized => ScriptBuf::from(vec![op::OP_NOP.to_u8(); 10_001]),
         }
     }
@@ -86,7 +93,7 @@ impl Wallet {
     pub(super) fn redeem_script(&self, lock: &Lock) -> ScriptBuf {
         match lock.kind {
             Kind::ShWpkh => ScriptBuf::new_p2wpkh(&self.compressed(lock, 0).wpubkey_hash()),
-            Kind::ShWshMultisig => ScriptBuf::new_p2wsh(&self.inner_script(lock).wscript_hash()),
+            Kind::ShWshMultisig | Kind::ShWshCounted => ScriptBuf::new_p2wsh(&self.inner_script(lock).wscript_hash()),
             Kind::ShFuture => future(lock),
             _ => self.inner_script(lock),
         }
@@ -131,6 +138,7 @@ impl Wallet {
                 .push_opcode(op::OP_NUMEQUAL)
                 .into_script(),
             Kind::TrSuccess => Builder::new().push_opcode(op::OP_RESERVED).into_script(),
+            Kind::ShCounted | Kind::ShWshCounted | Kind::WshCounted => counted(lock),
             Kind::True => Builder::new().push_int(1).into_script(),
             _ => ScriptBuf::new(),
         }
@@ -199,6 +207,41 @@ fn future(lock: &Lock) -> ScriptBuf {
     // Never zeros: a program that is false leaves a false stack, which fails even where the version has no rules.
     let program = WitnessProgram::new(version, &vec![lock.keys[0] + 1; length]).expect("2 to 40 bytes");
     ScriptBuf::new_witness_program(&program)
+}
+
+/// A lock's own randomness.
+fn random(lock: &Lock) -> Random {
+    let [a, b, c] = lock.keys;
+    Random::new(u64::from(u32::from_le_bytes([a, b, c, 0])) << 32 | u64::from(lock.argument))
+}
+
+/// Signature operations in a branch that isn't taken, then true. As counts before `OP_CHECKMULTISIG` there are small
+/// numbers, which P2SH and witness scripts are counted by, and others, which count as 20.
+fn counted(lock: &Lock) -> ScriptBuf {
+    let mut random = random(lock);
+    let mut builder = Builder::new().push_int(0).push_opcode(op::OP_IF);
+    for _ in 0..random.below(40) {
+        builder = match random.below(6) {
+            0 => builder.push_opcode(op::OP_CHECKSIG),
+            1 => builder.push_opcode(op::OP_CHECKSIGVERIFY),
+            2 => builder.push_opcode(op::OP_CHECKMULTISIG),
+            3 => builder.push_int(i64::from(random.small(17))).push_opcode(op::OP_CHECKMULTISIG),
+            4 => builder.push_int(i64::from(random.small(17))).push_opcode(op::OP_CHECKMULTISIGVERIFY),
+            _ => builder.push_slice([op::OP_CHECKSIG.to_u8(); 3]), // Data: no operation.
+        };
+    }
+    builder.push_opcode(op::OP_ENDIF).push_int(1).into_script()
+}
+
+/// Random bytes that begin with no opcode in particular, except that it isn't `OP_RETURN`.
+fn noise(lock: &Lock) -> ScriptBuf {
+    let mut random = random(lock);
+    let length = 1 + random.index(120);
+    let mut bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+    if bytes.first() == Some(&op::OP_RETURN.to_u8()) {
+        bytes[0] = op::OP_NOP.to_u8();
+    }
+    ScriptBuf::from(bytes)
 }
 
 fn multisig(needed: i64, keys: &[PublicKey]) -> ScriptBuf {

@@ -131,7 +131,7 @@ impl Context {
                 let txid = Txid::from_byte_array(plan.builder.random().bytes());
                 payment.inputs[0].0 = OutPoint { txid, vout: 0 };
             }
-            Self::InputBeyondOutputs => payment.inputs[0].0.vout += 1000,
+            Self::InputBeyondOutputs => payment.inputs[0].0.vout += 1_000_000,
             Self::InputSpentBefore => {
                 let coin = plan.builder.spent_coin()?;
                 payment = plan.payment_from(coin);

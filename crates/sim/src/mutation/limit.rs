@@ -2,7 +2,7 @@
 
 use bitcoin::{Amount, Block, ScriptBuf, TxOut, Weight};
 
-use super::{Expected, Plan};
+use super::{Expected, Plan, sigops};
 use crate::lock::Kind;
 
 /// BIP-0141: a block's weight.
@@ -11,6 +11,9 @@ const MAX_WEIGHT: u64 = 4_000_000;
 /// Bytes of a block without witnesses.
 const MAX_STRIPPED: usize = 1_000_000;
 
+/// BIP-0141: the cost of a block's signature operations.
+const MAX_SIGOPS: usize = 80_000;
+
 /// A block as large as allowed, or larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -18,7 +21,7 @@ pub enum Limit {
     Weight,
     /// One unit too heavy.
     WeightExceeded,
-    /// As long without witnesses as allowed; too heavy by what witnesses there are.
+    /// As long as allowed without any witness: valid.
     Stripped,
     /// A byte too long without witnesses.
     StrippedExceeded,
@@ -32,10 +35,14 @@ pub enum Limit {
     SigopsSh,
     /// Too many by what a P2SH output has.
     SigopsShExceeded,
+    /// As many as allowed, over scripts of all kinds and noise: valid.
+    SigopsMixed,
+    /// One operation more.
+    SigopsMixedExceeded,
 }
 
 impl Limit {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Weight,
         Self::WeightExceeded,
         Self::Stripped,
@@ -45,6 +52,8 @@ impl Limit {
         Self::SigopsExceeded,
         Self::SigopsSh,
         Self::SigopsShExceeded,
+        Self::SigopsMixed,
+        Self::SigopsMixedExceeded,
     ];
 
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
@@ -64,6 +73,8 @@ impl Limit {
             // A 2-of-3 multisig counts as 3.
             Self::SigopsSh => self.checks(plan, Kind::ShMultisig, 19_997),
             Self::SigopsShExceeded => self.checks(plan, Kind::ShMultisig, 19_998),
+            Self::SigopsMixed => self.mixed(plan, 0),
+            Self::SigopsMixedExceeded => self.mixed(plan, 1),
         }
     }
 
@@ -107,14 +118,39 @@ impl Limit {
         Some(plan.seal())
     }
 
+    /// A block of scripts that count in every way, filled up with `OP_CHECKSIG` to the limit and `over` it.
+    fn mixed(self, mut plan: Plan<'_>, over: usize) -> Option<Block> {
+        const KINDS: [Kind; 6] = [
+            Kind::ShCounted,
+            Kind::ShWshCounted,
+            Kind::WshCounted,
+            Kind::ShMultisig,
+            Kind::WshMultisig,
+            Kind::Multisig1of2,
+        ];
+        let mut cost = 0;
+        for kind in KINDS {
+            let mut payment = plan.payment_of(kind)?;
+            payment.outputs.extend((0..4).map(|_| plan.builder.output(Kind::Noise, Amount::ZERO)));
+            let spent = payment.inputs[0].1.output.clone();
+            plan.pay(&payment);
+            cost += sigops::cost(plan.last(), &[spent]);
+        }
+        // Each operation in an output counts four times.
+        self.checks(plan, Kind::Future, (MAX_SIGOPS - cost) / 4 + over)
+    }
+
     pub(super) fn expected(self) -> Expected {
         match self {
-            Self::Weight | Self::Sigops | Self::SigopsSh => Expected::Valid,
-            Self::WeightExceeded => Expected::consensus("bad-blk-weight"),
-            // Without any witness, the weight is just four times the length.
+            Self::Weight | Self::Sigops | Self::SigopsSh | Self::SigopsMixed => Expected::Valid,
+            // Without any witness, the weight is four times the length.
             Self::Stripped => Expected::Valid,
+            Self::WeightExceeded => Expected::consensus("bad-blk-weight"),
             Self::StrippedExceeded => Expected::consensus("bad-blk-length"),
-            Self::SigopsWitnessExceeded | Self::SigopsExceeded | Self::SigopsShExceeded => {
+            Self::SigopsWitnessExceeded
+            | Self::SigopsExceeded
+            | Self::SigopsShExceeded
+            | Self::SigopsMixedExceeded => {
                 Expected::consensus("bad-blk-sigops")
             }
         }

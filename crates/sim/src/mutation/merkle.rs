@@ -1,9 +1,10 @@
 //! Transactions that the header doesn't commit to, or commits to ambiguously.
 
 use bitcoin::hashes::Hash as _;
-use bitcoin::{Block, TxMerkleNode};
+use bitcoin::TxMerkleNode;
 
-use super::{Expected, Plan};
+use crate::builder::solve;
+use super::{Changed, Expected, Plan};
 
 /// A change to which transactions are in the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +33,16 @@ impl Merkle {
         Self::NoTransactions,
     ];
 
-    pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
+    pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Changed> {
         // With the coinbase: 3 transactions, or 6.
         let count = if self == Self::LastTwoRepeated { 5 } else { 2 };
         for _ in 0..count {
             plan.pay_something()?;
         }
         let root = TxMerkleNode::from_byte_array(plan.builder.random().bytes());
-        Some(plan.seal_with(|block| match self {
+        let original = plan.seal();
+        let mut block = original.clone();
+        match self {
             Self::OtherRoot => block.header.merkle_root = root,
             Self::LastRepeated => block.txdata.extend_from_within(2..),
             Self::LastTwoRepeated => block.txdata.extend_from_within(4..),
@@ -49,7 +52,10 @@ impl Merkle {
                 block.txdata.clear();
                 block.header.merkle_root = TxMerkleNode::all_zeros();
             }
-        }))
+        }
+        solve(&mut block.header);
+        let same_header = block.header == original.header;
+        Some(Changed { original: same_header.then_some(original), ..block.into() })
     }
 
     pub(super) fn expected(self) -> Expected {

@@ -3,7 +3,7 @@
 use bitcoin::consensus::encode;
 use bitcoin::{Amount, Block, OutPoint};
 
-use super::{Case, Expected, Mutation, Plan};
+use super::{Changed, Expected, Plan};
 
 /// A change to one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +22,6 @@ pub enum Transaction {
     InputRepeated,
     /// A null input beside another one.
     InputNull,
-}
-
-/// A changed block, and its bytes where they can't be made from it.
-pub(super) struct Changed {
-    change: Transaction,
-    block: Block,
-    raw: Option<Vec<u8>>,
-}
-
-impl Changed {
-    pub(super) fn case(self, mutation: Mutation) -> Case {
-        let raw = self.raw.unwrap_or_else(|| encode::serialize(&self.block));
-        Case { mutation, raw, block: Some(self.block), expected: self.change.expected() }
-    }
 }
 
 impl Transaction {
@@ -75,10 +61,9 @@ impl Transaction {
             plan.last().input.clear();
             plan.last().output.clear();
             let block = plan.seal();
-            return Some(Changed { change: self, raw: Some(without_marker(&block)), block });
+            return Some(Changed { raw: without_marker(&block), block: Some(block), original: None });
         }
-        // Later transactions would shift the last one: none are added.
-        Some(Changed { change: self, block: plan.seal(), raw: None })
+        Some(plan.filled().seal().into())
     }
 
     pub(super) fn expected(self) -> Expected {

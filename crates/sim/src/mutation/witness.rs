@@ -2,7 +2,7 @@
 
 use bitcoin::{Block, ScriptBuf, TxOut};
 
-use super::{Expected, Plan};
+use super::{Changed, Expected, Plan};
 use crate::lock::Kind;
 
 /// Bytes of a commitment's output script.
@@ -65,7 +65,7 @@ impl Witness {
         Self::Changed,
     ];
 
-    pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
+    pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Changed> {
         let without = matches!(self, Self::CommitmentNeedless | Self::CommitmentMissingCoinbaseWitness);
         for kind in if without { [Kind::PublicKeyHash; 2] } else { [Kind::Wpkh, Kind::PublicKeyHash] } {
             let payment = plan.payment_of(kind)?;
@@ -92,12 +92,13 @@ impl Witness {
             | Self::Added
             | Self::Changed => {
                 // Witnesses are not in the Merkle root: the header stays as it is.
-                let mut block = plan.seal();
+                let original = plan.seal();
+                let mut block = original.clone();
                 self.uncommitted(&mut block);
-                return Some(block);
+                return Some(Changed { original: Some(original), ..block.into() });
             }
         }
-        Some(plan.seal())
+        Some(plan.seal().into())
     }
 
     /// Changes the commitment before the Merkle root is made.
