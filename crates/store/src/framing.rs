@@ -22,6 +22,14 @@ pub const MIN_RECORD: usize = 80;
 /// Bytes asked of the input at a time.
 pub const CHUNK: usize = 256 << 10;
 
+/// The frame of a record of `length` bytes. No block is longer than a `u32` counts; the length of one that were is cut.
+#[must_use]
+pub fn frame(magic: [u8; 4], length: usize) -> [u8; FRAME] {
+    let [a, b, c, d] = magic;
+    let [e, f, g, h] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
 /// What was found in the input, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -93,6 +93,28 @@ impl Reader {
         self.shared.files().total()
     }
 
+    /// Bytes of the tables on disk.
+    ///
+    /// # Errors
+    /// If their directory cannot be read.
+    pub fn tables_size(&self) -> Result<u64, Error> {
+        let mut total = 0_u64;
+        let mut folders = vec![self.shared.directory.join("tables")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+                let entry = entry.map_err(Error::io(&folder))?;
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                    Ok(metadata) => total = total.saturating_add(metadata.len()),
+                    // A merge of tables has replaced it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(Error::io(&entry.path())(error)),
+                }
+            }
+        }
+        Ok(total)
+    }
+
     /// The block files to delete so that at most `target` bytes are left, the oldest first: those whose blocks all lie
     /// at least [`KEPT_BLOCKS`] below the block of height `tip`. A [`Batch`](crate::Batch) deletes them.
     #[must_use]
