@@ -27,7 +27,7 @@ use crate::chainstate::{self, Chainstate, Options};
 
 /// Bitcoin's money and rules without anybody in the middle.
 #[derive(Debug, Parser)]
-#[command(name = "yap", version, about, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "yap", version, arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash")]
 pub struct Cli {
     #[command(flatten)]

@@ -27,17 +27,20 @@ pub(super) struct Orphans {
 }
 
 impl Orphans {
-    /// Holds a block. Gives the one that had to leave for it, if the window is full.
-    pub(super) fn hold(&mut self, origin: Origin, prepared: Prepared) -> Option<Left> {
+    /// Holds a block. Gives those that had to leave for it, if the window is full.
+    pub(super) fn hold(&mut self, origin: Origin, prepared: Prepared) -> Vec<Left> {
         let parent = prepared.block().header().prev_blockhash;
         self.blocks = self.blocks.saturating_add(1);
         self.bytes = self.bytes.saturating_add(prepared.block().bytes().len());
         self.order.push_back(parent);
         self.by_parent.entry(parent).or_default().push((origin, prepared));
-        if self.blocks <= MOST_BLOCKS && self.bytes <= MOST_BYTES {
-            return None;
+        let mut left = Vec::new();
+        // A large block may take the place of many small ones.
+        while self.blocks > MOST_BLOCKS || self.bytes > MOST_BYTES {
+            let Some(oldest) = self.drop_oldest() else { break };
+            left.push(oldest);
         }
-        self.drop_oldest()
+        left
     }
 
     /// Takes out the blocks that waited for `parent`.
