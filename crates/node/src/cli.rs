@@ -11,6 +11,7 @@ mod block;
 mod chain;
 mod export;
 mod import;
+mod mend;
 mod output;
 mod utxo;
 mod verify;
@@ -139,6 +140,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether what was typed is wrong, whatever the ledger holds.
+    fn is_usage(&self) -> bool {
+        matches!(self, Self::NoChain { .. } | Self::NotAHash(_) | Self::NotAScript(_))
+    }
+}
+
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -163,8 +171,11 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has had enough (`yap export - | head`).
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            output.error(&error);
-            ExitCode::FAILURE
+            let damaged = mend::is_damage(&error);
+            // The ledger may be too damaged to say more than that.
+            let advice = if damaged { mend::advice(&cli.global, mend::Loss::Nothing) } else { None };
+            output.error(&error, advice.as_deref());
+            if error.is_usage() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -201,9 +212,12 @@ impl Global {
         Ok(base.join(&spec.name))
     }
 
+    /// Opens the ledger, with everything committed that is there: what is shown is what is stored.
     fn open(&self, options: Options) -> Result<Chainstate, Error> {
         let spec = Arc::new(self.spec()?);
         let directory = self.directory(&spec)?;
-        Ok(Chainstate::open(&directory, spec, options)?)
+        let mut chainstate = Chainstate::open(&directory, spec, options)?;
+        chainstate.flush()?;
+        Ok(chainstate)
     }
 }
