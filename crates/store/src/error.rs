@@ -31,6 +31,12 @@ pub enum Error {
         /// The chain it was opened for.
         wanted: String,
     },
+    /// The tables are gone or empty, but block files are there.
+    #[error("{} holds block files, but the tables that go with them are missing", directory.display())]
+    NoTables {
+        /// The store's directory.
+        directory: PathBuf,
+    },
     /// A later version of the program wrote the directory.
     #[error("{} was written by a newer version (schema {found}, known up to {known}): update", directory.display())]
     Newer {
@@ -56,7 +62,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The engine below the tables failed.
-    #[error("the tables in {}: {source}", path.display())]
+    #[error("the tables in {} cannot be used: {source}", path.display())]
     Engine {
         /// The tables' directory.
         path: PathBuf,
@@ -156,10 +162,16 @@ impl Error {
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
         |source| {
-            if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
-                Self::io(path)(source)
-            } else {
-                Self::Engine { path: path.to_path_buf(), source }
+            use io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+            match source {
+                // Files that the engine wrote are missing, cut short or overwritten.
+                fjall::Error::Io(ref error) | fjall::Error::Storage(fjall::LsmError::Io(ref error))
+                    if matches!(error.kind(), AlreadyExists | InvalidData | NotFound | UnexpectedEof) =>
+                {
+                    Self::Engine { path: path.to_path_buf(), source }
+                }
+                fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => Self::io(path)(source),
+                source => Self::Engine { path: path.to_path_buf(), source },
             }
         }
     }

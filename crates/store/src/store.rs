@@ -85,6 +85,11 @@ impl Store {
         let engine_cache = u64::try_from(options.cache / ENGINE_SHARE).unwrap_or(u64::MAX);
         let database = Database::open(&directory.join("tables"), engine_cache)?;
         let chain = Chain { name: &options.chain, magic: options.magic, genesis: options.genesis };
+        // The first rows are on disk before the first block file is made. Block files without them are all that is left
+        // of a ledger, and the last thing that may be lost.
+        if state::is_new(&database)? && blocks::any(&blocks)? {
+            return Err(Error::NoTables { directory: directory.to_path_buf() });
+        }
         state::prepare(&database, directory, &chain, state::MIGRATIONS)?;
         let snapshot = database.snapshot();
         let committed = Committed::read(&snapshot)?;

@@ -38,6 +38,7 @@ fn is_store_damage(error: &yap_store::Error) -> bool {
             | yap_store::Error::Damaged { .. }
             | yap_store::Error::DamagedRow { .. }
             | yap_store::Error::BrokenOff
+            | yap_store::Error::NoTables { .. }
     )
 }
 

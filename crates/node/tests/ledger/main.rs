@@ -1,0 +1,16 @@
+//! The ledger as its users meet it: the library's pipeline and the `yap` command, over whole chains.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    reason = "a test may panic, and says when it passes over something"
+)]
+
+mod cli;
+mod crash;
+mod hostile;
+mod support;
