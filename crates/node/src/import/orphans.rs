@@ -10,8 +10,9 @@ use crate::prepare::Prepared;
 /// Blocks held. Files of Bitcoin Core, written while blocks came from many peers, are out of order by up to 1,024.
 pub(super) const MOST_BLOCKS: usize = 1_024;
 
-/// Serialised bytes of the blocks held; decoded, they take about twice that.
-pub(super) const MOST_BYTES: usize = 32 << 20;
+/// Serialised bytes of the blocks held; decoded, they take about twice that besides, and four times if all their
+/// transactions are as small as can be.
+pub(super) const MOST_BYTES: usize = 16 << 20;
 
 /// The name of a block that had to leave: where it came from, its hash and the parent that it lacks.
 pub(super) type Left = (Origin, BlockHash, BlockHash);
@@ -79,3 +80,6 @@ impl Orphans {
         self.bytes = self.bytes.saturating_sub(prepared.block().bytes().len());
     }
 }
+
+#[cfg(test)]
+mod tests;
