@@ -38,6 +38,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Chain: bitcoin, testnet4, signet, regtest, local, or a file that describes one (see `yap chain new`).
     #[arg(long, value_name = "NAME|FILE", env = "YAP_CHAIN", default_value = "local", global = true)]
@@ -101,6 +102,19 @@ pub enum Error {
         #[source]
         cause: yap_chain::spec::file::Error,
     },
+    /// What was asked for makes no chain.
+    #[error("no such chain can be made: {cause}")]
+    NewChain {
+        /// What is wrong with it.
+        #[source]
+        cause: yap_chain::spec::file::Error,
+    },
+    /// A file would be overwritten.
+    #[error("{} is there already; --force overwrites it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// No place for the data.
     #[error("no data directory: set --data-dir or YAP_DATA_DIR (the home directory is not known)")]
     NoDataDir,
@@ -141,9 +155,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// A file that could not be opened for writing.
+    fn file(path: PathBuf, cause: std::io::Error) -> Self {
+        match cause.kind() {
+            std::io::ErrorKind::AlreadyExists => Self::Exists { path },
+            _ => Self::File { path, cause },
+        }
+    }
+
     /// Whether what was typed is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
-        matches!(self, Self::NoChain { .. } | Self::NotAHash(_) | Self::NotAScript(_))
+        matches!(self, Self::NoChain { .. } | Self::NewChain { .. } | Self::NotAHash(_) | Self::NotAScript(_))
     }
 }
 
@@ -218,6 +240,7 @@ impl Global {
         let directory = self.directory(&spec)?;
         let mut chainstate = Chainstate::open(&directory, spec, options)?;
         chainstate.flush()?;
+        tracing::info!(directory = %directory.display(), height = chainstate.tree().height(chainstate.tip()), "opened");
         Ok(chainstate)
     }
 }

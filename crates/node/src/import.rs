@@ -188,6 +188,7 @@ pub fn import(
     report: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
     headers::learn(chainstate, sources, unix_time(), stop);
+    tracing::info!(headers = chainstate.tree().iter().count(), "learned the headers of regular files");
     let mut stages = Stages::start(chainstate, sources, options.threads, stop)
         .map_err(|_| Error::Worker("reading and parsing"))?;
     let mut import = Import { chainstate, options, orphans: Orphans::default(), summary: Summary::default(), since: 0 };
@@ -276,7 +277,7 @@ impl Import<'_> {
                     let progress = &mut self.summary.progress;
                     progress.transactions = progress.transactions.saturating_add(transactions.into());
                 }
-                Event::Disconnected { .. } => {}
+                Event::Disconnected { hash, height } => tracing::info!(%hash, height, "disconnected"),
                 Event::Invalid { hash, height, why } => self.problem(Problem::Invalid { hash, height, why }),
             }
         }
@@ -294,6 +295,7 @@ impl Import<'_> {
         if self.options.commit_blocks.is_some_and(|most| self.since >= most) || self.chainstate.commit_due() {
             self.since = 0;
             self.chainstate.commit()?;
+            tracing::debug!(height = self.chainstate.tree().height(self.chainstate.tip()), "commits");
         }
         Ok(())
     }
@@ -304,6 +306,8 @@ impl Import<'_> {
         }
         self.chainstate.flush()?;
         self.events();
+        let Progress { read, stored, known, height, .. } = self.summary.progress;
+        tracing::info!(read, stored, known, height, "imported and committed");
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl Export {
             write(&chainstate, &blocks, BufWriter::new(io::stdout().lock()), Error::Output)?;
             return Ok(Ending::Done);
         }
-        let failed = |cause| Error::File { path: self.file.clone(), cause };
+        let failed = |cause| Error::file(self.file.clone(), cause);
         let mut options = File::options();
         options.write(true);
         let options = if self.force { options.create(true).truncate(true) } else { options.create_new(true) };

@@ -24,6 +24,7 @@ pub(super) fn is_damage(error: &Error) -> bool {
             error,
             chainstate::Error::Undo { .. }
                 | chainstate::Error::Block { .. }
+                | chainstate::Error::OtherBlock { .. }
                 | chainstate::Error::Coins(_)
                 | chainstate::Error::Index(_)
         ),

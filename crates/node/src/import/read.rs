@@ -37,6 +37,7 @@ impl Reader {
     /// Reads all sources, one after the other, until nobody wants more.
     pub(super) fn run(mut self, sources: &[Arc<Source>]) {
         for source in sources {
+            tracing::info!(%source, "reading");
             let more = match open(source) {
                 Ok((start, input)) => self.read(source, start, input),
                 Err(why) => self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why }))),
