@@ -1,5 +1,6 @@
 //! What to do about a damaged ledger, as commands to copy.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{Error, Global};
@@ -33,6 +34,11 @@ pub(super) fn is_damage(error: &Error) -> bool {
 }
 
 fn is_store_damage(error: &yap_store::Error) -> bool {
+    if let yap_store::Error::Io { path, source } = error {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_ours = (name.starts_with("blk") || name.starts_with("rev")) && name.ends_with(".dat");
+        return is_ours && source.kind() == ErrorKind::NotFound;
+    }
     matches!(
         error,
         yap_store::Error::Engine { .. }
