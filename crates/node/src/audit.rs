@@ -193,7 +193,8 @@ impl Audit<'_> {
     fn undo(&mut self, id: Id, block: &Block) -> Result<Undo, Error> {
         let undo = self.chainstate.read_undo(id)?;
         let (hash, height) = (block.hash(), self.chainstate.tree().height(id));
-        connect::disconnect(block, &undo, height, self.chainstate.seed()).map_err(|cause| Error::Undo { hash, cause })?;
+        connect::disconnect(block, &undo, height, self.chainstate.seed())
+            .map_err(|cause| Error::Undo { hash, cause })?;
         for (index, transaction) in block.transactions().iter().enumerate() {
             if index == 0 && self.replaced.contains(&(height, transaction.txid())) {
                 continue;

@@ -29,7 +29,9 @@ use crate::chainstate::{self, Chainstate, Options};
 /// Bitcoin's money and rules without anybody in the middle.
 #[derive(Debug, Parser)]
 #[command(name = "yap", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash")]
+#[command(
+    after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash"
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -157,10 +159,8 @@ pub enum Error {
 impl Error {
     /// A file that could not be opened for writing.
     fn file(path: PathBuf, cause: std::io::Error) -> Self {
-        match cause.kind() {
-            std::io::ErrorKind::AlreadyExists => Self::Exists { path },
-            _ => Self::File { path, cause },
-        }
+        let exists = cause.kind() == std::io::ErrorKind::AlreadyExists;
+        if exists { Self::Exists { path } } else { Self::File { path, cause } }
     }
 
     /// Whether what was typed is wrong, whatever the ledger holds.
@@ -220,8 +220,8 @@ impl Global {
             return Ok(spec);
         }
         let path = PathBuf::from(&self.chain);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|cause| Error::NoChain { name: self.chain.clone(), cause })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|cause| Error::NoChain { name: self.chain.clone(), cause })?;
         Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path, cause })
     }
 

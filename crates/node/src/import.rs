@@ -189,8 +189,8 @@ pub fn import(
 ) -> Result<Summary, Error> {
     headers::learn(chainstate, sources, unix_time(), stop);
     tracing::info!(headers = chainstate.tree().iter().count(), "learned the headers of regular files");
-    let mut stages = Stages::start(chainstate, sources, options.threads, stop)
-        .map_err(|_| Error::Worker("reading and parsing"))?;
+    let mut stages =
+        Stages::start(chainstate, sources, options.threads, stop).map_err(|_| Error::Worker("reading and parsing"))?;
     let mut import = Import { chainstate, options, orphans: Orphans::default(), summary: Summary::default(), since: 0 };
     let mut reported = Instant::now();
     loop {

@@ -135,7 +135,9 @@ pub(crate) fn any(directory: &Path) -> Result<bool, Error> {
         let entry = entry.map_err(Error::io(directory))?;
         let name = entry.file_name();
         let numbered = |kind: Kind| name.to_str().is_some_and(|name| kind.number(name).is_some());
-        if [Kind::Block, Kind::Undo].into_iter().any(numbered) && entry.metadata().map_err(Error::io(directory))?.len() > 0 {
+        if [Kind::Block, Kind::Undo].into_iter().any(numbered)
+            && entry.metadata().map_err(Error::io(directory))?.len() > 0
+        {
             return Ok(true);
         }
     }

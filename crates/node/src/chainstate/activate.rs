@@ -198,4 +198,3 @@ impl Chainstate {
         Ok(self.store.reader().undo(position, self.tree.header(id).prev_blockhash)?)
     }
 }
-

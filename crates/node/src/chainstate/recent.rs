@@ -58,13 +58,15 @@ mod tests {
 
     /// A block of 1 MiB: one transaction without witness data, whose only output has a long script.
     fn block() -> Arc<Block> {
-        let size = 1 << 20;
+        const SIZE: u32 = 1 << 20;
+        // What stands around the script: the header, a count, and a transaction with one input.
+        const SCRIPT: u32 = SIZE - 80 - 1 - 4 - 1 - 41 - 1 - 8 - 5 - 4;
         let mut bytes = vec![0; 80];
         bytes.extend([1, 1, 0, 0, 0, 1]);
         bytes.extend([0; 41]);
         bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe]);
-        bytes.extend(u32::try_from(size - bytes.len() - 4 - 4).unwrap().to_le_bytes());
-        bytes.resize(size, 0);
+        bytes.extend(SCRIPT.to_le_bytes());
+        bytes.resize(usize::try_from(SIZE).unwrap(), 0);
         Arc::new(Block::parse(bytes).unwrap())
     }
 

@@ -144,7 +144,7 @@ impl New {
             Rule::None => Retarget::None,
             Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
             Rule::Asert => {
-                Retarget::Asert { half_life: self.half_life.unwrap_or(self.spacing.saturating_mul(12)) }
+                Retarget::Asert { half_life: self.half_life.unwrap_or_else(|| self.spacing.saturating_mul(12)) }
             }
         };
         spec.subsidy.initial = self.subsidy;

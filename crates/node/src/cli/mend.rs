@@ -19,18 +19,18 @@ pub(super) enum Loss {
 
 /// Whether a command failed because what is stored is damaged.
 pub(super) fn is_damage(error: &Error) -> bool {
-    match error {
-        Error::Store(error) | Error::Chainstate(chainstate::Error::Store(error)) => is_store_damage(error),
-        Error::Chainstate(error) => matches!(
-            error,
-            chainstate::Error::Undo { .. }
-                | chainstate::Error::Block { .. }
-                | chainstate::Error::OtherBlock { .. }
-                | chainstate::Error::Coins(_)
-                | chainstate::Error::Index(_)
-        ),
-        _ => false,
+    if let Error::Store(error) | Error::Chainstate(chainstate::Error::Store(error)) = error {
+        return is_store_damage(error);
     }
+    let Error::Chainstate(error) = error else { return false };
+    matches!(
+        error,
+        chainstate::Error::Undo { .. }
+            | chainstate::Error::Block { .. }
+            | chainstate::Error::OtherBlock { .. }
+            | chainstate::Error::Coins(_)
+            | chainstate::Error::Index(_)
+    )
 }
 
 fn is_store_damage(error: &yap_store::Error) -> bool {

@@ -9,9 +9,9 @@ use std::fs::{File, metadata};
 use std::io::{BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::bitcoin::consensus::deserialize;
-use yap_chain::bitcoin::BlockHash;
 use yap_chain::block::HEADER_SIZE;
 use yap_store::framing::{FRAME, MAX_RECORD};
 

@@ -40,7 +40,9 @@ impl Reader {
             tracing::info!(%source, "reading");
             let more = match open(source) {
                 Ok((start, input)) => self.read(source, start, input),
-                Err(why) => self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why }))),
+                Err(why) => {
+                    self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why })))
+                }
             };
             if !more {
                 return;

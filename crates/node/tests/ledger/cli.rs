@@ -34,7 +34,9 @@ fn help_is_enough_to_get_started() {
     }
     assert!(!help.contains("IO:"), "{help}");
     run(&mut bare()).ends(2).says("Usage: yap");
-    for command in [&["import"][..], &["export"], &["utxo"], &["block"], &["verify"], &["chain", "show"], &["chain", "new"]] {
+    for command in
+        [&["import"][..], &["export"], &["utxo"], &["block"], &["verify"], &["chain", "show"], &["chain", "new"]]
+    {
         let help = run(bare().args(command).arg("-h")).ends(0).out;
         // Each flag and argument is followed by words that say what it does.
         for line in help.lines().filter(|line| line.trim_start().starts_with(['-', '<'])) {
@@ -121,7 +123,10 @@ fn a_block_is_shown_by_height_and_by_hash() {
     let by_height = yap_with(directory.path(), ["--json", "block", "160"]).ends(0).json();
     let by_hash = yap_with(directory.path(), ["--json", "block", TIP]).ends(0).json();
     assert_eq!(by_height, by_hash);
-    assert_eq!((&by_hash["hash"], &by_hash["height"], &by_hash["confirmations"]), (&TIP.into(), &160.into(), &1.into()));
+    assert_eq!(
+        (&by_hash["hash"], &by_hash["height"], &by_hash["confirmations"]),
+        (&TIP.into(), &160.into(), &1.into())
+    );
     assert!(by_hash.get("nextblockhash").is_none());
     let block: bitcoin::Block = bitcoin::consensus::deserialize(&blocks[159]).unwrap();
     assert_eq!(by_hash["nTx"], block.txdata.len());

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    HEIGHT, MUHASH, Random, Ran, assert_whole, copy, import, muhashes, run, test_data, vector, wait, yap, yap_with,
+    HEIGHT, MUHASH, Ran, Random, assert_whole, copy, import, muhashes, run, test_data, vector, wait, yap, yap_with,
 };
 
 /// Kills imports of `file` at random moments until there were `kills`, and looks at what is left after each.
@@ -92,8 +92,13 @@ fn what_lies_beyond_the_last_commit_in_block_and_undo_files_does_no_harm() {
     assert_eq!(half(&template), 130);
     // What a power failure may leave of the writes after a commit: zeros, garbage, half a record, a file of its own.
     let frame = [0xfa, 0xbf, 0xb5, 0xda, 0x00, 0x10, 0, 0];
-    let tails: [Vec<u8>; 5] =
-        [vec![0; 1 << 16], random.bytes(5_000), frame.to_vec(), [&frame, random.bytes(99).as_slice()].concat(), vec![7]];
+    let tails: [Vec<u8>; 5] = [
+        vec![0; 1 << 16],
+        random.bytes(5_000),
+        frame.to_vec(),
+        [&frame, random.bytes(99).as_slice()].concat(),
+        vec![7],
+    ];
     for (at, tail) in tails.iter().enumerate() {
         let data = directory.path().join(at.to_string());
         copy(&template, &data);
@@ -185,8 +190,7 @@ fn ctrl_c_ends_an_import_that_waits_for_a_named_pipe() {
     let directory = tempfile::tempdir().unwrap();
     let (pipe, data) = (directory.path().join("pipe"), directory.path().join("data"));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut child =
-        yap(&data).arg("import").arg(&pipe).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = yap(&data).arg("import").arg(&pipe).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Opening waits until the process has opened the other end.
     let writer = OpenOptions::new().write(true).open(&pipe).unwrap();
     interrupt(child.id());
@@ -201,7 +205,12 @@ fn a_named_pipe_is_imported_to_its_end() {
     let (pipe, data) = (directory.path().join("pipe"), directory.path().join("data"));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let child = yap(&data).arg("import").arg(&pipe).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    OpenOptions::new().write(true).open(&pipe).unwrap().write_all(&fs::read(vector("regtest-160.blk")).unwrap()).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(&pipe)
+        .unwrap()
+        .write_all(&fs::read(vector("regtest-160.blk")).unwrap())
+        .unwrap();
     Ran::from(child.wait_with_output().unwrap()).ends(0);
     assert_whole(&data);
 }

@@ -12,7 +12,7 @@ use wait4::Wait4;
 use yap_node::import::{self, LISTED_PROBLEMS, Source, Summary};
 
 use crate::support::{
-    HEIGHT, MAGIC, MUHASH, Random, Ran, TIP, assert_whole, blocks, file_of, framed, import, muhash, open, run, vector,
+    HEIGHT, MAGIC, MUHASH, Ran, Random, TIP, assert_whole, blocks, file_of, framed, import, muhash, open, run, vector,
     yap, yap_with,
 };
 
@@ -147,7 +147,9 @@ fn blocks_of_another_chain_are_told_by_their_magic() {
         }
         let ran = import_bytes(directory.path(), &bytes).ends(1);
         assert_eq!(ran.json()["problems"], 1);
-        ran.says(&format!("FILE, byte 0: {size} bytes are no blocks of this chain, but look like those of `--chain {name}`"));
+        ran.says(&format!(
+            "FILE, byte 0: {size} bytes are no blocks of this chain, but look like those of `--chain {name}`"
+        ));
     }
 }
 
@@ -229,7 +231,8 @@ fn an_invalid_block_and_its_children_are_refused_and_nothing_else() {
 #[test]
 fn problems_are_listed_up_to_a_bound_and_counted_beyond() {
     let junk = |count: usize| framed(&[0x11; 90]).repeat(count);
-    for (count, more) in [(LISTED_PROBLEMS, None), (LISTED_PROBLEMS + 1, Some(1)), (20_000, Some(20_000 - LISTED_PROBLEMS))]
+    for (count, more) in
+        [(LISTED_PROBLEMS, None), (LISTED_PROBLEMS + 1, Some(1)), (20_000, Some(20_000 - LISTED_PROBLEMS))]
     {
         let directory = tempfile::tempdir().unwrap();
         let bytes = [junk(count), fs::read(vector("regtest-160.blk")).unwrap()].concat();

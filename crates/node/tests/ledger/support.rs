@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use yap_node::chainstate::{Accepted, Chainstate, Options, Trust};
-use yap_node::prepare::Prepared;
 use yap_chain::block::Block;
 use yap_chain::spec::Spec;
 use yap_chain::utxo::Hashes;
+use yap_node::chainstate::{Accepted, Chainstate, Options, Trust};
+use yap_node::prepare::Prepared;
 
 /// The magic of regtest.
 pub(crate) const MAGIC: [u8; 4] = [0xfa, 0xbf, 0xb5, 0xda];

@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
+
 use std::sync::Arc;
 
 use yap_chain::bitcoin::hashes::Hash;

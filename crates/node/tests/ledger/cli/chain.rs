@@ -79,7 +79,13 @@ fn a_new_chain_can_be_used_at_once() {
         let said = new(directory.path(), &arguments).ends(0).json();
         let with = |data: &str, arguments: &[&str]| {
             let mut command = bare();
-            command.current_dir(directory.path()).args(["--json", "--chain", &format!("{name}.toml"), "--data-dir", data]);
+            command.current_dir(directory.path()).args([
+                "--json",
+                "--chain",
+                &format!("{name}.toml"),
+                "--data-dir",
+                data,
+            ]);
             run(command.args(arguments))
         };
         with("one", &["export", &format!("{name}.blk")]).ends(0);
@@ -123,9 +129,8 @@ fn a_directory_of_another_chain_of_the_same_name_is_refused() {
     for (file, message) in [("one.toml", "one"), ("two.toml", "two")] {
         new(directory.path(), &["stones", "-o", file, "--message", message]).ends(0);
     }
-    let utxo = |file: &str| {
-        run(bare().current_dir(directory.path()).args(["--data-dir", "data", "--chain", file, "utxo"]))
-    };
+    let utxo =
+        |file: &str| run(bare().current_dir(directory.path()).args(["--data-dir", "data", "--chain", file, "utxo"]));
     utxo("one.toml").ends(0);
     let ran = utxo("two.toml").ends(1).says("holds the chain \"stones\" with genesis block");
     ran.says("choose another directory");
