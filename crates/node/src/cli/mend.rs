@@ -36,8 +36,15 @@ pub(super) fn is_damage(error: &Error) -> bool {
 fn is_store_damage(error: &yap_store::Error) -> bool {
     if let yap_store::Error::Io { path, source } = error {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_ours = (name.starts_with("blk") || name.starts_with("rev")) && name.ends_with(".dat");
-        return is_ours && source.kind() == ErrorKind::NotFound;
+        let is_data = (name.starts_with("blk") || name.starts_with("rev")) && name.ends_with(".dat");
+        return match source.kind() {
+            ErrorKind::NotFound => is_data || name == "tables",
+            // Files that the engine wrote are gone, cut short or overwritten.
+            kind => {
+                name == "tables"
+                    && matches!(kind, ErrorKind::AlreadyExists | ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+            }
+        };
     }
     matches!(
         error,
