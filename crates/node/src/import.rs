@@ -89,7 +89,7 @@ pub enum Problem {
         chain: &'static str,
     },
     /// A record that is no block.
-    #[error("{origin}: the record is no block: {why}")]
+    #[error("{origin}: {why}")]
     NotABlock {
         /// Where.
         origin: Origin,
