@@ -5,6 +5,7 @@
 //! between them is bounded, so memory does not grow with the input.
 
 mod headers;
+mod mask;
 mod orphans;
 mod read;
 mod stages;

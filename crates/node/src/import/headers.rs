@@ -16,6 +16,7 @@ use yap_chain::block::HEADER_SIZE;
 use yap_store::framing::{FRAME, MAX_RECORD};
 
 use super::Source;
+use super::mask::{self, Unmasked};
 use crate::chainstate::Chainstate;
 
 /// Headers that are held while their parents are not known: 2 MB.
@@ -27,7 +28,7 @@ pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32, s
         // A pipe must not even be opened: whoever writes into it would be cut off when this ends.
         if let Source::File(path) = source
             && metadata(path).is_ok_and(|file| file.is_file())
-            && let Ok(file) = File::open(path)
+            && let Ok(file) = mask::open(path)
         {
             let mut learner = Learner { chainstate, now, stop, waiting: BTreeMap::new(), held: 0 };
             // The error comes again when the blocks are read.
@@ -45,7 +46,7 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
-    fn file(&mut self, file: File) -> std::io::Result<()> {
+    fn file(&mut self, file: Unmasked<File>) -> std::io::Result<()> {
         let magic = self.chainstate.spec().magic;
         let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(FRAME), file);
         while !self.stop.load(Ordering::Relaxed) {

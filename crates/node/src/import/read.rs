@@ -1,7 +1,6 @@
 //! The thread that reads: finds records in files and pipes, and parses them.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use yap_store::framing::{self, Flaw};
 
 use super::stages::{Item, Read};
 use super::window::Window;
-use super::{Origin, Problem, Source};
+use super::{Origin, Problem, Source, mask};
 use crate::chainstate::Chainstate;
 
 type Input = Box<dyn io::Read>;
@@ -119,7 +118,7 @@ impl Reader {
 /// Opens an input, and reads its first four bytes.
 fn open(source: &Source) -> io::Result<(Vec<u8>, Input)> {
     let mut input: Input = match source {
-        Source::File(path) => Box::new(File::open(path)?),
+        Source::File(path) => Box::new(mask::open(path)?),
         Source::Stdin => Box::new(io::stdin()),
     };
     let mut start = Vec::new();

@@ -391,3 +391,20 @@ fn records_within_records_do_not_take_forever() {
     assert!(memory < MOST_MEMORY, "{memory} MiB");
     assert_whole(directory.path());
 }
+
+#[test]
+fn block_files_that_bitcoin_core_masked_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = [0x13, 0, 0xa7, 0x55, 0xfe, 1, 0x80, 0x3c];
+    let mut blocks = blocks();
+    blocks.reverse();
+    let masked: Vec<u8> = file_of(&blocks).iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    let file = directory.path().join("blk00000.dat");
+    fs::write(&file, &masked).unwrap();
+    import(directory.path(), &file).ends(1).says("no record starts here");
+    fs::write(directory.path().join("xor.dat"), key).unwrap();
+    import(directory.path(), &file).ends(0);
+    assert_whole(directory.path());
+    // A file that was exported to the same place is as it is.
+    run(yap(directory.path()).arg("import").arg(vector("regtest-160.blk"))).ends(0);
+}
