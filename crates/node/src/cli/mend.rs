@@ -37,14 +37,11 @@ fn is_store_damage(error: &yap_store::Error) -> bool {
     if let yap_store::Error::Io { path, source } = error {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_data = (name.starts_with("blk") || name.starts_with("rev")) && name.ends_with(".dat");
-        return match source.kind() {
-            ErrorKind::NotFound => is_data || name == "tables",
-            // Files that the engine wrote are gone, cut short or overwritten.
-            kind => {
-                name == "tables"
-                    && matches!(kind, ErrorKind::AlreadyExists | ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
-            }
-        };
+        // Files that the engine wrote are gone, cut short or overwritten.
+        let is_broken =
+            |kind| matches!(kind, ErrorKind::AlreadyExists | ErrorKind::InvalidData | ErrorKind::UnexpectedEof);
+        let kind = source.kind();
+        return (kind == ErrorKind::NotFound && (is_data || name == "tables")) || (name == "tables" && is_broken(kind));
     }
     matches!(
         error,
@@ -90,11 +87,29 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[test]
     fn paths_are_words_for_a_shell() {
         assert_eq!(quoted(Path::new("/home/me/.yap/regtest")), "/home/me/.yap/regtest");
         assert_eq!(quoted(Path::new("/my data/it's")), r"'/my data/it'\''s'");
+    }
+
+    #[test]
+    fn advice_asks_for_another_copy_only_where_one_is_needed() {
+        let cli = super::super::Cli::try_parse_from(["yap", "--chain", "regtest", "--data-dir", "/my data", "verify"]);
+        let global = cli.unwrap().global;
+        let commands = |loss| {
+            let advice = advice(&global, loss).unwrap();
+            advice.lines().skip(1).map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+        };
+        let moved = "mv '/my data/regtest' '/my data/regtest.damaged'";
+        let own = "yap --chain regtest --data-dir '/my data' import '/my data/regtest.damaged'/blocks/blk*.dat";
+        let other = "yap --chain regtest --data-dir '/my data' import OTHER/blocks/blk*.dat";
+        assert_eq!(commands(Loss::Nothing), [moved, own]);
+        assert_eq!(commands(Loss::SomeBlocks), [moved, own, other]);
+        assert_eq!(commands(Loss::Pruned), [moved, other]);
     }
 }
