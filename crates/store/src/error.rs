@@ -69,6 +69,16 @@ pub enum Error {
         /// What it said.
         source: fjall::Error,
     },
+    /// The engine below the tables stopped itself, because its work in the background failed; it does not say why.
+    #[error(
+        "a write to the tables in {} failed in the background, and the disk may be full: make room, then start again; \
+         nothing that was committed is lost",
+        path.display()
+    )]
+    Background {
+        /// The tables' directory.
+        path: PathBuf,
+    },
     /// A block file does not hold what was written to it.
     #[error("damaged: {} at byte {offset}: {why}", path.display())]
     Damaged {
@@ -162,6 +172,9 @@ impl Error {
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
         |source| {
+            if matches!(source, fjall::Error::Poisoned) {
+                return Self::Background { path: path.to_path_buf() };
+            }
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
             } else {

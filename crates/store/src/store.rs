@@ -263,7 +263,10 @@ impl Drop for Store {
     /// Waits for a commit that is under way, and gives back reserved space.
     fn drop(&mut self) {
         let ended = self.flush().and_then(|()| self.reader.shared.files().close());
-        if let Err(error) = ended {
+        // What stopped the store was told when it happened.
+        if let Err(error) = ended
+            && !matches!(error, Error::Stopped)
+        {
             tracing::error!(%error, "closing the store");
         }
     }
