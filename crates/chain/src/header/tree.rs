@@ -43,6 +43,15 @@ pub const MAX_HEADERS: u32 = 1 << 26;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
 
+impl Id {
+    /// Its place in the order in which the tree's headers came: 0 for the genesis header. For whoever keeps something of
+    /// each header in an array.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What became of a header that keeps every rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
