@@ -3,8 +3,8 @@
 //! One run is one chain: both must be fresh (nothing but the genesis block of regtest). It grows by whatever valid
 //! blocks the cases bring; everything follows from the seed, so a [`Difference`] is replayed by its seed alone.
 //!
-//! A case is one of: a [`Mutation`] on the tip, perhaps submitted again, with a child, or followed by the unchanged
-//! block; a mutation on an earlier block, which is only judged as far as a side branch is; blocks that are known
+//! A case is one of: a [`Mutation`](crate::Mutation) on the tip, perhaps submitted again, with a child, or followed by the unchanged
+//! block; two mutations in one block; a mutation on an earlier block, which is only judged as far as a side branch is; blocks that are known
 //! already; a tree of blocks in a random order of arrival.
 
 mod report;
@@ -34,7 +34,8 @@ pub fn run(subject: &mut dyn Subject, reference: &mut dyn Subject, seed: u64, ca
         }
         run.case(case);
         match random.below(20) {
-            0..=12 => run.mutation_on_tip(&mut random),
+            0..=9 => run.mutation_on_tip(&mut random),
+            10..=12 => run.mutations_together(&mut random),
             13 | 14 => run.mutation_below_tip(&mut random),
             15 => run.known(&mut random),
             _ => run.tree(&mut random),

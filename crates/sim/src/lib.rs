@@ -8,7 +8,7 @@
 //! | [`random`] | seeded numbers |
 //! | [`lock`] | every kind of output, and the keys to it |
 //! | [`builder`] | valid chains with real signatures of every kind, forks included |
-//! | [`bench`] | chains of a chosen size and mix, to measure with |
+//! | [`mod@bench`] | chains of a chosen size and mix, to measure with |
 //! | [`blk`] | blocks in the framing of block files |
 //! | [`mutation`] | named changes to a valid block, each with the rule it breaks |
 //! | [`arrival`] | trees of blocks and the orders in which they may arrive |

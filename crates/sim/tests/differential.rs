@@ -1,5 +1,4 @@
 //! The harness itself: Core agrees with Core, and whoever deviates from it is found.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use bitcoin::BlockHash;
 use yap_sim::verdict::Kind;
@@ -33,7 +32,7 @@ impl Subject for Deaf {
         if self.blocks == 0 {
             return Verdict::Accepted;
         }
-        self.blocks -= 1;
+        self.blocks = self.blocks.saturating_sub(1);
         self.core.submit(raw)
     }
 

@@ -4,8 +4,8 @@ use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash as _;
 use bitcoin::script::{Builder as Script, PushBytesBuf};
 use bitcoin::{
-    Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut,
-    Witness, absolute, transaction,
+    Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, Witness, absolute,
+    transaction,
 };
 
 use super::{Builder, Coin, Position};
@@ -138,9 +138,8 @@ impl Builder {
         let txid = transaction.compute_txid();
         let at = Position { height: draft.height, median: self.median_time() };
         for (vout, output) in (0..).zip(&transaction.output) {
-            let Some(&lock) = self.locks.get(&output.script_pubkey) else { continue };
-            let coin =
-                Coin { output: output.clone(), lock, height: at.height, median: at.median, coinbase: false };
+            let Some(lock) = self.known_lock(&output.script_pubkey) else { continue };
+            let coin = Coin { output: output.clone(), lock, height: at.height, median: at.median, coinbase: false };
             if lock.opens(at, at) {
                 draft.created.push((OutPoint { txid, vout }, coin));
             }

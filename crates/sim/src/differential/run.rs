@@ -3,8 +3,8 @@
 use bitcoin::consensus::encode;
 use bitcoin::{Block, BlockHash};
 
-use super::report::{Answer, Difference, Report};
 use super::MAX_DIFFERENCES;
+use super::report::{Answer, Difference, Report};
 use crate::arrival::Tree;
 use crate::builder::Builder;
 use crate::mutation::{Mutation, Witness};
@@ -89,6 +89,18 @@ impl<'a> Run<'a> {
         if let Some(original) = case.original {
             self.submit(&format!("{name}, unchanged"), &encode::serialize(&original));
             self.follow(Some(original));
+        }
+    }
+
+    /// Two mutations in one block, so that the order of the rules shows.
+    pub(super) fn mutations_together(&mut self, random: &mut Random) {
+        let (one, two) = (self.random_mutation(random), self.random_mutation(random));
+        let cases = one.apply(&mut self.builder).zip(two.apply(&mut self.builder));
+        let Some((first, second)) = cases else { return self.replenish() };
+        let Some(block) = first.with(&second, &mut self.builder) else { return };
+        let verdict = self.submit(&format!("{one:?} with {two:?}"), &encode::serialize(&block));
+        if verdict == Verdict::Accepted {
+            self.follow(Some(block));
         }
     }
 
@@ -207,7 +219,8 @@ impl<'a> Run<'a> {
         self.report.submitted += 1;
         let verdict = reference.verdict.rule().map_or_else(|| reference.verdict.to_string(), str::to_owned);
         *self.report.verdicts.entry(verdict).or_default() += 1;
-        let parent = encode::deserialize_partial::<bitcoin::block::Header>(raw).map(|(header, _)| header.prev_blockhash);
+        let parent =
+            encode::deserialize_partial::<bitcoin::block::Header>(raw).map(|(header, _)| header.prev_blockhash);
         if reference.tip.0 != before && parent.ok() != Some(before) {
             self.report.reorganisations += 1;
         }

@@ -44,7 +44,9 @@ impl Wallet {
     pub fn lock(kind: Kind, height: u32, median: u32, random: &mut Random) -> Lock {
         let keys = [(); 3].map(|()| random.small(u32::from(KEYS)) as u8);
         let argument = match kind {
-            Kind::ShLockTime | Kind::WshLockTime if random.one_in(3) => median.saturating_sub(3000) + random.small(6000),
+            Kind::ShLockTime | Kind::WshLockTime if random.one_in(3) => {
+                median.saturating_sub(3000) + random.small(6000)
+            }
             Kind::ShLockTime | Kind::WshLockTime => random.small(height + 4),
             Kind::WshSequence if random.one_in(3) => super::SEQUENCE_TIME | random.small(4),
             Kind::WshSequence => random.small(5),
@@ -68,9 +70,7 @@ impl Wallet {
             | Kind::ShWshMultisig
             | Kind::ShCounted
             | Kind::ShWshCounted
-            | Kind::ShFuture => {
-                ScriptBuf::new_p2sh(&self.redeem_script(lock).script_hash())
-            }
+            | Kind::ShFuture => ScriptBuf::new_p2sh(&self.redeem_script(lock).script_hash()),
             Kind::Wpkh => ScriptBuf::new_p2wpkh(&self.compressed(lock, 0).wpubkey_hash()),
             Kind::WshMultisig | Kind::WshLockTime | Kind::WshSequence | Kind::WshHash | Kind::WshCounted => {
                 ScriptBuf::new_p2wsh(&self.inner_script(lock).wscript_hash())
@@ -109,10 +109,7 @@ impl Wallet {
                 multisig(2, &[key(0), key(1), key(2)])
             }
             Kind::ShLockTime | Kind::WshLockTime => checked(
-                Builder::new()
-                    .push_int(i64::from(lock.argument))
-                    .push_opcode(op::OP_CLTV)
-                    .push_opcode(op::OP_DROP),
+                Builder::new().push_int(i64::from(lock.argument)).push_opcode(op::OP_CLTV).push_opcode(op::OP_DROP),
             ),
             Kind::WshSequence => checked(
                 Builder::new().push_int(i64::from(lock.argument)).push_opcode(op::OP_CSV).push_opcode(op::OP_DROP),
@@ -123,10 +120,9 @@ impl Wallet {
                     .push_slice(sha256::Hash::hash(&preimage(lock)).to_byte_array())
                     .push_opcode(op::OP_EQUALVERIFY),
             ),
-            Kind::TrScript | Kind::TrAnnex | Kind::TrKeyRoot | Kind::TrFuture => Builder::new()
-                .push_x_only_key(&self.x_only(lock, 1))
-                .push_opcode(op::OP_CHECKSIG)
-                .into_script(),
+            Kind::TrScript | Kind::TrAnnex | Kind::TrKeyRoot | Kind::TrFuture => {
+                Builder::new().push_x_only_key(&self.x_only(lock, 1)).push_opcode(op::OP_CHECKSIG).into_script()
+            }
             Kind::TrScriptAdd => Builder::new()
                 .push_x_only_key(&self.x_only(lock, 0))
                 .push_opcode(op::OP_CHECKSIG)

@@ -64,9 +64,9 @@ impl Coinbase {
 
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
         let one = Amount::from_sat(1);
-        let fee = Amount::from_sat(1000);
         let pays_fee = matches!(self, Self::ClaimsOneMoreThanFees | Self::ClaimsFees);
         let mut payment = plan.payment()?;
+        let fee = payment.value().min(Amount::from_sat(1000));
         if pays_fee {
             payment.outputs[0].value -= fee;
         }
@@ -102,7 +102,7 @@ impl Coinbase {
             }
             Self::Missing | Self::Second | Self::NotFirst => {}
         }
-        // Fees that random transactions pay and nobody claims would leave room for one satoshi.
+        // No random transactions: fees that they pay and nobody claims would leave room for one satoshi.
         Some(plan.seal_with(|block| self.rearrange(block)))
     }
 

@@ -108,11 +108,9 @@ impl Context {
                 payment.outputs[0].value += Amount::from_sat(u64::from(self == Self::PaysOneMore));
                 plan.pay(&payment);
             }
-            Self::LockHeight
-            | Self::LockHeightReached
-            | Self::LockTime
-            | Self::LockTimeReached
-            | Self::LockIgnored => self.lock(&mut plan)?,
+            Self::LockHeight | Self::LockHeightReached | Self::LockTime | Self::LockTimeReached | Self::LockIgnored => {
+                self.lock(&mut plan)?;
+            }
             Self::AgeBlocks
             | Self::AgeBlocksReached
             | Self::AgeTime

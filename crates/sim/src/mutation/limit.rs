@@ -147,10 +147,7 @@ impl Limit {
             Self::Stripped => Expected::Valid,
             Self::WeightExceeded => Expected::consensus("bad-blk-weight"),
             Self::StrippedExceeded => Expected::consensus("bad-blk-length"),
-            Self::SigopsWitnessExceeded
-            | Self::SigopsExceeded
-            | Self::SigopsShExceeded
-            | Self::SigopsMixedExceeded => {
+            Self::SigopsWitnessExceeded | Self::SigopsExceeded | Self::SigopsShExceeded | Self::SigopsMixedExceeded => {
                 Expected::consensus("bad-blk-sigops")
             }
         }

@@ -43,10 +43,9 @@ impl<'a> Plan<'a> {
 
     /// The same, of a coin that meets a condition.
     pub(super) fn payment_where(&mut self, kind: Kind, wanted: impl Fn(&Coin) -> bool) -> Option<Payment> {
-        let payments = (0..TRIES).filter_map(|_| self.builder.payment_of(kind)).find(|payment| {
-            payment.inputs.iter().all(|(outpoint, coin)| wanted(coin) && !self.draft.spends(outpoint))
-        });
-        payments
+        (0..TRIES)
+            .filter_map(|_| self.builder.payment_of(kind))
+            .find(|payment| payment.inputs.iter().all(|(outpoint, coin)| wanted(coin) && !self.draft.spends(outpoint)))
     }
 
     /// A payment of a coin of some common kind.
