@@ -128,7 +128,8 @@ impl<E: Engine> Pool<E> {
         (Self { queue, threads, stop: Some(stop) }, receiver)
     }
 
-    /// Hands over a batch; waits until there is room.
+    /// Hands over a batch; waits until there is room. A thread that also receives the verdicts uses
+    /// [`Pool::try_submit`] instead, and receives one when there is no room: else it could wait for itself.
     pub fn submit(&self, batch: Batch) {
         self.queue.push(batch);
     }
