@@ -25,7 +25,11 @@ impl Chainstate {
             }
             for id in path.connect {
                 if let Err(why) = self.connect(id)? {
-                    self.refuse(id, why);
+                    // A script below may be wrong too; then this block was never to be connected.
+                    self.await_scripts()?;
+                    if self.tree.parent(id) == Some(self.tip) {
+                        self.refuse(id, why);
+                    }
                 }
                 self.collect(self.in_flight.len() >= MOST_IN_FLIGHT)?;
                 if self.tip != id {
@@ -43,8 +47,16 @@ impl Chainstate {
     /// As [`Chainstate::process`].
     pub fn settle(&mut self) -> Result<(), Error> {
         while !self.in_flight.is_empty() {
-            self.collect(true)?;
+            self.await_scripts()?;
             self.activate()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for every verdict that is due. Afterwards the tip is verified, but may not be the best.
+    fn await_scripts(&mut self) -> Result<(), Error> {
+        while !self.in_flight.is_empty() {
+            self.collect(true)?;
         }
         Ok(())
     }
