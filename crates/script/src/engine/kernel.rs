@@ -73,10 +73,8 @@ fn output(coin: &Coin) -> Result<TxOut, Reason> {
 }
 
 fn verify_input(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), Reason> {
-    execute(prepared, input, flags).map_err(|reason| match reason {
-        Reason::Unsatisfied => explain(prepared, input, flags),
-        other => other,
-    })
+    let result = execute(prepared, input, flags);
+    if result == Err(Reason::Unsatisfied) { Err(explain(prepared, input, flags)) } else { result }
 }
 
 fn execute(prepared: &Prepared, input: usize, flags: Flags) -> Result<(), Reason> {

@@ -117,16 +117,12 @@ fn read_witness(elements: &[Value]) -> (Vec<Vec<u8>>, Option<ScriptBuf>) {
 
 /// Whether Core gives this error where the engine gives that reason.
 fn explains(reason: Reason, error: &str) -> bool {
-    match reason {
-        Reason::Unsatisfied => error != "OK",
-        Reason::NotDer => error == "SIG_DER",
-        Reason::Dummy => error == "SIG_NULLDUMMY",
-        Reason::LockTime | Reason::Sequence => {
-            // The operand is missing, no number, negative, or too large.
-            ["INVALID_STACK_OPERATION", "SCRIPTNUM", "NEGATIVE_LOCKTIME", "UNSATISFIED_LOCKTIME"].contains(&error)
-        }
-        _ => false,
-    }
+    // The operand is missing, no number, negative, or too large.
+    let lock_time = ["INVALID_STACK_OPERATION", "SCRIPTNUM", "NEGATIVE_LOCKTIME", "UNSATISFIED_LOCKTIME"];
+    (reason == Reason::Unsatisfied && error != "OK")
+        || (reason == Reason::NotDer && error == "SIG_DER")
+        || (reason == Reason::Dummy && error == "SIG_NULLDUMMY")
+        || ([Reason::LockTime, Reason::Sequence].contains(&reason) && lock_time.contains(&error))
 }
 
 #[test]
