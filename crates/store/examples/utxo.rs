@@ -48,45 +48,58 @@ fn record(sequence: u32) -> Record {
     Record { sequence, hash, header, height: sequence, status, transactions: 1, size: 300, block: None, undo: None }
 }
 
-fn say(what: &str, took: Duration, per: u32) {
-    println!("{what:<36} {:>12.3?} in all, {:>10.1?} each", took, took / per);
+/// CPU time of all living threads (Linux).
+fn cpu() -> Duration {
+    let of = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    Duration::from_nanos(tasks.map(|task| of(task.unwrap())).sum())
 }
 
 fn timed<T>(what: &str, per: u32, run: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
+    let (start, used) = (Instant::now(), cpu());
     let result = run();
-    say(what, start.elapsed(), per);
+    let (took, used) = (start.elapsed(), cpu().saturating_sub(used));
+    println!("{what:<34} {took:>10.1?} wall {used:>10.1?} CPU {:>10.1?} CPU each", used / per);
     result
 }
 
-fn import(store: &mut Store) {
-    let (mut lookups, mut applying) = (Duration::ZERO, Duration::ZERO);
-    for block in 0..BLOCKS {
-        // Coins of a block long before: out of the processor's caches.
+/// What the blocks do to the set. Coins are spent 200 blocks later, when the processor's caches have lost them.
+fn changes() -> Vec<Changes> {
+    let of = |block: u32| {
         let from = block.saturating_sub(200) * MADE;
-        let removed: Vec<_> = if block < 200 { Vec::new() } else { (from..from + SPENT).map(outpoint).collect() };
+        let removed = if block < 200 { Vec::new() } else { (from..from + SPENT).map(outpoint).collect() };
         let created = (block * MADE..(block + 1) * MADE).map(|number| (outpoint(number), coin(number))).collect();
-        let start = Instant::now();
-        assert!(removed.iter().all(|outpoint| store.coin(outpoint).unwrap().is_some()));
-        lookups += start.elapsed();
-        let start = Instant::now();
-        store.apply(Changes { removed, created }).unwrap();
-        applying += start.elapsed();
-    }
-    say("look up a coin to be spent", lookups, (BLOCKS - 200) * SPENT);
-    say("make a coin, and spend 0.35", applying, BLOCKS * MADE);
+        Changes { removed, created }
+    };
+    (0..BLOCKS).map(of).collect()
+}
+
+fn import(store: &mut Store) {
+    let spent = (BLOCKS - 200) * SPENT;
+    let blocks = changes();
+    timed("make and spend, per spent coin", spent, || {
+        blocks.into_iter().for_each(|changes| store.apply(changes).unwrap());
+    });
+    let random = |number: u32| number.wrapping_mul(2_654_435_761) % BLOCKS * MADE + SPENT + number % (MADE - SPENT);
+    let hits: Vec<_> = (0..200_000).map(|number| outpoint(random(number))).collect();
+    timed("look up a coin in memory", 200_000, || {
+        assert!(hits.iter().all(|outpoint| store.coin(outpoint).unwrap().is_some()));
+    });
 }
 
 fn main() {
     let base = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
     let directory = base.join("yap-utxo-example");
+    let _ = std::fs::remove_dir_all(&directory);
     let mut store = timed("open a new store", 1, || open(&directory));
     import(&mut store);
     println!("{} coins, {} MB in memory", store.coin_count(), store.cache_size() / 1_000_000);
     let count = store.coin_count() as u32;
     let tip = Tip { hash: BlockHash::all_zeros(), height: BLOCKS };
-    timed("begin the commit, per coin", count, || store.begin_commit(Batch::new(tip)).unwrap());
-    timed("end it, per coin", count, || store.flush().unwrap());
+    timed("commit, per coin", count, || store.begin_commit(Batch::new(tip)).and_then(|()| store.flush()).unwrap());
     timed("close", 1, || drop(store));
     let mut store = timed("open", 1, || open(&directory));
     let live = (BLOCKS - 190) * MADE..BLOCKS * MADE;
