@@ -16,6 +16,9 @@ use crate::index::Record;
 use crate::reader::Shared;
 use crate::state::{Committed, Tip};
 
+/// Longest name of a row that callers keep.
+pub const MAX_NAME: usize = 255;
+
 /// What a commit writes beside the coins that changed.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -25,7 +28,7 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Filters of blocks that were connected.
     pub filters: Vec<Filter>,
-    /// Rows that callers keep; `None` deletes one. A name may be of any bytes.
+    /// Rows that callers keep; `None` deletes one. A name is of any bytes, up to [`MAX_NAME`].
     pub meta: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Block files to delete, as [`Reader::prunable`](crate::Reader::prunable) named them; the records of their blocks
     /// are among `records`, [pruned](Record::prune).
@@ -40,7 +43,11 @@ impl Batch {
     }
 
     /// The rows of all this.
-    pub(crate) fn rows(self) -> Rows {
+    pub(crate) fn rows(self) -> Result<Rows, Error> {
+        let length = self.meta.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        if length > MAX_NAME {
+            return Err(Error::NameTooLong { length });
+        }
         let records = self.records.iter();
         let records = records.map(|record| (Table::Index.key(&record.sequence.to_be_bytes()), Some(record.encode())));
         let filters = self.filters.into_iter().flat_map(|filter| {
@@ -49,7 +56,7 @@ impl Batch {
             [(Table::Filters.key(&name), Some(filter.bytes)), (Table::FilterHeaders.key(&name), Some(header))]
         });
         let meta = self.meta.into_iter().map(|(name, value)| (Table::Meta.key(&name), value));
-        records.chain(filters).chain(meta).collect()
+        Ok(records.chain(filters).chain(meta).collect())
     }
 }
 

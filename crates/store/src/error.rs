@@ -98,6 +98,12 @@ pub enum Error {
         /// Its length.
         size: usize,
     },
+    /// A name in a batch is longer than [`MAX_NAME`](crate::MAX_NAME).
+    #[error("a name of {length} bytes is too long")]
+    NameTooLong {
+        /// Its length.
+        length: usize,
+    },
     /// An earlier write failed, so memory and disk no longer agree.
     #[error("an earlier write failed: start again from the last commit")]
     Stopped,

@@ -195,12 +195,13 @@ impl Store {
             let committed = Committed { tip: batch.tip, coins: store.count };
             let shared = Arc::clone(&store.reader.shared);
             let pruned = batch.pruned.clone();
+            let batch = batch.rows()?;
             let (unsynced, mut rows) = {
                 let mut files = shared.files();
                 files.forget(&pruned);
                 files.take_changes()?
             };
-            rows.extend(batch.rows());
+            rows.extend(batch);
             rows.push(committed.row());
             let work = Work { coins: store.cache.freeze(), unsynced, rows, pruned };
             store.pending = Some(Pending::start(shared, work, committed)?);
