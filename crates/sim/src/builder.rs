@@ -13,8 +13,7 @@ mod payment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bitcoin::hashes::Hash as _;
-use bitcoin::{Block, BlockHash, OutPoint, Script, Transaction, TxOut, Txid, WScriptHash};
+use bitcoin::{Block, BlockHash, OutPoint, Script, Transaction, TxOut, WScriptHash};
 
 pub use draft::{Draft, solve, unsolve};
 pub use parameters::Parameters;
@@ -250,15 +249,13 @@ impl Builder {
         mature && coin.lock.opens(coin.position(), Position { height, median: self.median_time() })
     }
 
-    /// A random coin of that kind that the next block may spend.
-    pub fn coin_of(&mut self, kind: Kind) -> Option<(OutPoint, Coin)> {
-        let start = self.random_point();
-        let found = self
-            .coins
-            .range(start..)
-            .chain(self.coins.range(..start))
-            .find(|(_, coin)| coin.lock.kind == kind && self.can_spend(coin));
-        found.map(|(outpoint, coin)| (*outpoint, coin.clone()))
+    /// A random coin of that kind that the next block may spend and that meets a condition.
+    pub fn coin_where(&mut self, kind: Kind, wanted: impl Fn(&OutPoint, &Coin) -> bool) -> Option<(OutPoint, Coin)> {
+        let fits =
+            |outpoint: &OutPoint, coin: &Coin| coin.lock.kind == kind && self.can_spend(coin) && wanted(outpoint, coin);
+        let fitting: Vec<_> = self.coins.iter().filter(|(outpoint, coin)| fits(outpoint, coin)).collect();
+        let (outpoint, coin) = *self.random.pick(&fitting)?;
+        Some((*outpoint, coin.clone()))
     }
 
     /// The wallet's coin of the coinbase at a height, spendable or not.
@@ -279,11 +276,6 @@ impl Builder {
     #[must_use]
     pub fn known_lock(&self, script_pubkey: &Script) -> Option<Lock> {
         self.locks.get(&script_pubkey.wscript_hash()).copied()
-    }
-
-    /// A point in the order of coins, from which on to look for one.
-    fn random_point(&mut self) -> OutPoint {
-        OutPoint { txid: Txid::from_byte_array(self.random.bytes()), vout: 0 }
     }
 
     /// Mines a block of those transactions, which must be valid in that order.

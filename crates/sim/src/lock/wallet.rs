@@ -195,11 +195,18 @@ pub(super) fn preimage(lock: &Lock) -> [u8; 32] {
     sha256::Hash::hash(&lock.argument.to_le_bytes()).to_byte_array()
 }
 
-/// A witness program of a version from 2 to 16, of 2 to 40 bytes.
+/// A witness program of 2 to 40 bytes that has no rules: of a version above 1, or of version 1 but not a bare one of 32
+/// bytes.
 fn future(lock: &Lock) -> ScriptBuf {
-    const VERSIONS: [WitnessVersion; 3] = [WitnessVersion::V2, WitnessVersion::V9, WitnessVersion::V16];
+    const VERSIONS: [WitnessVersion; 4] =
+        [WitnessVersion::V1, WitnessVersion::V2, WitnessVersion::V9, WitnessVersion::V16];
     let version = VERSIONS[lock.argument as usize % VERSIONS.len()];
-    let length = 2 + lock.argument as usize % 39;
+    let taproot = version == WitnessVersion::V1;
+    let length = match 2 + lock.argument as usize / VERSIONS.len() % 39 {
+        32 if taproot && lock.kind == Kind::Future => 33,
+        _ if taproot && lock.kind == Kind::ShFuture => 32, // BIP-0341: taproot rules don't hold within P2SH.
+        length => length,
+    };
     // Never zeros: a program that is false leaves a false stack, which fails even where the version has no rules.
     let program = WitnessProgram::new(version, &vec![lock.keys[0] + 1; length]).expect("2 to 40 bytes");
     ScriptBuf::new_witness_program(&program)

@@ -7,9 +7,6 @@ use bitcoin::{Block, OutPoint, Transaction};
 use crate::builder::{Builder, Coin, Draft, Payment};
 use crate::lock::Kind;
 
-/// Tries to find a coin that the draft doesn't spend yet.
-const TRIES: usize = 16;
-
 /// The block that a mutation changes, while it is filled.
 pub(super) struct Plan<'a> {
     pub(super) builder: &'a mut Builder,
@@ -43,9 +40,8 @@ impl<'a> Plan<'a> {
 
     /// The same, of a coin that meets a condition.
     pub(super) fn payment_where(&mut self, kind: Kind, wanted: impl Fn(&Coin) -> bool) -> Option<Payment> {
-        (0..TRIES)
-            .filter_map(|_| self.builder.payment_of(kind))
-            .find(|payment| payment.inputs.iter().all(|(outpoint, coin)| wanted(coin) && !self.draft.spends(outpoint)))
+        let draft = &self.draft;
+        self.builder.payment_where(kind, |outpoint, coin| wanted(coin) && !draft.spends(outpoint))
     }
 
     /// A payment of a coin of some common kind.
