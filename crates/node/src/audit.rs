@@ -134,7 +134,9 @@ pub fn audit(chainstate: &Chainstate, go_on: &mut dyn FnMut(u32) -> bool) -> Res
 fn replaced(chainstate: &Chainstate) -> Result<BTreeSet<(u32, Txid)>, Error> {
     let mut replaced = BTreeSet::new();
     for (height, hash) in &chainstate.spec().deployments.bip30_repeats {
-        let Some(id) = chainstate.at_height(*height).filter(|&id| chainstate.tree().hash(id) == *hash) else { continue };
+        let Some(id) = chainstate.at_height(*height).filter(|&id| chainstate.tree().hash(id) == *hash) else {
+            continue;
+        };
         if chainstate.is_pruned(id) {
             continue;
         }
@@ -205,7 +207,8 @@ impl Audit<'_> {
     fn undo(&mut self, id: Id, block: &Block) -> Result<Undo, Error> {
         let undo = self.chainstate.read_undo(id)?;
         let (hash, height) = (block.hash(), self.chainstate.tree().height(id));
-        connect::disconnect(block, &undo, height, self.chainstate.seed()).map_err(|cause| Error::Undo { hash, cause })?;
+        connect::disconnect(block, &undo, height, self.chainstate.seed())
+            .map_err(|cause| Error::Undo { hash, cause })?;
         for (index, transaction) in block.transactions().iter().enumerate() {
             if index == 0 && self.replaced.contains(&(height, transaction.txid())) {
                 continue;

@@ -28,7 +28,9 @@ use crate::chainstate::{self, Chainstate, Options};
 /// Bitcoin's money and rules without anybody in the middle.
 #[derive(Debug, Parser)]
 #[command(name = "yap", version, about, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash")]
+#[command(
+    after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash"
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -187,8 +189,8 @@ impl Global {
             return Ok(spec);
         }
         let path = PathBuf::from(&self.chain);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|cause| Error::NoChain { name: self.chain.clone(), cause })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|cause| Error::NoChain { name: self.chain.clone(), cause })?;
         Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path, cause })
     }
 

@@ -176,8 +176,8 @@ pub fn import(
     report: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
     headers::learn(chainstate, sources, unix_time());
-    let stages = Stages::start(chainstate, sources, options.threads, stop)
-        .map_err(|_| Error::Worker("reading and parsing"))?;
+    let stages =
+        Stages::start(chainstate, sources, options.threads, stop).map_err(|_| Error::Worker("reading and parsing"))?;
     let mut import = Import { chainstate, options, orphans: Orphans::default(), summary: Summary::default(), since: 0 };
     let mut reported = Instant::now();
     for item in stages {

@@ -204,4 +204,3 @@ impl Chainstate {
         Ok(self.store.reader().undo(position, self.tree.header(id).prev_blockhash)?)
     }
 }
-

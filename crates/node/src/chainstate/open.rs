@@ -60,7 +60,8 @@ impl Chainstate {
         let store = Store::open(directory, &settings)?;
         let seed = RandomState::new().hash_one(0_u8);
         let tree = Tree::new(Arc::clone(&spec), seed);
-        let (pool, verdicts) = Pool::new(Kernel::new(), pool::Options { threads: options.threads, ..pool::Options::default() });
+        let (pool, verdicts) =
+            Pool::new(Kernel::new(), pool::Options { threads: options.threads, ..pool::Options::default() });
         let mut chainstate = Self {
             tip: tree.genesis(),
             spec,

@@ -133,9 +133,7 @@ impl New {
         spec.work.retarget = match self.retarget {
             Rule::None => Retarget::None,
             Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
-            Rule::Asert => {
-                Retarget::Asert { half_life: self.half_life.unwrap_or(self.spacing.saturating_mul(12)) }
-            }
+            Rule::Asert => Retarget::Asert { half_life: self.half_life.unwrap_or(self.spacing.saturating_mul(12)) },
         };
         spec.subsidy.initial = self.subsidy;
         spec.subsidy.halving = self.halving;

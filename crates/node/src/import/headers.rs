@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 
+use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::bitcoin::consensus::deserialize;
-use yap_chain::bitcoin::BlockHash;
 use yap_chain::block::HEADER_SIZE;
 use yap_store::framing::{FRAME, MAX_RECORD};
 

@@ -135,7 +135,9 @@ impl Reader {
             };
             let more = match opened {
                 Ok(input) => self.read(source, input),
-                Err(why) => self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why }))),
+                Err(why) => {
+                    self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why })))
+                }
             };
             if !more {
                 return;

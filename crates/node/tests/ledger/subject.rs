@@ -76,7 +76,7 @@ fn open(directory: &Path, spec: &Arc<Spec>) -> Chainstate {
     Chainstate::open(directory, Arc::clone(spec), Options { threads: 2, ..Options::default() }).unwrap()
 }
 
-fn now() -> u32 {
+pub(crate) fn now() -> u32 {
     u32::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
