@@ -13,11 +13,14 @@ mod run;
 use crate::random::Random;
 use crate::verdict::Subject;
 
-pub use report::{Answer, Difference, Report};
+pub use report::{Answer, Difference, Report, StateDifference};
 use run::Run;
 
 /// After so many differences a run ends.
 pub const MAX_DIFFERENCES: usize = 8;
+
+/// Cases between two comparisons of the subject's UTXO set with what the blocks make.
+const STATE_INTERVAL: usize = 25;
 
 /// Gives both `cases` seeded cases, and reports where they differ.
 ///
@@ -40,7 +43,11 @@ pub fn run(subject: &mut dyn Subject, reference: &mut dyn Subject, seed: u64, ca
             15 => run.known(&mut random),
             _ => run.tree(&mut random),
         }
+        if case % STATE_INTERVAL == STATE_INTERVAL - 1 {
+            run.compare_state();
+        }
     }
+    run.compare_state();
     run.report()
 }
 

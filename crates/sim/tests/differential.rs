@@ -2,7 +2,7 @@
 
 use bitcoin::BlockHash;
 use yap_sim::verdict::Kind;
-use yap_sim::{Oracle, Subject, Verdict, differential};
+use yap_sim::{Oracle, Subject, Verdict, differential, unspent};
 
 /// Core, but for one rule that it doesn't know by that name.
 struct Deviant {
@@ -41,13 +41,30 @@ impl Subject for Deaf {
     }
 }
 
+/// Core, with a UTXO set that is always empty.
+struct Forgetful(Oracle);
+
+impl Subject for Forgetful {
+    fn submit(&mut self, raw: &[u8]) -> Verdict {
+        self.0.submit(raw)
+    }
+
+    fn tip(&self) -> (BlockHash, u32) {
+        self.0.tip()
+    }
+
+    fn unspent(&self) -> Option<unspent::Set> {
+        Some(unspent::Set::new())
+    }
+}
+
 #[test]
 fn core_agrees_with_core() {
     let mut all = differential::Report::default();
     for seed in 0..3 {
         let (mut subject, mut reference) = (Oracle::regtest().unwrap(), Oracle::regtest().unwrap());
         let report = differential::run(&mut subject, &mut reference, seed, 300);
-        assert!(report.differences.is_empty(), "{report}");
+        assert!(report.is_clean(), "{report}");
         all.merge(report);
     }
     eprintln!("{all}");
@@ -62,7 +79,7 @@ fn core_agrees_with_core() {
 fn core_agrees_with_core_on_children_of_mutated_blocks() {
     let (mut subject, mut reference) = (Oracle::regtest().unwrap(), Oracle::regtest().unwrap());
     let report = differential::mutated_parents(&mut subject, &mut reference, 1, 40);
-    assert!(report.differences.is_empty(), "{report}");
+    assert!(report.is_clean(), "{report}");
     assert_eq!(report.cases, 40, "{report}");
 }
 
@@ -83,4 +100,13 @@ fn another_tip_is_found_and_ends_the_run() {
     let report = differential::run(&mut subject, &mut reference, 1, 100);
     assert_eq!(report.cases, 0, "{report}");
     assert_eq!(report.differences.first().unwrap().reference.tip.1, 101, "{report}");
+}
+
+#[test]
+fn wrong_coins_are_found() {
+    let mut subject = Forgetful(Oracle::regtest().unwrap());
+    let mut reference = Oracle::regtest().unwrap();
+    let report = differential::run(&mut subject, &mut reference, 1, 1);
+    assert!(report.differences.is_empty() && !report.is_clean(), "{report}");
+    assert!(report.state_differences.first().unwrap().difference.missing.len() > 500, "{report}");
 }
