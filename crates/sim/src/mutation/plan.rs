@@ -44,6 +44,12 @@ impl<'a> Plan<'a> {
         self.builder.payment_where(kind, |outpoint, coin| wanted(coin) && !draft.spends(outpoint))
     }
 
+    /// A coin of that kind, not spent by the draft yet, that meets a condition.
+    pub(super) fn coin_where(&mut self, kind: Kind, wanted: impl Fn(&OutPoint) -> bool) -> Option<(OutPoint, Coin)> {
+        let draft = &self.draft;
+        self.builder.coin_where(kind, |outpoint, _| wanted(outpoint) && !draft.spends(outpoint))
+    }
+
     /// A payment of a coin of some common kind.
     pub(super) fn payment(&mut self) -> Option<Payment> {
         const KINDS: [Kind; 5] = [Kind::Wpkh, Kind::TrKey, Kind::PublicKeyHash, Kind::WshMultisig, Kind::ShWpkh];

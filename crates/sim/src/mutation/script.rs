@@ -1,7 +1,7 @@
 //! Scripts and signatures. The changes are made after signing, and committed to.
 
 use bitcoin::secp256k1::ecdsa;
-use bitcoin::{Block, ScriptBuf, Sequence, Transaction, Witness};
+use bitcoin::{Block, ScriptBuf, Sequence, TxIn, Witness};
 
 use super::{Expected, Plan};
 use crate::builder::Payment;
@@ -128,8 +128,9 @@ impl Script {
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
         let mut payment = self.payment(&mut plan)?;
         self.before_signing(&mut payment);
+        let index = surround(&mut plan, &mut payment);
         plan.pay(&payment);
-        self.after_signing(plan.last());
+        self.after_signing(&mut plan.last().input[index]);
         Some(plan.filled().seal())
     }
 
@@ -153,9 +154,8 @@ impl Script {
         }
     }
 
-    /// Changes the signed transaction.
-    fn after_signing(self, transaction: &mut Transaction) {
-        let input = &mut transaction.input[0];
+    /// Changes the signed input.
+    fn after_signing(self, input: &mut TxIn) {
         let mut stack = input.witness.to_vec();
         match self {
             Self::Signature(kind) if kind.is_witness() => {
@@ -210,6 +210,25 @@ impl Script {
             Expected::consensus("block-script-verify-flag-failed")
         }
     }
+}
+
+/// Puts up to two valid inputs before the payment's only one, and up to two behind it. Gives back where it is now.
+fn surround(plan: &mut Plan<'_>, payment: &mut Payment) -> usize {
+    const KINDS: [Kind; 4] = [Kind::Wpkh, Kind::TrKey, Kind::PublicKeyHash, Kind::TrScript];
+    let counts = [plan.builder.random().index(3), plan.builder.random().index(3)];
+    let mut position = 0;
+    for (behind, count) in [false, true].into_iter().zip(counts) {
+        for _ in 0..count {
+            let kind = KINDS[plan.builder.random().index(KINDS.len())];
+            let taken: Vec<_> = payment.inputs.iter().map(|(outpoint, _)| *outpoint).collect();
+            let Some(other) = plan.coin_where(kind, |outpoint| !taken.contains(outpoint)) else { continue };
+            let at = if behind { payment.inputs.len() } else { 0 };
+            payment.inputs.insert(at, other);
+            payment.sequences.insert(at, Sequence::MAX);
+            position += usize::from(!behind);
+        }
+    }
+    position
 }
 
 fn with_byte(script: &ScriptBuf, index: usize, change: impl FnOnce(u8) -> u8) -> ScriptBuf {
