@@ -128,7 +128,7 @@ impl Script {
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
         let mut payment = self.payment(&mut plan)?;
         self.before_signing(&mut payment);
-        let index = surround(&mut plan, &mut payment);
+        let index = plan.surround(&mut payment);
         plan.pay(&payment);
         self.after_signing(&mut plan.last().input[index]);
         Some(plan.filled().seal())
@@ -210,25 +210,6 @@ impl Script {
             Expected::consensus("block-script-verify-flag-failed")
         }
     }
-}
-
-/// Puts up to two valid inputs before the payment's only one, and up to two behind it. Gives back where it is now.
-fn surround(plan: &mut Plan<'_>, payment: &mut Payment) -> usize {
-    const KINDS: [Kind; 4] = [Kind::Wpkh, Kind::TrKey, Kind::PublicKeyHash, Kind::TrScript];
-    let counts = [plan.builder.random().index(3), plan.builder.random().index(3)];
-    let mut position = 0;
-    for (behind, count) in [false, true].into_iter().zip(counts) {
-        for _ in 0..count {
-            let kind = KINDS[plan.builder.random().index(KINDS.len())];
-            let taken: Vec<_> = payment.inputs.iter().map(|(outpoint, _)| *outpoint).collect();
-            let Some(other) = plan.coin_where(kind, |outpoint| !taken.contains(outpoint)) else { continue };
-            let at = if behind { payment.inputs.len() } else { 0 };
-            payment.inputs.insert(at, other);
-            payment.sequences.insert(at, Sequence::MAX);
-            position += usize::from(!behind);
-        }
-    }
-    position
 }
 
 fn with_byte(script: &ScriptBuf, index: usize, change: impl FnOnce(u8) -> u8) -> ScriptBuf {
