@@ -1,5 +1,7 @@
 //! A block before it is sealed.
 
+use std::collections::BTreeSet;
+
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash as _;
 use bitcoin::script::{Builder as Script, PushBytesBuf};
@@ -29,7 +31,7 @@ pub struct Draft {
     /// What this block's own transactions created and other transactions of it can spend.
     pub(super) created: Vec<(OutPoint, Coin)>,
     /// What this block's transactions spend.
-    pub(super) spent: std::collections::BTreeSet<OutPoint>,
+    pub(super) spent: BTreeSet<OutPoint>,
 }
 
 impl Draft {
@@ -118,7 +120,7 @@ impl Builder {
             commitment: true,
             reserved: if self.random.one_in(4) { self.random.bytes() } else { [0; 32] },
             created: Vec::new(),
-            spent: std::collections::BTreeSet::new(),
+            spent: BTreeSet::new(),
         }
     }
 

@@ -4,11 +4,12 @@ use bitcoin::consensus::encode;
 use bitcoin::{Block, BlockHash};
 
 use super::MAX_DIFFERENCES;
-use super::report::{Answer, Difference, Report};
+use super::report::{Answer, Difference, Report, StateDifference};
 use crate::arrival::Tree;
 use crate::builder::Builder;
 use crate::mutation::{Mutation, Witness};
 use crate::random::Random;
+use crate::unspent;
 use crate::verdict::{Subject, Verdict};
 
 /// Coins of each kind that the chain begins with, and gets when it runs out of one.
@@ -155,6 +156,21 @@ impl<'a> Run<'a> {
         self.builder = branch;
         if self.reference.tip().0 != self.builder.tip() {
             self.over = true; // The chain isn't what the next case would build on.
+        }
+    }
+
+    /// Compares the subject's UTXO set with what the chain's blocks make. The two chains must be the same.
+    pub(super) fn compare_state(&mut self) {
+        if self.over {
+            return;
+        }
+        let Some(found) = self.subject.unspent() else { return };
+        assert_eq!(self.builder.tip(), self.reference.tip().0, "the run follows the reference");
+        self.report.states += 1;
+        if let Some(difference) = unspent::Difference::between(&unspent::replay(self.builder.blocks()), &found) {
+            let (seed, case) = (self.seed, self.case);
+            self.report.state_differences.push(StateDifference { seed, case, difference });
+            self.over = true; // What follows from a wrong set is of no interest.
         }
     }
 

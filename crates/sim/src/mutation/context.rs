@@ -164,6 +164,7 @@ impl Context {
                 payment.outputs = vec![plan.builder.output(Kind::Wpkh, payment.value())];
             }
         }
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
@@ -212,6 +213,7 @@ impl Context {
         if self != Self::LockIgnored {
             payment.sequences[0] = Sequence::ENABLE_LOCKTIME_NO_RBF;
         }
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
@@ -233,6 +235,7 @@ impl Context {
             Self::AgeNegativeVersion => -1,
             _ => 2,
         };
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
