@@ -286,6 +286,28 @@ fn dropping_the_pool_does_not_wait_for_a_reader_of_verdicts() {
 }
 
 #[test]
+fn pools_can_be_dropped_at_any_moment() {
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let mut below = |bound| usize::try_from(random.below(bound)).unwrap();
+        let (pool, verdicts, _strings) = start(1 + below(4), 50);
+        for id in 0..=u64::try_from(below(200)).unwrap() {
+            let act = if below(50) == 0 { Act::Fail } else { Act::Hold };
+            let jobs = (0..4).map(|number| job(number, &vec![act; 1 + below(30)])).collect();
+            pool.submit(Batch::new(id, jobs));
+        }
+        let taken = verdicts.iter().take(below(2)).count();
+        let (ended, end) = bounded(1);
+        let dropper = std::thread::spawn(move || {
+            drop(pool);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("threads end, seed {seed}, {taken} taken"));
+        dropper.join().unwrap();
+    }
+}
+
+#[test]
 fn what_the_mempool_verified_is_not_verified_again() {
     let (puppet, strings) = puppet();
     let cache = Arc::new(Cache::new(1000, [1; 32]));
