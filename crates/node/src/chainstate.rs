@@ -118,8 +118,8 @@ pub struct Chainstate {
     verdicts: Receiver<Verdict>,
     batches: u64,
     filters: Filters,
-    /// Verified blocks whose filters the next commit writes, oldest first.
-    unfiltered: Vec<Id>,
+    /// Verified blocks whose filters the next commit writes; parents before children.
+    unfiltered: BTreeSet<Id>,
     /// Filter headers of the last commit, whose rows may not be readable yet.
     filter_headers: BTreeMap<Id, FilterHeader>,
     committed_at: Instant,

@@ -103,7 +103,7 @@ pub trait Subject {
     fn tip(&self) -> (BlockHash, u32);
 
     /// The whole UTXO set at the tip, if it can be had.
-    fn unspent(&self) -> Option<unspent::Set> {
+    fn unspent(&mut self) -> Option<unspent::Set> {
         None
     }
 }

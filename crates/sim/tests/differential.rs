@@ -57,7 +57,7 @@ impl Subject for Forgetful {
         self.0.tip()
     }
 
-    fn unspent(&self) -> Option<unspent::Set> {
+    fn unspent(&mut self) -> Option<unspent::Set> {
         Some(unspent::Set::new())
     }
 }
@@ -82,7 +82,7 @@ impl Subject for Recorder {
         self.core.tip()
     }
 
-    fn unspent(&self) -> Option<unspent::Set> {
+    fn unspent(&mut self) -> Option<unspent::Set> {
         let back = |block: &&Block| self.blocks.get(&block.header.prev_blockhash);
         let mut chain: Vec<_> = successors(self.blocks.get(&self.tip().0), back).collect();
         chain.reverse();

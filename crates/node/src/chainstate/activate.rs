@@ -107,10 +107,7 @@ impl Chainstate {
         let id = self.tip;
         let parent = self.tree.parent(id).ok_or(Error::Index("the first block would be disconnected"))?;
         let (block, undo) = match self.in_flight.pop_back() {
-            Some(last) => {
-                self.filters.forget(id);
-                (last.block, last.undo)
-            }
+            Some(last) => (last.block, last.undo),
             None => {
                 let header = self.tree.header(id);
                 self.events.push_back(Event::Disconnected { hash: header.block_hash(), height: self.tree.height(id) });
@@ -172,7 +169,7 @@ impl Chainstate {
     /// Moves the verified tip over the blocks whose scripts hold.
     fn advance(&mut self) {
         while let Some(block) = self.in_flight.pop_front_if(|block| block.batch.is_none()) {
-            self.unfiltered.push(block.id);
+            self.unfiltered.insert(block.id);
             let entry = self.index.entry_mut(block.id);
             entry.verified = true;
             let transactions = entry.transactions;

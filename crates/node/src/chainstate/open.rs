@@ -73,7 +73,7 @@ impl Chainstate {
             verdicts,
             batches: 0,
             filters: Filters::start().map_err(|_| Error::Worker("block filters"))?,
-            unfiltered: Vec::new(),
+            unfiltered: BTreeSet::new(),
             filter_headers: std::collections::BTreeMap::new(),
             committed_at: std::time::Instant::now(),
             dirty: BTreeSet::new(),
@@ -102,7 +102,7 @@ impl Chainstate {
         self.index.stored(id, position, &block, &self.tree);
         self.index.entry_mut(id).verified = true;
         self.filters.request(id, &block, &Arc::default());
-        self.unfiltered.push(id);
+        self.unfiltered.insert(id);
         self.dirty.insert(id);
         Ok(())
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
-use yap_chain::bitcoin::{BlockHash, hashes::Hash};
+use yap_chain::bitcoin::{BlockHash, TxOut, hashes::Hash};
 use yap_chain::block::Block;
 use yap_chain::header::Error as HeaderError;
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Totals};
 use yap_node::chainstate::{Accepted, Chainstate, Event, Options, Reject};
 use yap_node::prepare::Prepared;
+use yap_sim::unspent::{Set, Unspent};
 use yap_sim::verdict::{Kind, Subject, Verdict};
 
 /// A chainstate in a directory of its own.
@@ -81,6 +82,16 @@ pub(crate) fn now() -> u32 {
 }
 
 impl Subject for Ledger {
+    fn unspent(&mut self) -> Option<Set> {
+        self.chainstate().flush().unwrap();
+        let coins = self.chainstate().store().reader().utxos().unwrap().map(|coin| {
+            let (outpoint, coin) = coin.unwrap();
+            let output = TxOut { value: coin.value, script_pubkey: coin.script().into() };
+            (outpoint, Unspent { output, height: coin.height, coinbase: coin.coinbase })
+        });
+        Some(coins.collect())
+    }
+
     fn submit(&mut self, raw: &[u8]) -> Verdict {
         let hash = raw.get(..80).map(BlockHash::hash);
         let (accepted, events) = self.give(raw);
