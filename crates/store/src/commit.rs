@@ -119,8 +119,11 @@ fn write(shared: &Shared, work: Work) -> Result<(), Error> {
     work.unsynced.sync()?;
     // 2. Everything else, at once.
     write_tables(&shared.database, &work.coins, work.rows)?;
-    // 3. What no row names any more. If the process ends before, the next opening does it.
-    if work.pruned.is_empty() { Ok(()) } else { shared.files().delete(&work.pruned) }
+    // 3. What no row names any more. What is left now, the next opening deletes.
+    if let Err(error) = shared.files().delete(&work.pruned) {
+        tracing::warn!(%error, "could not delete pruned blocks");
+    }
+    Ok(())
 }
 
 fn write_tables(database: &Database, coins: &coins::Table, rows: Rows) -> Result<(), Error> {

@@ -84,6 +84,13 @@ impl Store {
         make_directory(&blocks)?;
         let engine_cache = u64::try_from(options.cache / ENGINE_SHARE).unwrap_or(u64::MAX);
         let database = Database::open(&directory.join("tables"), engine_cache)?;
+        if state::is_new(&database)? {
+            // Files that no row knows would be deleted as what a crash left: not somebody's whole chain.
+            if blocks::any(&blocks)? {
+                return Err(Error::TablesGone { directory: directory.to_path_buf() });
+            }
+            blocks::sync_directory(directory)?;
+        }
         let chain = Chain { name: &options.chain, magic: options.magic, genesis: options.genesis };
         state::prepare(&database, directory, &chain, state::MIGRATIONS)?;
         let snapshot = database.snapshot();
@@ -172,10 +179,11 @@ impl Store {
         })
     }
 
-    /// Whether the changed coins have filled their half of [`Options::cache`], so that a commit is due.
+    /// Whether a commit is due: the changed coins have filled their half of [`Options::cache`], or many block files have
+    /// been written to.
     #[must_use]
     pub fn needs_commit(&self) -> bool {
-        self.cache.is_full()
+        self.cache.is_full() || self.reader.shared.files().is_full()
     }
 
     /// Whether a commit is under way.
@@ -258,8 +266,10 @@ impl Coins for Store {
 impl Drop for Store {
     /// Waits for a commit that is under way, and gives back reserved space.
     fn drop(&mut self) {
-        let ended = self.flush().and_then(|()| self.reader.shared.files().close());
-        if let Err(error) = ended {
+        let ended = self.pending.take().map_or(Ok(()), Pending::wait);
+        // After an error the next opening tidies up.
+        let tidy = || if self.stopped { Ok(()) } else { self.reader.shared.files().close() };
+        if let Err(error) = ended.and_then(|()| tidy()) {
             tracing::error!(%error, "closing the store");
         }
     }

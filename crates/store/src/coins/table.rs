@@ -96,12 +96,17 @@ impl Table {
     /// Bytes that the table occupies with `more` entries, scripts on the heap apart.
     pub(super) fn memory_after(&self, more: usize) -> usize {
         let wanted = self.len().saturating_add(more);
-        if wanted <= self.capacity() {
+        // hashbrown: a power of two of slots with a byte more each, of which at most 7/8 are taken, by entries or by
+        // marks of deleted ones. Marks are swept when the entries take less than half; otherwise the table doubles.
+        let slot = size_of::<Entry>().saturating_add(1);
+        let slots = self.entries.allocation_size() / slot;
+        let usable = if slots == 0 { 0 } else { (1 << slots.ilog2()) / 8 * 7 };
+        if wanted <= self.capacity() || wanted <= usable / 2 {
             return self.memory();
         }
-        // hashbrown: a power of two of slots, at most 7/8 of them taken, and one byte more for each.
+        let wanted = wanted.max(usable.saturating_add(1));
         let slots = wanted.saturating_mul(8).div_ceil(7).max(4).checked_next_power_of_two().unwrap_or(usize::MAX);
-        slots.saturating_mul(size_of::<Entry>().saturating_add(1)).saturating_add(self.heap)
+        slots.saturating_mul(slot).saturating_add(self.heap)
     }
 
     pub(super) fn clear(&mut self) {

@@ -99,8 +99,26 @@ fn a_commit_is_asked_for_before_the_changes_outgrow_their_half() {
     cache.remove(&outpoint(0));
     assert!(!cache.is_full(), "at the bound");
     // What is left of one block still fits.
-    (0..capacity / 8).for_each(|number| cache.insert(&outpoint(1_000_000 + number), coin(1, 22, false), false));
+    let reserve = u32::try_from(cache.dirty.capacity() / 8).unwrap();
+    (0..reserve).for_each(|number| cache.insert(&outpoint(1_000_000 + number), coin(1, 22, false), false));
     assert!(cache.memory() <= BUDGET / 2);
+}
+
+#[test]
+fn coins_that_come_and_go_take_no_more_room() {
+    for live in [100, 1_000, 1_700, 2_500] {
+        let mut cache = Cache::new(BUDGET);
+        let full = (0..50_000_u32).find(|number| {
+            cache.insert(&outpoint(*number), coin(*number, 22, false), false);
+            if let Some(old) = number.checked_sub(live) {
+                cache.remove(&outpoint(old));
+            }
+            assert!(cache.memory() <= BUDGET / 2, "{live} coins at {number}");
+            cache.is_full()
+        });
+        // Marks of deleted entries may ask for a commit early, but only in a table that is half full.
+        assert!(full.is_none() || live > 4_096 / 8 * 7 / 2 * 7 / 8, "{live} coins at {full:?}");
+    }
 }
 
 #[test]
