@@ -235,6 +235,12 @@ impl Store {
         })
     }
 
+    /// Leaves the store because the process ends: waits for a commit that is under way, but not for merges of the
+    /// tables, which can take seconds and are safe to break off. Until the process has ended the store stays locked.
+    pub fn leave(self) {
+        std::mem::forget(Arc::clone(&self.reader.shared));
+    }
+
     /// Runs a step after whose failure nothing may be written any more.
     fn guard<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.stopped {

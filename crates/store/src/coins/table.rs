@@ -98,9 +98,9 @@ impl Table {
         let wanted = self.len().saturating_add(more);
         // hashbrown: a power of two of slots with a byte more each, of which at most 7/8 are taken, by entries or by
         // marks of deleted ones. Marks are swept when the entries take less than half; otherwise the table doubles.
-        let slot = size_of::<Entry>().saturating_add(1);
-        let slots = self.entries.allocation_size() / slot;
-        let usable = if slots == 0 { 0 } else { (1 << slots.ilog2()) / 8 * 7 };
+        let slot = const { size_of::<Entry>() + 1 };
+        let slots = self.entries.allocation_size().checked_div(slot).and_then(usize::checked_ilog2);
+        let usable = slots.and_then(|bits| 1_usize.checked_shl(bits)).map_or(0, |slots| (slots / 8).saturating_mul(7));
         if wanted <= self.capacity() || wanted <= usable / 2 {
             return self.memory();
         }
