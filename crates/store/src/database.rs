@@ -122,6 +122,8 @@ impl Database {
 
     /// Makes everything that `fill` writes visible and durable, at once when it ends; nothing of it if it fails.
     pub(crate) fn ingest(&self, fill: impl FnOnce(&mut Put<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        // Before and not after: what has been written has been written.
+        self.check()?;
         self.wait_for_merges()?;
         let mut ingestion = self.rows.start_ingestion().map_err(Error::engine(&self.path))?;
         fill(&mut |key, value| {
@@ -131,11 +133,11 @@ impl Database {
             };
             written.map_err(Error::engine(&self.path))
         })?;
-        ingestion.finish().map_err(Error::engine(&self.path))?;
-        self.check()
+        ingestion.finish().map_err(Error::engine(&self.path))
     }
 
-    /// Whether a merge in the background has failed. The journal is empty, so nothing is written.
+    /// Whether a merge in the background has failed, which ingestion does not ask. The journal is empty, so nothing is
+    /// written.
     fn check(&self) -> Result<(), Error> {
         self.engine.persist(PersistMode::Buffer).map_err(Error::engine(&self.path))
     }
@@ -204,5 +206,45 @@ pub(crate) fn name(key: &[u8]) -> &[u8] {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_scanned_alone_and_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path(), 1 << 20).unwrap();
+        let row = |table: Table, name: u8| (table.key(&[name]), Some(vec![name]));
+        let rows =
+            [Table::State, Table::Index, Table::Meta].into_iter().flat_map(|table| [row(table, 2), row(table, 1)]);
+        database.write(rows.collect()).unwrap();
+        database.write(vec![(Table::Index.key(&[2]), None), row(Table::Index, 3), row(Table::Index, 0)]).unwrap();
+        let names: Vec<_> = database.snapshot().scan(Table::Index).map(|row| row.unwrap().1.to_vec()).collect();
+        assert_eq!(names, [[0], [1], [3]]);
+        assert_eq!(database.get(&Table::Index.key(&[2])).unwrap(), None);
+        assert_eq!(database.snapshot().scan(Table::Coins).count(), 0);
+    }
+
+    #[test]
+    fn nothing_of_a_failed_write_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path(), 1 << 20).unwrap();
+        let failed = database.ingest(|put| put(b"Ma", Some(b"a")).and(Err(Error::Stopped)));
+        assert!(matches!(failed, Err(Error::Stopped)));
+        assert_eq!(database.get(b"Ma").unwrap(), None);
+    }
+
+    #[test]
+    fn commits_never_run_far_ahead_of_merges() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path(), 1 << 20).unwrap();
+        for number in 0..50_u8 {
+            database.write((0..100).map(|name| (Table::Meta.key(&[name]), Some(vec![number]))).collect()).unwrap();
+            assert!(database.rows.l0_table_count() <= MAX_UNMERGED.saturating_add(1));
+        }
+        assert!(database.snapshot().scan(Table::Meta).all(|row| *row.unwrap().1 == [49]));
     }
 }

@@ -72,6 +72,16 @@ pub enum Error {
         /// What it said.
         source: fjall::Error,
     },
+    /// The engine could not merge tables in the background.
+    #[error(
+        "merging the tables in {} failed, most likely because the disk is full: make room, then start again; nothing that \
+         was committed is lost",
+        path.display()
+    )]
+    Merge {
+        /// The tables' directory.
+        path: PathBuf,
+    },
     /// A block file does not hold what was written to it.
     #[error("damaged: {} at byte {offset}: {why}", path.display())]
     Damaged {
@@ -173,6 +183,9 @@ impl Error {
         |source| {
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
+            } else if matches!(source, fjall::Error::Poisoned) {
+                // Nothing is written through the journal, so only merging can have set this.
+                Self::Merge { path: path.to_path_buf() }
             } else {
                 Self::Engine { path: path.to_path_buf(), source }
             }

@@ -181,6 +181,19 @@ fn one_process_at_a_time() {
     open(directory.path());
 }
 
+#[test]
+fn a_store_that_was_left_has_its_last_commit_and_stays_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    create(&mut store, 0..1_000);
+    store.begin_commit(Batch::new(tip(1))).unwrap();
+    let reader = store.reader().clone();
+    store.leave();
+    assert_eq!(reader.tip().unwrap(), Some(tip(1)), "the commit under way has ended");
+    drop(reader);
+    assert!(matches!(Store::open(directory.path(), &options()), Err(Error::InUse { .. })));
+}
+
 #[cfg(unix)]
 #[test]
 fn nobody_else_may_look_inside() {
@@ -369,7 +382,7 @@ fn a_full_disk_is_told_and_the_last_commit_stands() {
             last = if ended.is_ok() { height } else { last };
             ended.err()
         });
-        assert!(matches!(error, Some(Error::DiskFull { .. })), "{error:?}");
+        assert!(matches!(error, Some(Error::DiskFull { .. } | Error::Merge { .. })), "{error:?}");
         assert!(last > 0);
         let count = store.reader().utxos().unwrap().total();
         drop(store);
