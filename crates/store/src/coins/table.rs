@@ -122,24 +122,8 @@ impl Table {
         self.entries.into_iter()
     }
 
-    /// The entries in the order of their keys in the tables.
-    pub(crate) fn sorted(&self) -> Vec<&Entry> {
-        // Comparing 8 bytes beside the reference spares a cache miss for nearly every comparison.
-        let mut entries: Vec<(u64, &Entry)> =
-            self.entries.iter().map(|entry| (prefix(&entry.outpoint), entry)).collect();
-        entries.sort_unstable_by(|(a, x), (b, y)| {
-            // Txids compare by their bytes as hashed, like keys.
-            a.cmp(b).then_with(|| order(&x.outpoint).cmp(&order(&y.outpoint)))
-        });
-        entries.into_iter().map(|(_, entry)| entry).collect()
+    /// The entries, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
-}
-
-fn prefix(outpoint: &OutPoint) -> u64 {
-    let bytes: &[u8; 32] = outpoint.txid.as_ref();
-    bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
-}
-
-fn order(outpoint: &OutPoint) -> (&[u8; 32], u32) {
-    (outpoint.txid.as_ref(), outpoint.vout)
 }
