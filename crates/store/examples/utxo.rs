@@ -1,8 +1,8 @@
 //! Measures the store on an import's work apart from rules and signatures: coins looked up, made and spent in memory, one
 //! commit at the end, and the start after it.
 //!
-//! Run with `cargo run --release -p yap-store --example utxo [directory]`. The import has 1,000 blocks that make 125
-//! coins each and spend 55; then there are 200,000 records in the index.
+//! Run with `cargo run --release -p yap-store --example utxo [directory [large]]`. The import has 1,000 blocks that make
+//! 125 coins each and spend 55; then there are 200,000 records in the index. `large` makes 12 million coins instead.
 
 #![expect(
     clippy::unwrap_used,
@@ -90,10 +90,45 @@ fn import(store: &mut Store) {
     });
 }
 
+/// Twelve million coins made, four million of them spent, as fast as commits go.
+fn large(directory: &Path) {
+    const STEP: u32 = 10_000;
+    let mut store = open(directory);
+    let commit = |store: &mut Store| store.begin_commit(Batch::new(Tip { hash: BlockHash::all_zeros(), height: 0 }));
+    timed("make and spend, per coin made", 1_200 * STEP, || {
+        for step in 0..1_200 {
+            let created = (step * STEP..(step + 1) * STEP).map(|number| (outpoint(number), coin(number))).collect();
+            let old = step.saturating_sub(100) * STEP..step.saturating_sub(100) * STEP + STEP / 3;
+            let removed = if step < 100 { Vec::new() } else { old.map(outpoint).collect() };
+            store.apply(Changes { removed, created }).unwrap();
+            if store.needs_commit() {
+                commit(&mut store).unwrap();
+            }
+        }
+        commit(&mut store).and_then(|()| store.flush()).unwrap();
+    });
+    println!("{} coins, {} MB in memory", store.coin_count(), store.cache_size() / 1_000_000);
+    let old: Vec<_> = (0..20_000).map(|number| outpoint(number % 1_000 * STEP + STEP / 2 + number / 5)).collect();
+    timed("look up an old coin", 20_000, || assert!(old.iter().all(|at| store.coin(at).unwrap().is_some())));
+    timed("look up what is not there", 20_000, || {
+        (0..20_000).for_each(|number| assert!(store.coin(&outpoint(50_000_000 + number)).unwrap().is_none()));
+    });
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    timed("leave", 1, || store.leave());
+}
+
 fn main() {
-    let base = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
+    let mut arguments = std::env::args().skip(1);
+    let base = arguments.next().map_or_else(std::env::temp_dir, Into::into);
     let directory = base.join("yap-utxo-example");
     let _ = std::fs::remove_dir_all(&directory);
+    if arguments.next().is_some_and(|argument| argument == "large") {
+        large(&directory);
+        // Merges still write into it until the process has ended.
+        let _ = std::fs::remove_dir_all(directory);
+        return;
+    }
     let mut store = timed("open a new store", 1, || open(&directory));
     import(&mut store);
     println!("{} coins, {} MB in memory", store.coin_count(), store.cache_size() / 1_000_000);

@@ -1,12 +1,13 @@
 //! One commit: what is in it, and how it reaches the disk.
 
+mod sort;
+
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bitcoin::BlockHash;
 use bitcoin::bip158::FilterHeader;
 use bitcoin::hashes::Hash;
-use yap_chain::coin::codec;
 
 use crate::blocks::Unsynced;
 use crate::coins;
@@ -119,22 +120,17 @@ fn write(shared: &Shared, work: Work) -> Result<(), Error> {
     work.unsynced.sync()?;
     // 2. Everything else, at once.
     write_tables(&shared.database, &work.coins, work.rows)?;
-    // 3. What no row names any more. If the process ends before, the next opening does it.
-    if work.pruned.is_empty() { Ok(()) } else { shared.files().delete(&work.pruned) }
+    // 3. What no row names any more. What is left now, the next opening deletes.
+    if let Err(error) = shared.files().delete(&work.pruned) {
+        tracing::warn!(%error, "could not delete pruned blocks");
+    }
+    Ok(())
 }
 
 fn write_tables(database: &Database, coins: &coins::Table, rows: Rows) -> Result<(), Error> {
     database.ingest(|put| {
-        let (mut key, mut value) = ([Table::Coins.byte(); 1 + codec::KEY_SIZE], Vec::new());
-        for entry in coins.sorted() {
-            if let Some(name) = key.last_chunk_mut() {
-                *name = codec::key(&entry.outpoint);
-            }
-            value.clear();
-            if let Some(coin) = &entry.coin {
-                codec::encode(coin, &mut value);
-            }
-            put(&key, entry.coin.is_some().then_some(value.as_slice()))?;
+        for bucket in sort::buckets(coins) {
+            bucket.for_each_sorted(&mut *put)?;
         }
         put_rows(put, rows)
     })

@@ -41,6 +41,15 @@ pub enum Error {
         /// The newest schema that this version reads.
         known: u32,
     },
+    /// There are block files, but the tables that say what is in them are gone.
+    #[error(
+        "{} has block files but no tables: move its blocks elsewhere, then start again and import them",
+        directory.display()
+    )]
+    TablesGone {
+        /// The store's directory.
+        directory: PathBuf,
+    },
     /// There is no space left.
     #[error("the disk is full at {}: make room, then start again; nothing that was committed is lost", path.display())]
     DiskFull {
@@ -62,6 +71,16 @@ pub enum Error {
         path: PathBuf,
         /// What it said.
         source: fjall::Error,
+    },
+    /// The engine could not merge tables in the background.
+    #[error(
+        "merging the tables in {} failed, most likely because the disk is full: make room, then start again; nothing that \
+         was committed is lost",
+        path.display()
+    )]
+    Merge {
+        /// The tables' directory.
+        path: PathBuf,
     },
     /// A block file does not hold what was written to it.
     #[error("damaged: {} at byte {offset}: {why}", path.display())]
@@ -164,6 +183,9 @@ impl Error {
         |source| {
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
+            } else if matches!(source, fjall::Error::Poisoned) {
+                // Nothing is written through the journal, so only merging can have set this.
+                Self::Merge { path: path.to_path_buf() }
             } else {
                 Self::Engine { path: path.to_path_buf(), source }
             }

@@ -95,6 +95,11 @@ pub(crate) fn prepare(
     Ok(())
 }
 
+/// Whether nothing was ever written to the tables.
+pub(crate) fn is_new(database: &Database) -> Result<bool, Error> {
+    schema(database).map(|schema| schema.is_none())
+}
+
 fn schema(database: &Database) -> Result<Option<u32>, Error> {
     let key = Table::State.key(SCHEMA);
     let Some(row) = database.get(&key)? else { return Ok(None) };
