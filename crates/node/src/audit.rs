@@ -2,14 +2,14 @@
 //!
 //! Every block of the best chain is read back, and so are the coins it spent. The MuHash of what the blocks create and
 //! spend must equal the MuHash of the stored set, so the whole check needs no memory for the set. What a sound disk
-//! cannot explain is a [`Damage`], which says how to mend it.
+//! cannot explain is a [`Damage`].
 
 use std::collections::BTreeSet;
 
 use yap_chain::bitcoin::bip158::FilterHeader;
 use yap_chain::bitcoin::hashes::Hash;
 use yap_chain::bitcoin::{BlockHash, OutPoint, Txid};
-use yap_chain::block::{self, Block};
+use yap_chain::block::Block;
 use yap_chain::coin::Coin;
 use yap_chain::header::tree::Id;
 use yap_chain::transaction::Transaction;
@@ -36,14 +36,6 @@ pub enum Damage {
         /// What is wrong.
         why: Error,
     },
-    /// A block's file holds another block, or one whose transactions do not belong to its header.
-    #[error("block {hash} at height {height}: its file holds something else")]
-    OtherBlock {
-        /// The block.
-        hash: BlockHash,
-        /// Its height.
-        height: u32,
-    },
     /// The coins that a block spent cannot be read back, or do not fit it.
     #[error("undo data of block {hash} at height {height}: {why}")]
     Undo {
@@ -62,6 +54,14 @@ pub enum Damage {
         /// Its height.
         height: u32,
     },
+    /// The tables cannot be read.
+    #[error("{what}: {why}")]
+    Tables {
+        /// What was asked of them.
+        what: &'static str,
+        /// What is wrong.
+        why: Error,
+    },
     /// The stored set is not what the blocks make.
     #[error("the unspent outputs are not those that the blocks make (their MuHash is {stored}, it should be {made})")]
     Coins {
@@ -73,18 +73,10 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// What to do about it.
+    /// Whether a block is gone, so that it must come from another copy.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
-        match self {
-            Self::Block { .. } | Self::OtherBlock { .. } => {
-                "move the chain's directory away, import its blocks/blk*.dat into a new one, then the missing blocks \
-                 from another copy (`yap import FILE…`)"
-            }
-            Self::Undo { .. } | Self::Filter { .. } | Self::Coins { .. } => {
-                "move the chain's directory away and import its blocks/blk*.dat into a new one (`yap import FILE…`)"
-            }
-        }
+    pub fn loses_block(&self) -> bool {
+        matches!(self, Self::Block { .. })
     }
 }
 
@@ -95,56 +87,51 @@ pub struct Report {
     pub blocks: u64,
     /// Unspent outputs read.
     pub txouts: u64,
-    /// Everything was checked: nothing was pruned, and nobody stopped it.
-    pub complete: bool,
+    /// Blocks that could not be checked because they were pruned.
+    pub pruned: u64,
+    /// It was stopped before everything was checked.
+    pub stopped: bool,
     /// The first damages.
     pub damages: Vec<Damage>,
     /// How many there are.
     pub damage_count: u64,
 }
 
-/// Checks everything. `go_on` is told each height, and stops the check by `false`.
-///
-/// # Errors
-/// If the disk cannot be read at all; single damages are in the [`Report`].
-pub fn audit(chainstate: &Chainstate, go_on: &mut dyn FnMut(u32) -> bool) -> Result<Report, Error> {
+/// Checks everything that is committed. `go_on` is told each height, and stops the check by `false`.
+pub fn audit(chainstate: &Chainstate, go_on: &mut dyn FnMut(u32) -> bool) -> Report {
     let mut audit = Audit {
         chainstate,
         report: Report::default(),
         made: MuHash::EMPTY,
         whole: true,
         element: Element::default(),
-        replaced: replaced(chainstate)?,
+        replaced: replaced(chainstate),
     };
     let tip = chainstate.tree().height(chainstate.tip());
     for height in 0..=tip {
         if !go_on(height) {
-            return Ok(audit.report);
+            audit.report.stopped = true;
+            return audit.report;
         }
         if let Some(id) = chainstate.at_height(height) {
-            audit.block(id, height)?;
+            audit.block(id, height);
         }
     }
-    audit.coins()?;
-    audit.report.complete = true;
-    Ok(audit.report)
+    audit.coins();
+    audit.report
 }
 
 /// Coinbases whose coins a later equal one replaced (BIP-0030): all of that id below the blocks known to repeat one.
-fn replaced(chainstate: &Chainstate) -> Result<BTreeSet<(u32, Txid)>, Error> {
+/// One that cannot be read is found damaged when its turn comes.
+fn replaced(chainstate: &Chainstate) -> BTreeSet<(u32, Txid)> {
     let mut replaced = BTreeSet::new();
     for (height, hash) in &chainstate.spec().deployments.bip30_repeats {
-        let Some(id) = chainstate.at_height(*height).filter(|&id| chainstate.tree().hash(id) == *hash) else {
-            continue;
-        };
-        if chainstate.is_pruned(id) {
-            continue;
-        }
-        let block = chainstate.read_block(id)?;
+        let repeat = chainstate.at_height(*height).filter(|&id| chainstate.tree().hash(id) == *hash);
+        let Some(Ok(block)) = repeat.map(|id| chainstate.read_block(id)) else { continue };
         let repeated = block.transactions().first().map(Transaction::txid);
         replaced.extend(repeated.into_iter().flat_map(|txid| (0..*height).map(move |below| (below, txid))));
     }
-    Ok(replaced)
+    replaced
 }
 
 struct Audit<'a> {
@@ -171,36 +158,35 @@ impl Element {
 }
 
 impl Audit<'_> {
-    fn block(&mut self, id: Id, height: u32) -> Result<(), Error> {
+    fn block(&mut self, id: Id, height: u32) {
         let hash = self.chainstate.tree().hash(id);
         if self.chainstate.is_pruned(id) {
             self.whole = false;
-            return Ok(());
+            self.report.pruned = self.report.pruned.saturating_add(1);
+            return;
         }
         let block = match self.chainstate.read_block(id) {
             Ok(block) => block,
             Err(why) => {
                 self.whole = false;
                 self.damage(Damage::Block { hash, height, why });
-                return Ok(());
+                return;
             }
         };
-        if block.hash() != hash || block::check(&block).is_err() {
-            self.whole = false;
-            self.damage(Damage::OtherBlock { hash, height });
-            return Ok(());
-        }
         self.report.blocks = self.report.blocks.saturating_add(1);
         // Nothing of the first block ever enters the set, so it has no undo data.
         let undo = if height == 0 { Ok(Undo::default()) } else { self.undo(id, &block) };
         match undo {
-            Ok(undo) => self.filter(id, &block, &undo, height)?,
+            Ok(undo) => match self.filter(id, &block, &undo, height) {
+                Ok(true) => {}
+                Ok(false) => self.damage(Damage::Filter { hash, height }),
+                Err(why) => self.damage(Damage::Tables { what: "block filters", why: why.into() }),
+            },
             Err(why) => {
                 self.whole = false;
                 self.damage(Damage::Undo { hash, height, why });
             }
         }
-        Ok(())
     }
 
     /// Reads the undo data, and follows the block's effect on the set.
@@ -229,7 +215,8 @@ impl Audit<'_> {
         Ok(undo)
     }
 
-    fn filter(&mut self, id: Id, block: &Block, undo: &Undo, height: u32) -> Result<(), Error> {
+    /// Whether the stored filter and its header are those that the block has.
+    fn filter(&self, id: Id, block: &Block, undo: &Undo, height: u32) -> Result<bool, yap_store::Error> {
         let hash = self.chainstate.tree().hash(id);
         let built = filter::basic(block, undo);
         let reader = self.chainstate.store().reader();
@@ -241,14 +228,14 @@ impl Audit<'_> {
         };
         let header = previous.map(|previous| filter::header(built.hash(), previous));
         let (stored, stored_header) = (reader.filter(height, &hash)?, reader.filter_header(height, &hash)?);
-        if header.is_none() || stored.as_deref() != Some(built.bytes()) || stored_header != header {
-            self.damage(Damage::Filter { hash, height });
-        }
-        Ok(())
+        Ok(header.is_some() && stored.as_deref() == Some(built.bytes()) && stored_header == header)
     }
 
-    fn coins(&mut self) -> Result<(), Error> {
-        let totals = self.chainstate.totals(Hashes { serialized: false, muhash: true })?;
+    fn coins(&mut self) {
+        let totals = match self.chainstate.totals(Hashes { serialized: false, muhash: true }) {
+            Ok(totals) => totals,
+            Err(why) => return self.damage(Damage::Tables { what: "unspent outputs", why }),
+        };
         self.report.txouts = totals.txouts;
         let made = self.made.digest();
         if let Some(stored) = totals.muhash
@@ -257,7 +244,6 @@ impl Audit<'_> {
         {
             self.damage(Damage::Coins { stored: stored.to_string(), made: made.to_string() });
         }
-        Ok(())
     }
 
     fn damage(&mut self, damage: Damage) {

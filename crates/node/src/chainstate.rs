@@ -73,6 +73,14 @@ pub enum Error {
         #[source]
         cause: block::ParseError,
     },
+    /// A stored block is another one than was written, or one whose transactions do not belong to its header.
+    #[error(
+        "block {hash} is damaged: its file holds something else; `yap verify` says what else is, and how to mend it"
+    )]
+    OtherBlock {
+        /// The block.
+        hash: BlockHash,
+    },
     /// A block that is needed has been pruned.
     #[error("block {hash} was pruned and cannot be read; start again with an empty data directory, without pruning")]
     Pruned {

@@ -11,6 +11,7 @@ mod block;
 mod chain;
 mod export;
 mod import;
+mod mend;
 mod output;
 mod utxo;
 mod verify;
@@ -27,7 +28,7 @@ use crate::chainstate::{self, Chainstate, Options};
 
 /// Bitcoin's money and rules without anybody in the middle.
 #[derive(Debug, Parser)]
-#[command(name = "yap", version, about, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "yap", version, arg_required_else_help = true, propagate_version = true)]
 #[command(
     after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash"
 )]
@@ -39,6 +40,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Chain: bitcoin, testnet4, signet, regtest, local, or a file that describes one (see `yap chain new`).
     #[arg(long, value_name = "NAME|FILE", env = "YAP_CHAIN", default_value = "local", global = true)]
@@ -102,6 +104,19 @@ pub enum Error {
         #[source]
         cause: yap_chain::spec::file::Error,
     },
+    /// What was asked for makes no chain.
+    #[error("no such chain can be made: {cause}")]
+    NewChain {
+        /// What is wrong with it.
+        #[source]
+        cause: yap_chain::spec::file::Error,
+    },
+    /// A file would be overwritten.
+    #[error("{} is there already; --force overwrites it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// No place for the data.
     #[error("no data directory: set --data-dir or YAP_DATA_DIR (the home directory is not known)")]
     NoDataDir,
@@ -141,6 +156,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A file that could not be opened for writing.
+    fn file(path: PathBuf, cause: std::io::Error) -> Self {
+        let exists = cause.kind() == std::io::ErrorKind::AlreadyExists;
+        if exists { Self::Exists { path } } else { Self::File { path, cause } }
+    }
+
+    /// Whether what was typed is wrong, whatever the ledger holds.
+    fn is_usage(&self) -> bool {
+        matches!(self, Self::NoChain { .. } | Self::NewChain { .. } | Self::NotAHash(_) | Self::NotAScript(_))
+    }
+}
+
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -165,8 +193,11 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has had enough (`yap export - | head`).
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            output.error(&error);
-            ExitCode::FAILURE
+            let damaged = mend::is_damage(&error);
+            // The ledger may be too damaged to say more than that.
+            let advice = if damaged { mend::advice(&cli.global, mend::Loss::Nothing) } else { None };
+            output.error(&error, advice.as_deref());
+            if error.is_usage() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -203,9 +234,13 @@ impl Global {
         Ok(base.join(&spec.name))
     }
 
+    /// Opens the ledger, with everything committed that is there: what is shown is what is stored.
     fn open(&self, options: Options) -> Result<Chainstate, Error> {
         let spec = Arc::new(self.spec()?);
         let directory = self.directory(&spec)?;
-        Ok(Chainstate::open(&directory, spec, options)?)
+        let mut chainstate = Chainstate::open(&directory, spec, options)?;
+        chainstate.flush()?;
+        tracing::info!(directory = %directory.display(), height = chainstate.tree().height(chainstate.tip()), "opened");
+        Ok(chainstate)
     }
 }

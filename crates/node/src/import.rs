@@ -6,12 +6,14 @@
 
 mod headers;
 mod orphans;
+mod read;
 mod stages;
+mod window;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use yap_chain::bitcoin::BlockHash;
@@ -19,7 +21,7 @@ use yap_chain::bitcoin::hashes::Hash;
 use yap_store::framing;
 
 use self::orphans::Orphans;
-use self::stages::{Item, Stages};
+use self::stages::{Item, Next, Stages};
 use crate::chainstate::{Accepted, Chainstate, Error, Event, Reject};
 use crate::prepare::Prepared;
 
@@ -76,8 +78,18 @@ pub enum Problem {
         /// What is there instead.
         why: framing::Flaw,
     },
+    /// The input holds blocks of another chain.
+    #[error("{origin}: {bytes} bytes are no blocks of this chain, but look like those of `--chain {chain}`")]
+    OtherChain {
+        /// Where.
+        origin: Origin,
+        /// How many.
+        bytes: u64,
+        /// The built-in chain whose magic they start with.
+        chain: &'static str,
+    },
     /// A record that is no block.
-    #[error("{origin}: {why}")]
+    #[error("{origin}: the record is no block: {why}")]
     NotABlock {
         /// Where.
         origin: Origin,
@@ -175,22 +187,26 @@ pub fn import(
     stop: &Arc<AtomicBool>,
     report: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
-    headers::learn(chainstate, sources, unix_time());
-    let stages =
+    headers::learn(chainstate, sources, unix_time(), stop);
+    tracing::info!(headers = chainstate.tree().iter().count(), "learned the headers of regular files");
+    let mut stages =
         Stages::start(chainstate, sources, options.threads, stop).map_err(|_| Error::Worker("reading and parsing"))?;
     let mut import = Import { chainstate, options, orphans: Orphans::default(), summary: Summary::default(), since: 0 };
     let mut reported = Instant::now();
-    for item in stages {
-        import.item(item)?;
+    loop {
+        match stages.next()? {
+            Next::Item(item) => import.item(item)?,
+            Next::End => break,
+            Next::Stopped => {
+                import.summary.stopped = true;
+                break;
+            }
+        }
         import.events();
         import.commit_if_due()?;
         if reported.elapsed() >= REPORT_INTERVAL {
             reported = Instant::now();
             report(&import.summary.progress);
-        }
-        if stop.load(Ordering::Relaxed) {
-            import.summary.stopped = true;
-            break;
         }
     }
     import.finish()?;
@@ -237,7 +253,7 @@ impl Import<'_> {
             let (hash, parent) = (prepared.block().hash(), prepared.block().header().prev_blockhash);
             let tree = self.chainstate.tree();
             if prepared.verdict.is_ok() && parent != BlockHash::all_zeros() && tree.get(&parent).is_none() {
-                if let Some((origin, hash, parent)) = self.orphans.hold(origin, prepared) {
+                for (origin, hash, parent) in self.orphans.hold(origin, prepared) {
                     self.problem(Problem::Orphan { origin, hash, parent });
                 }
                 continue;
@@ -261,7 +277,7 @@ impl Import<'_> {
                     let progress = &mut self.summary.progress;
                     progress.transactions = progress.transactions.saturating_add(transactions.into());
                 }
-                Event::Disconnected { .. } => {}
+                Event::Disconnected { hash, height } => tracing::info!(%hash, height, "disconnected"),
                 Event::Invalid { hash, height, why } => self.problem(Problem::Invalid { hash, height, why }),
             }
         }
@@ -279,6 +295,7 @@ impl Import<'_> {
         if self.options.commit_blocks.is_some_and(|most| self.since >= most) || self.chainstate.commit_due() {
             self.since = 0;
             self.chainstate.commit()?;
+            tracing::debug!(height = self.chainstate.tree().height(self.chainstate.tip()), "commits");
         }
         Ok(())
     }
@@ -289,6 +306,8 @@ impl Import<'_> {
         }
         self.chainstate.flush()?;
         self.events();
+        let Progress { read, stored, known, height, .. } = self.summary.progress;
+        tracing::info!(read, stored, known, height, "imported and committed");
         Ok(())
     }
 }

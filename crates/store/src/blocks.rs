@@ -132,6 +132,21 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether there are block or undo files in `directory` that hold anything.
+pub(crate) fn any(directory: &Path) -> Result<bool, Error> {
+    for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+        let entry = entry.map_err(Error::io(directory))?;
+        let name = entry.file_name();
+        let numbered = |kind: Kind| name.to_str().is_some_and(|name| kind.number(name).is_some());
+        if [Kind::Block, Kind::Undo].into_iter().any(numbered)
+            && entry.metadata().map_err(Error::io(directory))?.len() > 0
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Files {
     /// Opens the files in `directory` as the last commit left them: `infos`.
     pub(crate) fn open(

@@ -31,6 +31,12 @@ pub enum Error {
         /// The chain it was opened for.
         wanted: String,
     },
+    /// The tables are gone or empty, but block files are there.
+    #[error("{} holds block files, but the tables that go with them are missing", directory.display())]
+    NoTables {
+        /// The store's directory.
+        directory: PathBuf,
+    },
     /// A later version of the program wrote the directory.
     #[error("{} was written by a newer version (schema {found}, known up to {known}): update", directory.display())]
     Newer {
@@ -65,7 +71,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The engine below the tables failed.
-    #[error("the tables in {}: {source}", path.display())]
+    #[error("the tables in {} cannot be used: {source}", path.display())]
     Engine {
         /// The tables' directory.
         path: PathBuf,
@@ -181,6 +187,16 @@ impl Error {
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
         |source| {
+            // Files that the engine wrote are missing, cut short or overwritten: that is not the system's fault.
+            let is_damage = |error: &io::Error| {
+                use io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+                matches!(error.kind(), AlreadyExists | InvalidData | NotFound | UnexpectedEof)
+            };
+            if let fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) = &source
+                && is_damage(error)
+            {
+                return Self::Engine { path: path.to_path_buf(), source };
+            }
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
             } else if matches!(source, fjall::Error::Poisoned) {

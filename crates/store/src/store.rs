@@ -93,6 +93,11 @@ impl Store {
             blocks::sync_directory(directory)?;
         }
         let chain = Chain { name: &options.chain, magic: options.magic, genesis: options.genesis };
+        // The first rows are on disk before the first block file is made. Block files without them are all that is left
+        // of a ledger, and the last thing that may be lost.
+        if state::is_new(&database)? && blocks::any(&blocks)? {
+            return Err(Error::NoTables { directory: directory.to_path_buf() });
+        }
         state::prepare(&database, directory, &chain, state::MIGRATIONS)?;
         let snapshot = database.snapshot();
         let committed = Committed::read(&snapshot)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yap_chain::block::Block;
+use yap_chain::block::{self, Block};
 use yap_chain::connect;
 use yap_chain::header::tree::Id;
 use yap_chain::undo::Undo;
@@ -188,7 +188,13 @@ impl Chainstate {
         let hash = self.tree.hash(id);
         let position = self.index.entry(id).block.ok_or(Error::Pruned { hash })?;
         let bytes = self.store.reader().block(position)?;
-        Ok(Arc::new(Block::parse(bytes).map_err(|cause| Error::Block { hash, cause })?))
+        let block = Block::parse(bytes).map_err(|cause| Error::Block { hash, cause })?;
+        // It was checked when it was stored. What differs now is the disk's fault: the block must not be called invalid,
+        // nor shown to anybody.
+        if block.hash() != hash || block::check(&block).is_err() {
+            return Err(Error::OtherBlock { hash });
+        }
+        Ok(Arc::new(block))
     }
 
     /// Reads the coins that a block spent.

@@ -53,22 +53,49 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yap_chain::bitcoin::consensus::serialize;
+    use yap_chain::header::tree::Tree;
     use yap_chain::spec::Spec;
+
+    /// A block of 1 MiB: one transaction without witness data, whose only output has a long script.
+    fn block() -> Arc<Block> {
+        const SIZE: u32 = 1 << 20;
+        // What stands around the script: the header, a count, and a transaction with one input.
+        const SCRIPT: u32 = SIZE - 80 - 1 - 4 - 1 - 41 - 1 - 8 - 5 - 4;
+        let mut bytes = vec![0; 80];
+        bytes.extend([1, 1, 0, 0, 0, 1]);
+        bytes.extend([0; 41]);
+        bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe]);
+        bytes.extend(SCRIPT.to_le_bytes());
+        bytes.resize(usize::try_from(SIZE).unwrap(), 0);
+        Arc::new(Block::parse(bytes).unwrap())
+    }
+
+    /// As many blocks as asked for, one on the other.
+    fn ids(count: usize) -> Vec<Id> {
+        let mut tree = Tree::new(Arc::new(Spec::regtest()), 0);
+        let mut ids = vec![tree.genesis()];
+        while ids.len() < count {
+            let mut header = Spec::regtest().genesis.header;
+            header.prev_blockhash = tree.hash(*ids.last().unwrap());
+            ids.push(tree.insert_trusted(&header).unwrap());
+        }
+        ids
+    }
 
     #[test]
     fn the_oldest_leave_at_the_limit_and_not_before() {
-        let block = Arc::new(Block::parse(serialize(&Spec::regtest().genesis)).unwrap());
+        let block = block();
         let most = LIMIT / block.bytes().len();
+        let ids = ids(most + 1);
         let mut recent = Recent::default();
-        for id in 0..most {
-            recent.insert(Id::from_index(id).unwrap(), Arc::clone(&block));
+        for &id in &ids[..most] {
+            recent.insert(id, Arc::clone(&block));
         }
         assert_eq!(recent.blocks.len(), most);
-        recent.insert(Id::from_index(most).unwrap(), Arc::clone(&block));
+        recent.insert(ids[most], Arc::clone(&block));
         assert_eq!(recent.blocks.len(), most);
-        assert!(recent.take(Id::from_index(0).unwrap()).is_none());
-        assert!(recent.take(Id::from_index(most).unwrap()).is_some());
+        assert!(recent.take(ids[0]).is_none());
+        assert!(recent.take(ids[most]).is_some());
         assert_eq!(recent.order.len(), recent.blocks.len());
     }
 }

@@ -40,10 +40,11 @@ impl Block {
     }
 
     fn find(&self, chainstate: &Chainstate) -> Option<Id> {
-        if let Ok(height) = self.block.parse::<u32>() {
-            return chainstate.at_height(height);
+        // A hash may be of decimal digits alone.
+        match self.block.parse::<BlockHash>() {
+            Ok(hash) => chainstate.tree().get(&hash),
+            Err(_) => chainstate.at_height(self.block.parse().ok()?),
         }
-        chainstate.tree().get(&self.block.parse::<BlockHash>().ok()?)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use yap_chain::bitcoin::hashes::Hash;
 use yap_chain::bitcoin::{Amount, Block, CompactTarget, Denomination, ScriptBuf, Target};
-use yap_chain::spec::{Genesis, Retarget, Spec};
+use yap_chain::spec::{Genesis, MAX_MESSAGE, NAMES, Retarget, Spec};
 
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
@@ -18,7 +18,7 @@ const GENESIS_ATTEMPTS: u32 = u32::MAX;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Chain {
-    /// Show the rules of the chain that --chain names, as a file that --chain takes.
+    /// Show the rules of the chain that --chain names; of a chain of your own, as the file that --chain takes.
     Show,
     /// Make a chain of your own: a file that --chain takes, to be given to everybody who joins it.
     New(New),
@@ -34,9 +34,9 @@ pub(super) struct New {
     /// Unit of account.
     #[arg(long, default_value = "YAP")]
     ticker: String,
-    /// Text in the first block.
-    #[arg(long, default_value = "")]
-    message: String,
+    /// Text in the first block, of at most 91 bytes [default: NAME].
+    #[arg(long, value_name = "TEXT", value_parser = message)]
+    message: Option<String>,
     /// Seconds between blocks.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     spacing: u32,
@@ -73,6 +73,11 @@ enum Rule {
     Asert,
 }
 
+fn message(text: &str) -> Result<String, String> {
+    let fits = (1..=MAX_MESSAGE).contains(&text.len());
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("it has {} bytes; 1 to {MAX_MESSAGE} are possible", text.len()))
+}
+
 fn coins(text: &str) -> Result<Amount, String> {
     let amount = Amount::from_str_in(text, Denomination::Bitcoin);
     amount.map_err(|error| format!("{error}; an amount of coins such as 50 or 0.5 is expected"))
@@ -91,7 +96,12 @@ impl Chain {
 fn show(spec: &Spec, output: &Output) -> Result<(), Error> {
     let genesis = spec.genesis.block_hash();
     if !output.is_json() {
-        return output.text(&format!("# genesis block: {genesis}\n{}", spec.to_toml()));
+        let built_in = if NAMES.contains(&spec.name.as_str()) {
+            "# built in: this shows its rules, but a file that --chain takes must have another name\n"
+        } else {
+            ""
+        };
+        return output.text(&format!("# genesis block: {genesis}\n{built_in}{}", spec.to_toml().trim_end()));
     }
     output.fields(
         Fields::default()
@@ -111,8 +121,8 @@ impl New {
         let text = spec.to_toml();
         let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", self.name)));
         // What a user is handed must be accepted when it comes back.
-        Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path: path.clone(), cause })?;
-        let failed = |cause| Error::File { path: path.clone(), cause };
+        Spec::from_toml(&text).map_err(|cause| Error::NewChain { cause })?;
+        let failed = |cause| Error::file(path.clone(), cause);
         let mut options = File::options();
         options.write(true);
         let options = if self.force { options.create(true).truncate(true) } else { options.create_new(true) };
@@ -133,7 +143,9 @@ impl New {
         spec.work.retarget = match self.retarget {
             Rule::None => Retarget::None,
             Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
-            Rule::Asert => Retarget::Asert { half_life: self.half_life.unwrap_or(self.spacing.saturating_mul(12)) },
+            Rule::Asert => {
+                Retarget::Asert { half_life: self.half_life.unwrap_or_else(|| self.spacing.saturating_mul(12)) }
+            }
         };
         spec.subsidy.initial = self.subsidy;
         spec.subsidy.halving = self.halving;
@@ -141,6 +153,8 @@ impl New {
             spec.challenge = Some(ScriptBuf::from_hex(hex).map_err(|_| Error::NotAScript(hex.clone()))?);
         }
         spec.genesis = self.genesis(&spec.work.limit);
+        // A file says of the first block only what is the chain's own to choose; mined is the block that it stands for.
+        let mut spec = Spec::draft(&spec.to_toml()).map_err(|cause| Error::NewChain { cause })?;
         // Two chains of the same name but another beginning must not take each other's files for their own.
         spec.mine_genesis(GENESIS_ATTEMPTS).ok_or(Error::NoGenesis)?;
         let [a, b, c, d, ..] = spec.genesis.block_hash().to_byte_array();
@@ -150,7 +164,7 @@ impl New {
     }
 
     fn genesis(&self, limit: &Target) -> Block {
-        let message = if self.message.is_empty() { &self.name } else { &self.message };
+        let message = self.message.as_ref().unwrap_or(&self.name);
         let bits: CompactTarget = limit.to_compact_lossy();
         let script = ScriptBuf::new_op_return([]);
         let genesis =

@@ -35,13 +35,14 @@ impl Export {
             write(&chainstate, &blocks, BufWriter::new(io::stdout().lock()), Error::Output)?;
             return Ok(Ending::Done);
         }
-        let failed = |cause| Error::File { path: self.file.clone(), cause };
+        let failed = |cause| Error::file(self.file.clone(), cause);
         let mut options = File::options();
         options.write(true);
         let options = if self.force { options.create(true).truncate(true) } else { options.create_new(true) };
         let file = options.open(&self.file).map_err(failed)?;
-        let bytes = write(&chainstate, &blocks, BufWriter::new(&file), failed)?;
-        file.sync_all().map_err(failed)?;
+        let written = write(&chainstate, &blocks, BufWriter::new(&file), failed);
+        let bytes = written.and_then(|bytes| file.sync_all().map(|()| bytes).map_err(failed));
+        let bytes = bytes.inspect_err(|_| discard(&self.file))?;
         output.fields(
             Fields::default()
                 .with("file", self.file.display().to_string())
@@ -58,6 +59,15 @@ impl Export {
             return Err(Error::NoHeights { from: self.from, to, tip });
         }
         Ok((self.from..=to).filter_map(|height| chainstate.at_height(height)).collect())
+    }
+}
+
+/// Removes a file that was not written to its end, lest it pass for the whole.
+fn discard(path: &Path) {
+    if path.metadata().is_ok_and(|file| file.is_file())
+        && let Err(error) = std::fs::remove_file(path)
+    {
+        tracing::warn!(file = %path.display(), %error, "the file is not whole and cannot be removed");
     }
 }
 

@@ -127,12 +127,15 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "yap: {text}");
     }
 
-    /// Tells why a command failed.
-    pub(super) fn error(&self, error: &Error) {
+    /// Tells why a command failed, and what to do about it if that is known.
+    pub(super) fn error(&self, error: &Error, advice: Option<&str>) {
         if self.json {
-            let fields = Fields::default().with("error", error.to_string());
+            let fields = Fields::default().with("error", error.to_string()).with_some("mend", advice);
             let _ = self.write(&mut io::stdout().lock(), fields);
         }
         self.note(format_args!("error: {error}"));
+        if let Some(advice) = advice {
+            self.note(advice);
+        }
     }
 }

@@ -5,8 +5,9 @@
 //! again, and reported, when the blocks are read.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, metadata};
 use std::io::{BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::block::Header;
@@ -20,14 +21,15 @@ use crate::chainstate::Chainstate;
 /// Headers that are held while their parents are not known: 2 MB.
 const MOST_WAITING: usize = 16_384;
 
-/// Takes in the headers of all files among `sources`.
-pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32) {
+/// Takes in the headers of all files among `sources`, until `stop`.
+pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32, stop: &AtomicBool) {
     for source in sources {
+        // A pipe must not even be opened: whoever writes into it would be cut off when this ends.
         if let Source::File(path) = source
+            && metadata(path).is_ok_and(|file| file.is_file())
             && let Ok(file) = File::open(path)
-            && file.metadata().is_ok_and(|file| file.is_file())
         {
-            let mut learner = Learner { chainstate, now, waiting: BTreeMap::new(), held: 0 };
+            let mut learner = Learner { chainstate, now, stop, waiting: BTreeMap::new(), held: 0 };
             // The error comes again when the blocks are read.
             let _ = learner.file(file);
         }
@@ -37,6 +39,7 @@ pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32) {
 struct Learner<'a> {
     chainstate: &'a mut Chainstate,
     now: u32,
+    stop: &'a AtomicBool,
     waiting: BTreeMap<BlockHash, Vec<Header>>,
     held: usize,
 }
@@ -45,7 +48,7 @@ impl Learner<'_> {
     fn file(&mut self, file: File) -> std::io::Result<()> {
         let magic = self.chainstate.spec().magic;
         let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(FRAME), file);
-        loop {
+        while !self.stop.load(Ordering::Relaxed) {
             let mut prefix = [0; FRAME];
             file.read_exact(&mut prefix)?;
             let [m0, m1, m2, m3, l0, l1, l2, l3] = prefix;
@@ -61,6 +64,7 @@ impl Learner<'_> {
             }
             file.seek_relative(rest)?;
         }
+        Ok(())
     }
 
     fn header(&mut self, header: Header) {

@@ -10,8 +10,9 @@ use crate::prepare::Prepared;
 /// Blocks held. Files of Bitcoin Core, written while blocks came from many peers, are out of order by up to 1,024.
 pub(super) const MOST_BLOCKS: usize = 1_024;
 
-/// Serialised bytes of the blocks held; decoded, they take about twice that.
-pub(super) const MOST_BYTES: usize = 32 << 20;
+/// Serialised bytes of the blocks held; decoded, they take about twice that besides, and four times if all their
+/// transactions are as small as can be.
+pub(super) const MOST_BYTES: usize = 16 << 20;
 
 /// The name of a block that had to leave: where it came from, its hash and the parent that it lacks.
 pub(super) type Left = (Origin, BlockHash, BlockHash);
@@ -27,17 +28,20 @@ pub(super) struct Orphans {
 }
 
 impl Orphans {
-    /// Holds a block. Gives the one that had to leave for it, if the window is full.
-    pub(super) fn hold(&mut self, origin: Origin, prepared: Prepared) -> Option<Left> {
+    /// Holds a block. Gives those that had to leave for it, if the window is full.
+    pub(super) fn hold(&mut self, origin: Origin, prepared: Prepared) -> Vec<Left> {
         let parent = prepared.block().header().prev_blockhash;
         self.blocks = self.blocks.saturating_add(1);
         self.bytes = self.bytes.saturating_add(prepared.block().bytes().len());
         self.order.push_back(parent);
         self.by_parent.entry(parent).or_default().push((origin, prepared));
-        if self.blocks <= MOST_BLOCKS && self.bytes <= MOST_BYTES {
-            return None;
+        let mut left = Vec::new();
+        // A large block may take the place of many small ones.
+        while self.blocks > MOST_BLOCKS || self.bytes > MOST_BYTES {
+            let Some(oldest) = self.drop_oldest() else { break };
+            left.push(oldest);
         }
-        self.drop_oldest()
+        left
     }
 
     /// Takes out the blocks that waited for `parent`.
@@ -76,3 +80,6 @@ impl Orphans {
         self.bytes = self.bytes.saturating_sub(prepared.block().bytes().len());
     }
 }
+
+#[cfg(test)]
+mod tests;

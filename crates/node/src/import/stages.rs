@@ -1,26 +1,27 @@
 //! The threads that read and prepare, and the queue that puts blocks back in the order of the input.
+//!
+//! None of the threads is waited for at the end: one that reads a pipe may never come back. They hold nothing but
+//! their item, and end when nobody takes it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use yap_chain::bitcoin::BlockHash;
-use yap_chain::bitcoin::hashes::Hash;
-use yap_chain::block::{Block, HEADER_SIZE};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use yap_chain::block::Block;
 use yap_chain::spec::Spec;
-use yap_store::framing::{self, Flaw};
 
+use super::read::Reader;
+use super::window::{MOST_ITEMS, Window};
 use super::{Origin, Problem, Source};
-use crate::chainstate::Chainstate;
+use crate::chainstate::{Chainstate, Error};
 use crate::prepare::Prepared;
 
-/// Records that wait to be prepared, and blocks that wait to be processed: each at most so many. A block holds at most
-/// 4 MB serialised, twice that decoded.
-const QUEUE: usize = 8;
+/// Time after which a stop is noticed while the input brings nothing.
+const STOP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What was found in the input, in its order.
 #[derive(Debug)]
@@ -30,21 +31,55 @@ pub(super) enum Item {
     Problem(Problem),
 }
 
+impl Item {
+    /// Bytes that count in the [`Window`].
+    fn held(&self) -> usize {
+        match self {
+            Self::Block { prepared, .. } => prepared.block().bytes().len(),
+            Self::Known { .. } | Self::Problem(_) => 0,
+        }
+    }
+}
+
 /// What the reading thread hands on.
-enum Read {
+pub(super) enum Read {
     /// A block, to be prepared.
     Block(Origin, Block),
     /// Anything else is passed on as it is.
     Done(Item),
 }
 
-/// An iterator over the input, with the threads that feed it.
+impl Read {
+    /// As [`Item::held`].
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Block(_, block) => block.bytes().len(),
+            Self::Done(item) => item.held(),
+        }
+    }
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Item(Item),
+    /// The input is at its end.
+    End,
+    /// The user wants no more.
+    Stopped,
+}
+
+/// The input, with the threads that feed it.
 #[derive(Debug)]
 pub(super) struct Stages {
-    items: Option<Receiver<(u64, Item)>>,
+    items: Receiver<(u64, Item)>,
+    /// Items that came before one that stands in front of them in the input; the window bounds them.
     waiting: BTreeMap<u64, Item>,
     next: u64,
-    threads: Vec<JoinHandle<()>>,
+    window: Arc<Window>,
+    stop: Arc<AtomicBool>,
+    reader: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 impl Stages {
@@ -55,49 +90,58 @@ impl Stages {
         threads: usize,
         stop: &Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let (send_raw, raw) = bounded::<(u64, Read)>(QUEUE);
-        let (send_items, items) = bounded(QUEUE);
-        let mut handles = Vec::new();
+        let (send_raw, raw) = bounded::<(u64, Read)>(MOST_ITEMS);
+        let (send_items, items) = bounded(MOST_ITEMS);
+        let mut workers = Vec::new();
         for _ in 0..threads.max(1) {
             let (raw, send, spec) = (raw.clone(), send_items.clone(), Arc::clone(chainstate.spec()));
-            handles.push(spawn("prepare", move || prepare_all(&raw, &send, &spec))?);
+            workers.push(spawn("prepare", move || prepare_all(&raw, &send, &spec))?);
         }
-        let reader = Reader {
-            magic: chainstate.spec().magic,
-            known: chainstate.stored_hashes(),
-            stop: Arc::clone(stop),
-            send: send_raw,
-            next: 0,
-        };
+        let window = Arc::new(Window::default());
+        let reader = Reader::new(chainstate, Arc::clone(&window), send_raw);
         let sources: Vec<_> = sources.iter().cloned().map(Arc::new).collect();
-        handles.push(spawn("read", move || reader.run(&sources))?);
-        Ok(Self { items: Some(items), waiting: BTreeMap::new(), next: 0, threads: handles })
+        let reader = spawn("read", move || reader.run(&sources))?;
+        let stop = Arc::clone(stop);
+        Ok(Self { items, waiting: BTreeMap::new(), next: 0, window, stop, reader, workers })
     }
-}
 
-impl Iterator for Stages {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        let items = self.items.as_ref()?;
+    /// Waits for what comes next in the order of the input.
+    pub(super) fn next(&mut self) -> Result<Next, Error> {
         loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Next::Stopped);
+            }
             if let Some(item) = self.waiting.remove(&self.next) {
                 self.next = self.next.wrapping_add(1);
-                return Some(item);
+                self.window.leave(item.held());
+                return Ok(Next::Item(item));
             }
-            let (number, item) = items.recv().ok()?;
-            self.waiting.insert(number, item);
+            match self.items.recv_timeout(STOP_INTERVAL) {
+                Ok((number, item)) => {
+                    self.waiting.insert(number, item);
+                }
+                // They work until the reader ends: one that ended before has lost its item, and the others wait for it.
+                Err(RecvTimeoutError::Timeout) if self.reader.is_finished() || !self.a_worker_ended() => {}
+                Err(RecvTimeoutError::Timeout) => return Err(Error::Worker("parsing")),
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
         }
+    }
+
+    fn a_worker_ended(&self) -> bool {
+        self.workers.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Every thread has ended. Says so, or that one of them did not reach its end.
+    fn end(&mut self) -> Result<Next, Error> {
+        let whole = self.workers.drain(..).all(|worker| worker.join().is_ok());
+        if whole && self.waiting.is_empty() { Ok(Next::End) } else { Err(Error::Worker("parsing")) }
     }
 }
 
 impl Drop for Stages {
     fn drop(&mut self) {
-        // With nobody to take their items, the threads stop.
-        self.items = None;
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        self.window.close();
     }
 }
 
@@ -114,82 +158,5 @@ fn prepare_all(raw: &Receiver<(u64, Read)>, send: &Sender<(u64, Item)>, spec: &S
         if send.send((number, item)).is_err() {
             return;
         }
-    }
-}
-
-struct Reader {
-    magic: [u8; 4],
-    /// Blocks that are stored already need no second look.
-    known: BTreeSet<BlockHash>,
-    stop: Arc<AtomicBool>,
-    send: Sender<(u64, Read)>,
-    next: u64,
-}
-
-impl Reader {
-    fn run(mut self, sources: &[Arc<Source>]) {
-        for source in sources {
-            let opened: io::Result<Box<dyn io::Read>> = match source.as_ref() {
-                Source::File(path) => File::open(path).map(|file| Box::new(file) as Box<dyn io::Read>),
-                Source::Stdin => Ok(Box::new(io::stdin())),
-            };
-            let more = match opened {
-                Ok(input) => self.read(source, input),
-                Err(why) => {
-                    self.send(Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why })))
-                }
-            };
-            if !more {
-                return;
-            }
-        }
-    }
-
-    /// Reads one input to its end. False when nobody wants more.
-    fn read(&mut self, source: &Arc<Source>, input: Box<dyn io::Read>) -> bool {
-        let mut records = framing::Reader::new(input, self.magic);
-        while let Some(found) = records.next() {
-            if self.stop.load(Ordering::Relaxed) {
-                return false;
-            }
-            let origin = |offset| Origin { source: Arc::clone(source), offset };
-            let read = match found {
-                Ok(framing::Event::Record { bytes, .. }) if self.is_known(&bytes) => {
-                    Read::Done(Item::Known { size: bytes.len() })
-                }
-                Ok(framing::Event::Record { offset, bytes }) => {
-                    let bytes = Arc::new(bytes);
-                    match Block::parse(Arc::clone(&bytes)) {
-                        Ok(block) => Read::Block(origin(offset), block),
-                        Err(why) => {
-                            // Whole blocks may stand inside, if the record's length was damaged.
-                            records.reject(&bytes);
-                            Read::Done(Item::Problem(Problem::NotABlock { origin: origin(offset), why }))
-                        }
-                    }
-                }
-                // Space that was reserved for later blocks, or what a record that is no block left.
-                Ok(framing::Event::Skipped { why: Flaw::Padding | Flaw::NotABlock, .. }) => continue,
-                Ok(framing::Event::Skipped { offset, bytes, why }) => {
-                    Read::Done(Item::Problem(Problem::Damaged { origin: origin(offset), bytes, why }))
-                }
-                Err(why) => Read::Done(Item::Problem(Problem::Unreadable { input: Arc::clone(source), why })),
-            };
-            if !self.send(read) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn is_known(&self, bytes: &[u8]) -> bool {
-        !self.known.is_empty()
-            && bytes.get(..HEADER_SIZE).is_some_and(|header| self.known.contains(&BlockHash::hash(header)))
-    }
-
-    fn send(&mut self, read: Read) -> bool {
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
-        self.send.send((number, read)).is_ok()
     }
 }

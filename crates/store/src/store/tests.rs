@@ -446,3 +446,20 @@ fn any_order_of_changes_commits_and_restarts_gives_the_same_set() {
         }
     }
 }
+
+#[test]
+fn block_files_whose_tables_are_gone_are_kept_and_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    store.write_block(&block(1), 0).unwrap();
+    commit(&mut store, Batch::new(tip(0)));
+    drop(store);
+    let file = directory.path().join("blocks/blk00000.dat");
+    let bytes = fs::read(&file).unwrap();
+
+    fs::remove_dir_all(directory.path().join("tables")).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(Store::open(directory.path(), &options()), Err(Error::NoTables { .. })));
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
+}
