@@ -361,11 +361,6 @@ fn list(directory: &Path) -> Result<Vec<(PathBuf, Kind, u32)>, Error> {
     Ok(files)
 }
 
-/// Whether there are block or undo files in `directory`.
-pub(crate) fn any(directory: &Path) -> Result<bool, Error> {
-    list(directory).map(|files| !files.is_empty())
-}
-
 fn record_length(size: usize, most: usize) -> Result<u32, Error> {
     u32::try_from(size).ok().filter(|_| size <= most).ok_or(Error::TooLarge { size })
 }

@@ -47,15 +47,6 @@ pub enum Error {
         /// The newest schema that this version reads.
         known: u32,
     },
-    /// There are block files, but the tables that say what is in them are gone.
-    #[error(
-        "{} has block files but no tables: move its blocks elsewhere, then start again and import them",
-        directory.display()
-    )]
-    TablesGone {
-        /// The store's directory.
-        directory: PathBuf,
-    },
     /// There is no space left.
     #[error("the disk is full at {}: make room, then start again; nothing that was committed is lost", path.display())]
     DiskFull {

@@ -70,11 +70,6 @@ impl Committed {
     }
 }
 
-/// Whether the tables are new: nothing was ever written to them.
-pub(crate) fn is_new(database: &Database) -> Result<bool, Error> {
-    Ok(database.get(&Table::State.key(SCHEMA))?.is_none())
-}
-
 /// Prepares the tables in `directory` for `chain`: makes the first rows, or checks and migrates those that are there.
 pub(crate) fn prepare(
     database: &Database,

@@ -88,16 +88,11 @@ impl Store {
         if state::is_new(&database)? {
             // Files that no row knows would be deleted as what a crash left: not somebody's whole chain.
             if blocks::any(&blocks)? {
-                return Err(Error::TablesGone { directory: directory.to_path_buf() });
+                return Err(Error::NoTables { directory: directory.to_path_buf() });
             }
             blocks::sync_directory(directory)?;
         }
         let chain = Chain { name: &options.chain, magic: options.magic, genesis: options.genesis };
-        // The first rows are on disk before the first block file is made. Block files without them are all that is left
-        // of a ledger, and the last thing that may be lost.
-        if state::is_new(&database)? && blocks::any(&blocks)? {
-            return Err(Error::NoTables { directory: directory.to_path_buf() });
-        }
         state::prepare(&database, directory, &chain, state::MIGRATIONS)?;
         let snapshot = database.snapshot();
         let committed = Committed::read(&snapshot)?;
