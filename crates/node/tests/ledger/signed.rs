@@ -2,6 +2,7 @@
 
 use yap_chain::bitcoin::consensus::serialize;
 use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::bitcoin::hex::FromHex;
 use yap_chain::bitcoin::opcodes::all::OP_CHECKSIG;
 use yap_chain::bitcoin::script::PushBytesBuf;
 use yap_chain::bitcoin::secp256k1::{Keypair, Message, Secp256k1, SecretKey};
@@ -62,4 +63,16 @@ fn blocks_count_with_their_producers_signature_only() {
     assert_eq!(ledger.submit(&sealed(&block, &solution(&block, &producer, &challenge))), Verdict::Accepted);
     assert_eq!(ledger.tip().1, 1);
     assert_eq!(ledger.restart().tip().1, 1);
+}
+
+#[test]
+fn the_public_signets_first_blocks_are_signed() {
+    let vectors = include_str!("../../../../vectors/signet-10.txt");
+    let mut ledger = Ledger::new(Spec::signet());
+    for (height, line) in (1..).zip(vectors.lines().filter(|line| !line.starts_with('#'))) {
+        let raw = Vec::<u8>::from_hex(line).unwrap();
+        assert_eq!(ledger.submit(&raw), Verdict::Accepted, "height {height}");
+        assert_eq!(ledger.tip().1, height);
+    }
+    assert_eq!(ledger.tip().1, 10);
 }
