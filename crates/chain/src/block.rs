@@ -54,7 +54,7 @@ pub struct ParseError {
 /// Bytes of a block header.
 pub const HEADER_SIZE: usize = 80;
 
-/// Bytes of the smallest transaction that can be decoded (one input, no output, empty scripts).
+/// Bytes of the smallest transaction that has an input (and no output, and an empty script).
 const MIN_TRANSACTION_SIZE: usize = 51;
 
 impl Block {

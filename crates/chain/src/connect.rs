@@ -95,7 +95,8 @@ pub enum Failure<E> {
 /// What follows from connecting `block`, which has passed [`check`](fn@block::check) and
 /// [`check_in_context`](block::check_in_context), onto the set that `coins` reads.
 ///
-/// Asks for each outpoint once at most (twice where BIP-0030 must be checked), inputs in the block's order.
+/// Asks for each outpoint at most once: where BIP-0030 must be checked for every output, then for the inputs in the
+/// block's order but those that spend the block's own outputs.
 ///
 /// # Errors
 /// The first rule that is broken, in the order in which Bitcoin Core checks them, or that of `coins`.

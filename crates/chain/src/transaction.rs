@@ -9,8 +9,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bitcoin::absolute::LockTime;
 use bitcoin::consensus::encode;
 use bitcoin::hashes::{Hash, HashEngine, sha256d};
+use bitcoin::transaction::Version;
 use bitcoin::{Txid, Wtxid};
 
 mod check;
@@ -66,11 +68,7 @@ impl Transaction {
     /// Reads the transaction that starts at `start`; also gives the offset behind it.
     pub(crate) fn parse_at(buffer: &Arc<Vec<u8>>, start: usize) -> Result<(Self, usize), encode::Error> {
         let rest = buffer.get(start..).unwrap_or_default();
-        let (inner, used) = encode::deserialize_partial::<bitcoin::Transaction>(rest)?;
-        if inner.input.is_empty() {
-            // Such a transaction can't be told from BIP-0144's marker; like Bitcoin Core, read none.
-            return Err(encode::Error::ParseFailed("witness flag set but no inputs present"));
-        }
+        let (inner, used) = decode(rest)?;
         let end = start.saturating_add(used);
         let raw = Raw { buffer: Arc::clone(buffer), span: start..end };
         let bytes = raw.as_slice();
@@ -154,6 +152,22 @@ impl Transaction {
     pub fn is_coinbase(&self) -> bool {
         self.inner.is_coinbase()
     }
+}
+
+/// Reads what Bitcoin Core reads; also gives the bytes used.
+fn decode(bytes: &[u8]) -> Result<(bitcoin::Transaction, usize), encode::Error> {
+    // Where the count of inputs is 0, BIP-0144's marker is read. With 0 for its flag too, that was a transaction of
+    // nothing. It breaks a rule, but a block that has one must be read to know that the block is invalid.
+    if let [v0, v1, v2, v3, 0, 0, l0, l1, l2, l3, ..] = *bytes {
+        let version = Version(i32::from_le_bytes([v0, v1, v2, v3]));
+        let lock_time = LockTime::from_consensus(u32::from_le_bytes([l0, l1, l2, l3]));
+        return Ok((bitcoin::Transaction { version, lock_time, input: Vec::new(), output: Vec::new() }, 10));
+    }
+    let (transaction, used) = encode::deserialize_partial::<bitcoin::Transaction>(bytes)?;
+    if transaction.input.is_empty() {
+        return Err(encode::Error::ParseFailed("witness flag set but no inputs present"));
+    }
+    Ok((transaction, used))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
-    clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "it reads a file, measures time and prints it"
 )]
 

@@ -29,20 +29,23 @@ use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::bip158::FilterHeader;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::block;
-use yap_chain::header::{self, tree::{Id, Tree}};
+use yap_chain::block::Block;
+use yap_chain::header::{
+    self,
+    tree::{Id, Tree},
+};
 use yap_chain::spec::Spec;
 use yap_chain::undo::Undo;
 use yap_chain::utxo::{Hashes, Stats, Totals};
-use yap_chain::block::Block;
 use yap_script::{Kernel, Pool, Verdict};
 use yap_store::Store;
 
 pub use self::event::{Accepted, Event};
-pub use self::open::{Options, Trust};
-pub use self::reject::Reject;
 use self::filters::Filters;
 use self::index::Index;
+pub use self::open::{Options, Trust};
 use self::recent::Recent;
+pub use self::reject::Reject;
 use crate::prepare::Prepared;
 
 /// Why the ledger cannot go on. Blocks that break rules are not errors: see [`Accepted`] and [`Event`].
@@ -71,7 +74,9 @@ pub enum Error {
         cause: block::ParseError,
     },
     /// A stored block is another one than was written, or one whose transactions do not belong to its header.
-    #[error("block {hash} is damaged: its file holds something else; `yap verify` says what else is, and how to mend it")]
+    #[error(
+        "block {hash} is damaged: its file holds something else; `yap verify` says what else is, and how to mend it"
+    )]
     OtherBlock {
         /// The block.
         hash: BlockHash,
@@ -121,8 +126,8 @@ pub struct Chainstate {
     verdicts: Receiver<Verdict>,
     batches: u64,
     filters: Filters,
-    /// Verified blocks whose filters the next commit writes, oldest first.
-    unfiltered: Vec<Id>,
+    /// Verified blocks whose filters the next commit writes; parents before children.
+    unfiltered: BTreeSet<Id>,
     /// Filter headers of the last commit, whose rows may not be readable yet.
     filter_headers: BTreeMap<Id, FilterHeader>,
     committed_at: Instant,

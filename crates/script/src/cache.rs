@@ -4,8 +4,8 @@
 //! not verified again. An entry speaks for a whole transaction with its witness under one set of flags: the coins that
 //! it spends need no part in the key, because the outpoints in the transaction commit to them.
 //!
-//! Memory is fixed: [`Cache::new`] takes it all. Entries stand in sets of [`WAYS`]; the key says which set, and a new
-//! entry takes the place of the oldest one in its set. The nonce is secret, so nobody can aim at a set, or prepare two
+//! Memory is fixed: [`Cache::new`] reserves it, and the system provides it as entries come. Entries stand in sets of
+//! [`WAYS`]; the key says which set, and a new entry takes the place of the oldest one in its set. The nonce is secret, so nobody can aim at a set, or prepare two
 //! transactions with one key. An entry stays when a block has used it: a reorganisation asks for it again.
 //!
 //! The same design as Bitcoin Core's script execution cache, but for the table.
@@ -24,21 +24,23 @@ pub const WAYS: usize = 8;
 /// so it spans a full mempool of 300 MB.
 pub const DEFAULT_ENTRIES: usize = 1 << 19;
 
-type Key = [u8; 32];
+/// A hash; zeros stand for no entry. Words and not bytes, because of these a table of zeros is not written at first.
+type Key = [u64; 4];
+
+const NONE: Key = [0; 4];
 
 /// Which transactions were verified already. Shared by threads.
 pub struct Cache {
     /// Has taken in the nonce.
     salted: sha256::HashEngine,
-    sets: RwLock<Vec<Set>>,
+    table: RwLock<Table>,
     entries: AtomicUsize,
 }
 
-/// The keys of a set; the next one goes to `next`.
-#[derive(Clone, Copy, Default)]
-struct Set {
-    keys: [Option<Key>; WAYS],
-    next: u8,
+struct Table {
+    sets: Vec<[Key; WAYS]>,
+    /// By set: which entry is the oldest.
+    oldest: Vec<u8>,
 }
 
 impl Cache {
@@ -49,8 +51,9 @@ impl Cache {
         // Twice: a whole block of SHA-256, which need not be hashed again for each key.
         salted.input(&nonce);
         salted.input(&nonce);
-        let sets = vec![Set::default(); entries.div_ceil(WAYS).max(1)];
-        Self { salted, sets: RwLock::new(sets), entries: AtomicUsize::new(0) }
+        let sets = entries.div_ceil(WAYS).max(1);
+        let table = Table { sets: vec![[NONE; WAYS]; sets], oldest: vec![0; sets] };
+        Self { salted, table: RwLock::new(table), entries: AtomicUsize::new(0) }
     }
 
     /// A cache of the usual size. `nonce` MUST be random and secret.
@@ -67,25 +70,25 @@ impl Cache {
             return false;
         }
         let key = self.key(job);
-        let sets = self.sets.read().unwrap_or_else(PoisonError::into_inner);
-        sets.get(set_of(&key, sets.len())).is_some_and(|set| set.keys.contains(&Some(key)))
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.sets.get(set_of(key, table.sets.len())).is_some_and(|set| set.contains(&key))
     }
 
     /// Remembers that every input of the job's transaction holds under the job's flags.
     pub fn insert(&self, job: &Job) {
         let key = self.key(job);
-        let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        let index = set_of(&key, sets.len());
-        let Some(set) = sets.get_mut(index) else { return };
-        if set.keys.contains(&Some(key)) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let Table { sets, oldest } = &mut *table;
+        let index = set_of(key, sets.len());
+        let (Some(set), Some(oldest)) = (sets.get_mut(index), oldest.get_mut(index)) else { return };
+        if set.contains(&key) {
             return;
         }
-        if let Some(oldest) = set.keys.get_mut(usize::from(set.next))
-            && oldest.replace(key).is_none()
-        {
+        let Some(entry) = set.get_mut(usize::from(*oldest)) else { return };
+        if std::mem::replace(entry, key) == NONE {
             self.entries.fetch_add(1, Ordering::Relaxed);
         }
-        set.next = if usize::from(set.next).saturating_add(1) < WAYS { set.next.saturating_add(1) } else { 0 };
+        *oldest = if usize::from(*oldest).saturating_add(1) < WAYS { oldest.saturating_add(1) } else { 0 };
     }
 
     /// Transactions in the cache.
@@ -106,7 +109,11 @@ impl Cache {
         let mut engine = self.salted.clone();
         engine.input(&job.flags.0.to_le_bytes());
         engine.input(job.transaction.as_slice());
-        sha256::Hash::from_engine(engine).to_byte_array()
+        let hash = sha256::Hash::from_engine(engine).to_byte_array();
+        let (words, _) = hash.as_chunks::<8>();
+        let mut key = NONE;
+        key.iter_mut().zip(words).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
+        key
     }
 }
 
@@ -117,10 +124,9 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Maps the key's first bytes evenly to `0..sets`.
-fn set_of(key: &Key, sets: usize) -> usize {
-    let [a, b, c, d, ..] = *key;
-    let scaled = u64::from(u32::from_le_bytes([a, b, c, d])).saturating_mul(sets as u64) >> 32;
+/// Maps the key's first word evenly to `0..sets`.
+fn set_of([first, ..]: Key, sets: usize) -> usize {
+    let scaled = u128::from(first).saturating_mul(sets as u128) >> 64;
     usize::try_from(scaled).unwrap_or(0)
 }
 

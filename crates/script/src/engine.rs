@@ -70,6 +70,18 @@ pub enum Reason {
     /// The input does not satisfy the script of the coin it spends. Bitcoin Core's library tells no more.
     #[error("its script is not satisfied")]
     Unsatisfied,
+    /// It would hold, but for BIP-0066.
+    #[error("a signature is not strict DER (BIP-0066)")]
+    NotDer,
+    /// It would hold, but for BIP-0147.
+    #[error("the dummy element of OP_CHECKMULTISIG is not empty (BIP-0147)")]
+    Dummy,
+    /// It would hold, but for BIP-0065.
+    #[error("OP_CHECKLOCKTIMEVERIFY is not satisfied (BIP-0065)")]
+    LockTime,
+    /// It would hold, but for BIP-0112.
+    #[error("OP_CHECKSEQUENCEVERIFY is not satisfied (BIP-0112)")]
+    Sequence,
     /// The flags are no set of consensus rules: an unknown bit, or a rule without one that it builds upon (BIP-0141
     /// without BIP-0016).
     #[error("script flags {:#x} are no valid combination", .0.0)]
@@ -96,17 +108,19 @@ impl Reason {
     #[must_use]
     pub fn is_invalid(self) -> bool {
         match self {
-            Self::Unsatisfied => true,
+            Self::Unsatisfied | Self::NotDer | Self::Dummy | Self::LockTime | Self::Sequence => true,
             Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => false,
         }
     }
 
     /// The reason as `submitblock` and `getblocktemplate` proposals give it (BIP-0022), in Bitcoin Core's words. Core
-    /// adds the script error in parentheses, which its library does not give away.
+    /// adds the script error in parentheses; its library gives it away in two cases only.
     #[must_use]
     pub fn bip22(self) -> &'static str {
         match self {
-            Self::Unsatisfied => "block-script-verify-flag-failed",
+            Self::Unsatisfied | Self::LockTime | Self::Sequence => "block-script-verify-flag-failed",
+            Self::NotDer => "block-script-verify-flag-failed (Non-canonical DER signature)",
+            Self::Dummy => "block-script-verify-flag-failed (Dummy CHECKMULTISIG argument must be zero)",
             Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => "rejected",
         }
     }

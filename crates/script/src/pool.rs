@@ -34,8 +34,12 @@ use queue::Queue;
 pub const VERDICTS: usize = 1024;
 
 /// Inputs that may be waiting or in work, unless [`Options::inputs`] says otherwise. Some 16 full blocks, enough to
-/// keep the threads busy while coins are read from the disk; with the transactions' bytes less than 100 MB.
+/// keep the threads busy while coins are read from the disk; with [`BYTES_PER_INPUT`] at most 100 MB of transactions.
 pub const INPUTS: usize = 100_000;
+
+/// A transaction that is larger than this for each of its inputs counts as more inputs, so that the bound on inputs is
+/// one on memory as well. Usual ones have 100 to 300 bytes.
+pub const BYTES_PER_INPUT: usize = 1000;
 
 /// Jobs whose verdict is one.
 #[derive(Clone, Debug)]
@@ -55,10 +59,12 @@ impl Batch {
         Self { id, jobs, remember: false }
     }
 
-    /// What it takes of the pool's bound: its inputs; a job or a batch without any counts as one.
+    /// What it takes of the pool's bound, in inputs: of each job its own or those that its bytes count for, at least
+    /// one; and at least one in all.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.jobs.iter().map(progress::size).fold(0, usize::saturating_add).max(1)
+        let size = |job: &Job| progress::positions(job).max(job.transaction.as_slice().len() / BYTES_PER_INPUT);
+        self.jobs.iter().map(size).fold(0, usize::saturating_add).max(1)
     }
 }
 
@@ -128,7 +134,8 @@ impl<E: Engine> Pool<E> {
         (Self { queue, threads, stop: Some(stop) }, receiver)
     }
 
-    /// Hands over a batch; waits until there is room.
+    /// Hands over a batch; waits until there is room. A thread that also receives the verdicts uses
+    /// [`Pool::try_submit`] instead, and receives one when there is no room: else it could wait for itself.
     pub fn submit(&self, batch: Batch) {
         self.queue.push(batch);
     }

@@ -6,12 +6,15 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "a test, with small numbers of its own making"
 )]
 
 #[path = "core_verdicts/core.rs"]
 mod core;
+#[path = "core_verdicts/defect.rs"]
+mod defect;
 #[path = "core_verdicts/generator.rs"]
 mod generator;
 #[path = "core_verdicts/ours.rs"]

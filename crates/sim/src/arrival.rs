@@ -105,7 +105,7 @@ impl Tree {
             let position = if hurry && !random.one_in(4) { 0 } else { random.index(waiting.len()) };
             let index = waiting[position];
             let ready = self.entries[index].parent.is_none_or(|parent| arrived[parent]);
-            if !ready && !random.one_in(12) {
+            if !ready && !random.one_in(32) {
                 continue;
             }
             order.push(index);

@@ -69,7 +69,7 @@ pub fn chain(seed: u64, size: Size, mix: &[(Kind, usize)]) -> Builder {
 fn split(builder: &mut Builder, queue: &mut Queue) {
     let height = builder.height() + 1 - MATURITY;
     let coinbase = builder.coinbase_at(height).filter(|(_, coin)| coin.output.value > SPLITTABLE);
-    let coin = coinbase.expect("coinbases are worth splitting while the chain is short of 2,000 blocks");
+    let coin = coinbase.expect("coinbases are worth splitting while the chain has fewer than 1,800 blocks");
     if !builder.can_spend(&coin.1) {
         builder.mine(&[]); // A lock time: leave this one.
         return;

@@ -13,8 +13,7 @@ mod payment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bitcoin::hashes::Hash as _;
-use bitcoin::{Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxOut, Txid};
+use bitcoin::{Block, BlockHash, OutPoint, Script, Transaction, TxOut, WScriptHash};
 
 pub use draft::{Draft, solve, unsolve};
 pub use parameters::Parameters;
@@ -52,6 +51,8 @@ impl Coin {
 struct Record {
     block: Block,
     hash: BlockHash,
+    /// Median of the times of this block and the ten before.
+    median: u32,
     spent: Vec<(OutPoint, Coin)>,
 }
 
@@ -63,7 +64,8 @@ pub struct Builder {
     random: Random,
     records: Vec<Arc<Record>>,
     coins: BTreeMap<OutPoint, Coin>,
-    locks: BTreeMap<ScriptBuf, Lock>,
+    /// By hash of their scripts, which is cheaper to copy for a fork.
+    locks: BTreeMap<WScriptHash, Lock>,
     unspendable: BTreeSet<OutPoint>,
     next_time: Option<u32>,
 }
@@ -79,7 +81,8 @@ impl Builder {
     #[must_use]
     pub fn new(parameters: Parameters, seed: u64) -> Self {
         let genesis = parameters.genesis.clone();
-        let record = Record { hash: genesis.block_hash(), block: genesis, spent: Vec::new() };
+        let (hash, median) = (genesis.block_hash(), genesis.header.time);
+        let record = Record { hash, median, block: genesis, spent: Vec::new() };
         Self {
             parameters: Arc::new(parameters),
             wallet: Arc::new(Wallet::new(seed)),
@@ -152,7 +155,13 @@ impl Builder {
     /// Median of the last eleven blocks' times (BIP-0113).
     #[must_use]
     pub fn median_time(&self) -> u32 {
-        let mut times: Vec<u32> = self.records.iter().rev().take(11).map(|record| record.block.header.time).collect();
+        self.last().median
+    }
+
+    /// What the median becomes with one more block.
+    fn next_median(&self, time: u32) -> u32 {
+        let before = self.records.iter().rev().take(10).map(|record| record.block.header.time);
+        let mut times: Vec<u32> = before.chain([time]).collect();
         times.sort_unstable();
         times[times.len() / 2]
     }
@@ -199,14 +208,15 @@ impl Builder {
             }
             self.create(transaction, Position { height, median }, coinbase);
         }
-        self.records.push(Arc::new(Record { hash: block.block_hash(), block, spent }));
+        let (hash, median) = (block.block_hash(), self.next_median(block.header.time));
+        self.records.push(Arc::new(Record { block, hash, median, spent }));
         self.next_time = None;
     }
 
     fn create(&mut self, transaction: &Transaction, at: Position, coinbase: bool) {
         let txid = transaction.compute_txid();
         for (vout, output) in (0..).zip(&transaction.output) {
-            let Some(&lock) = self.locks.get(&output.script_pubkey) else { continue };
+            let Some(lock) = self.known_lock(&output.script_pubkey) else { continue };
             let outpoint = OutPoint { txid, vout };
             if lock.kind.is_spendable() {
                 let output = output.clone();
@@ -222,7 +232,7 @@ impl Builder {
     pub fn lock(&mut self, kind: Kind) -> Lock {
         let lock = Wallet::lock(kind, self.height(), self.median_time(), &mut self.random);
         let script = self.wallet.script_pubkey(&lock);
-        *self.locks.entry(script).or_insert(lock)
+        *self.locks.entry(script.wscript_hash()).or_insert(lock)
     }
 
     /// A new output of that kind.
@@ -239,15 +249,13 @@ impl Builder {
         mature && coin.lock.opens(coin.position(), Position { height, median: self.median_time() })
     }
 
-    /// A random coin of that kind that the next block may spend.
-    pub fn coin_of(&mut self, kind: Kind) -> Option<(OutPoint, Coin)> {
-        let start = self.random_point();
-        let found = self
-            .coins
-            .range(start..)
-            .chain(self.coins.range(..start))
-            .find(|(_, coin)| coin.lock.kind == kind && self.can_spend(coin));
-        found.map(|(outpoint, coin)| (*outpoint, coin.clone()))
+    /// A random coin of that kind that the next block may spend and that meets a condition.
+    pub fn coin_where(&mut self, kind: Kind, wanted: impl Fn(&OutPoint, &Coin) -> bool) -> Option<(OutPoint, Coin)> {
+        let fits =
+            |outpoint: &OutPoint, coin: &Coin| coin.lock.kind == kind && self.can_spend(coin) && wanted(outpoint, coin);
+        let fitting: Vec<_> = self.coins.iter().filter(|(outpoint, coin)| fits(outpoint, coin)).collect();
+        let (outpoint, coin) = *self.random.pick(&fitting)?;
+        Some((*outpoint, coin.clone()))
     }
 
     /// The wallet's coin of the coinbase at a height, spendable or not.
@@ -266,13 +274,8 @@ impl Builder {
 
     /// The lock that the wallet made a script for.
     #[must_use]
-    pub fn known_lock(&self, script_pubkey: &ScriptBuf) -> Option<Lock> {
-        self.locks.get(script_pubkey).copied()
-    }
-
-    /// A point in the order of coins, from which on to look for one.
-    fn random_point(&mut self) -> OutPoint {
-        OutPoint { txid: Txid::from_byte_array(self.random.bytes()), vout: 0 }
+    pub fn known_lock(&self, script_pubkey: &Script) -> Option<Lock> {
+        self.locks.get(&script_pubkey.wscript_hash()).copied()
     }
 
     /// Mines a block of those transactions, which must be valid in that order.

@@ -8,10 +8,11 @@
 //! | [`random`] | seeded numbers |
 //! | [`lock`] | every kind of output, and the keys to it |
 //! | [`builder`] | valid chains with real signatures of every kind, forks included |
-//! | [`bench`] | chains of a chosen size and mix, to measure with |
+//! | [`mod@bench`] | chains of a chosen size and mix, to measure with |
 //! | [`blk`] | blocks in the framing of block files |
 //! | [`mutation`] | named changes to a valid block, each with the rule it breaks |
 //! | [`arrival`] | trees of blocks and the orders in which they may arrive |
+//! | [`unspent`] | the UTXO set as it follows from blocks alone |
 //! | [`verdict`] | what is said of a submitted block, and [`Subject`], which says it |
 //! | [`differential`] | runs a subject against a reference, and reports where they differ |
 //! | [`fuzz`] | what must hold of every decoder for any bytes |
@@ -47,6 +48,7 @@ pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 pub mod random;
+pub mod unspent;
 pub mod verdict;
 
 pub use bitcoin;

@@ -2,6 +2,7 @@
 //!
 //! A [`Lock`] is what a [`Wallet`] needs to know to write an output's script and, later, what unlocks it. Rules about
 //! when a lock opens (BIP-0065, BIP-0112) are [`Lock::opens`]; signing is [`Wallet::sign`].
+#![expect(clippy::wildcard_enum_match_arm, reason = "each step of making a lock concerns a few kinds of many")]
 
 mod sign;
 mod wallet;
@@ -215,9 +216,9 @@ impl Lock {
     /// Whether a block at `at` may spend it, created at `created`.
     #[must_use]
     pub fn opens(&self, created: Position, at: Position) -> bool {
-        let time_lock = self.lock_time().is_none_or(|least| {
-            if least < LOCK_TIME_THRESHOLD { least < at.height } else { least < at.median }
-        });
+        let time_lock = self
+            .lock_time()
+            .is_none_or(|least| if least < LOCK_TIME_THRESHOLD { least < at.height } else { least < at.median });
         let age = self.sequence().is_none_or(|least| {
             let units = least & 0xffff;
             if least & SEQUENCE_TIME == 0 {

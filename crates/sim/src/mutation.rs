@@ -5,8 +5,10 @@
 //! past it. [`Raw`] changes bytes of the finished block and expects nothing in particular.
 //!
 //! The builder's branch stays as it is; [`Builder::prepare`] gives it the coins that the mutations spend.
+#![expect(clippy::wildcard_enum_match_arm, reason = "each step of making a mutation concerns a few of many")]
 
 mod coinbase;
+mod combination;
 mod context;
 mod header;
 mod limit;
@@ -67,6 +69,8 @@ pub enum Expected {
     Valid,
     /// It breaks this rule, as [`Verdict::rule`] names it.
     Invalid(Kind, String),
+    /// It is not one block.
+    Unreadable,
     /// That depends on the seed.
     Open,
 }
@@ -90,6 +94,7 @@ impl Expected {
         match self {
             Self::Valid => *verdict == Verdict::Accepted,
             Self::Invalid(kind, reason) => verdict.agrees_with(&Verdict::invalid(*kind, reason)),
+            Self::Unreadable => *verdict == Verdict::Unreadable,
             Self::Open => true,
         }
     }
@@ -160,7 +165,7 @@ impl Mutation {
             Self::Script(script) => (script.apply(plan)?.into(), script.expected()),
             Self::Witness(witness) => (witness.apply(plan)?, witness.expected()),
             Self::Limit(limit) => (limit.apply(plan)?.into(), limit.expected()),
-            Self::Raw(raw) => (Changed::raw(raw.apply(plan)), Expected::Open),
+            Self::Raw(raw) => (Changed::raw(raw.apply(plan)), raw.expected()),
         };
         let Changed { raw, block, original } = changed;
         Some(Case { mutation: self, raw, block, original, expected })

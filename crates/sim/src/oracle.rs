@@ -101,10 +101,9 @@ impl Subject for Oracle {
         let said = self.said.lock().expect("no holder panics");
         let failed = said.checked.iter().find(|(checked, kind)| *checked == hash && kind.is_some());
         match (result, failed) {
-            (ProcessBlockResult::Rejected, _) | (_, Some(_)) => Verdict::Invalid {
-                kind: failed.and_then(|(_, kind)| *kind),
-                reason: said.reasons.first().cloned(),
-            },
+            (ProcessBlockResult::Rejected, _) | (_, Some(_)) => {
+                Verdict::Invalid { kind: failed.and_then(|(_, kind)| *kind), reason: said.reasons.first().cloned() }
+            }
             (ProcessBlockResult::NewBlock, None) => Verdict::Accepted,
             (ProcessBlockResult::Duplicate, None) => Verdict::Duplicate,
         }

@@ -74,3 +74,32 @@ impl Random {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    /// From the reference implementation's output for this seed (Sebastiano Vigna, public domain).
+    #[test]
+    fn numbers_are_splitmix64s() {
+        let mut random = Random::new(1_234_567);
+        let drawn = [(); 3].map(|()| random.next());
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn forks_differ_by_name() {
+        let (mut one, mut two) = (Random::new(1), Random::new(1));
+        assert_ne!(one.fork("a").next(), two.fork("b").next());
+        assert_eq!(one.next(), two.next(), "and draw the same from their origin");
+    }
+
+    #[test]
+    fn shuffle_keeps_all_elements() {
+        let mut elements: Vec<u32> = (0..100).collect();
+        Random::new(3).shuffle(&mut elements);
+        assert_ne!(elements, (0..100).collect::<Vec<_>>());
+        elements.sort_unstable();
+        assert_eq!(elements, (0..100).collect::<Vec<_>>());
+    }
+}

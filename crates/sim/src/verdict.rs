@@ -4,6 +4,8 @@ use std::fmt;
 
 use bitcoin::BlockHash;
 
+use crate::unspent;
+
 /// What is said of a submitted block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -99,4 +101,45 @@ pub trait Subject {
 
     /// The best valid chain's last block and its height.
     fn tip(&self) -> (BlockHash, u32);
+
+    /// The whole UTXO set at the tip, if it can be had.
+    fn unspent(&mut self) -> Option<unspent::Set> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Verdict};
+
+    #[test]
+    fn refusals_agree_as_far_as_both_say_why() {
+        let full = Verdict::invalid(Kind::Consensus, "bad-cb-amount");
+        let silent = Verdict::Invalid { kind: None, reason: None };
+        assert!(full.agrees_with(&full));
+        assert!(full.agrees_with(&silent) && silent.agrees_with(&full));
+        assert!(full.agrees_with(&Verdict::Unreadable) && Verdict::Unreadable.agrees_with(&full));
+        assert!(!full.agrees_with(&Verdict::invalid(Kind::Consensus, "bad-cb-height")));
+        assert!(!full.agrees_with(&Verdict::invalid(Kind::Mutated, "bad-cb-amount")));
+    }
+
+    #[test]
+    fn accepting_and_refusing_never_agree() {
+        let refused = Verdict::Invalid { kind: None, reason: None };
+        for welcome in [Verdict::Accepted, Verdict::Duplicate] {
+            assert!(!welcome.agrees_with(&refused) && !refused.agrees_with(&welcome));
+            assert!(!welcome.agrees_with(&Verdict::Unreadable));
+        }
+        assert!(!Verdict::Accepted.agrees_with(&Verdict::Duplicate));
+    }
+
+    #[test]
+    fn details_of_script_failures_are_not_compared() {
+        let one = Verdict::invalid(Kind::Consensus, "block-script-verify-flag-failed (Invalid Schnorr signature)");
+        let two = Verdict::invalid(Kind::Consensus, "block-script-verify-flag-failed");
+        assert!(one.agrees_with(&two));
+        assert_eq!(one.rule(), Some("block-script-verify-flag-failed"));
+        let version = Verdict::invalid(Kind::Header, "bad-version(0x00000001)");
+        assert_eq!(version.rule(), Some("bad-version(0x00000001)"));
+    }
 }

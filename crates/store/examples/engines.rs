@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fjall::config::{CompressionPolicy, PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use redb::{ReadableDatabase, TableDefinition};
 
@@ -51,13 +52,20 @@ trait Engine: Sized {
 }
 
 struct FjallBatch(Database, Keyspace);
-struct FjallIngest(Keyspace);
+/// The database is kept because it merges as long as it lives.
+struct FjallIngest(Keyspace, #[expect(dead_code, reason = "lives as long as the keyspace is used")] Database);
 struct Redb(redb::Database);
 
 fn fjall(directory: &Path) -> (Database, Keyspace) {
     let database = Database::builder(directory).cache_size(CACHE as u64).worker_threads(1).open().unwrap();
-    let options =
-        || KeyspaceCreateOptions::default().data_block_compression_policy(fjall::config::CompressionPolicy::disabled());
+    let options = || {
+        KeyspaceCreateOptions::default()
+            .data_block_compression_policy(CompressionPolicy::disabled())
+            .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+            .index_block_partitioning_policy(PartitioningPolicy::all(true))
+            .filter_block_pinning_policy(PinningPolicy::all(false))
+            .index_block_pinning_policy(PinningPolicy::all(false))
+    };
     let keyspace = database.keyspace("coins", options).unwrap();
     (database, keyspace)
 }
@@ -90,7 +98,8 @@ impl Engine for FjallIngest {
     const NAME: &str = "fjall, ingestion";
 
     fn open(directory: &Path) -> Self {
-        Self(fjall(directory).1)
+        let (database, keyspace) = fjall(directory);
+        Self(keyspace, database)
     }
 
     fn commit(&mut self, changes: Changes) {

@@ -61,6 +61,9 @@ const MAX_LIMIT: u32 = 1 << 31;
 const FRAME: u32 = 8;
 const CHECKSUM: usize = 32;
 
+/// Pairs of files that are written to between two commits: each keeps two files open until it is synced.
+pub(crate) const MAX_CHANGED: usize = 16;
+
 /// The two kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -98,7 +101,7 @@ pub(crate) struct Files {
     block: Option<Appender>,
     undo: Option<Appender>,
     /// Files that were written to since the last commit, but are not any more.
-    closed: Vec<(PathBuf, Arc<File>)>,
+    closed: BTreeMap<PathBuf, Arc<File>>,
     /// Whether the directory got files since the last commit.
     made: bool,
 }
@@ -106,7 +109,7 @@ pub(crate) struct Files {
 /// What must reach the disk before a commit may name it.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
-    files: Vec<(PathBuf, Arc<File>)>,
+    files: BTreeMap<PathBuf, Arc<File>>,
     directory: Option<PathBuf>,
 }
 
@@ -152,7 +155,7 @@ impl Files {
         limit: u32,
         infos: BTreeMap<u32, Info>,
     ) -> Result<Self, Error> {
-        let (closed, changed) = (Vec::new(), BTreeSet::new());
+        let (closed, changed) = (BTreeMap::new(), BTreeSet::new());
         let limit = limit.min(MAX_LIMIT);
         let files = Self { directory, magic, limit, infos, changed, block: None, undo: None, closed, made: false };
         files.cut()?;
@@ -161,14 +164,7 @@ impl Files {
 
     /// Cuts off and deletes what no commit knows.
     fn cut(&self) -> Result<(), Error> {
-        for entry in fs::read_dir(&self.directory).map_err(Error::io(&self.directory))? {
-            let path = entry.map_err(Error::io(&self.directory))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let Some((kind, number)) =
-                [Kind::Block, Kind::Undo].into_iter().find_map(|kind| Some((kind, kind.number(name)?)))
-            else {
-                continue;
-            };
+        for (path, kind, number) in list(&self.directory)? {
             let size = self.infos.get(&number).map_or(0, |info| info.size(kind));
             if size == 0 {
                 fs::remove_file(&path).map_err(Error::io(&path))?;
@@ -226,7 +222,8 @@ impl Files {
             Kind::Undo => (&mut self.undo, UNDO_CHUNK),
         };
         if let Some(mut old) = slot.take_if(|open| open.number() != number) {
-            self.closed.push(old.close()?);
+            let (path, file) = old.close()?;
+            self.closed.insert(path, file);
         }
         if slot.is_none() {
             let filled = self.infos.get(&number).map_or(0, |info| info.size(kind));
@@ -234,6 +231,11 @@ impl Files {
             *slot = Some(Appender::open(kind.path(&self.directory, number), number, filled, chunk)?);
         }
         slot.as_mut().ok_or(Error::Stopped)
+    }
+
+    /// Whether so many files have changed since the last commit that one is due.
+    pub(crate) fn is_full(&self) -> bool {
+        self.changed.len() >= MAX_CHANGED
     }
 
     /// Hands over what has been written since the last commit: files to sync, and rows to commit after that.
@@ -345,6 +347,18 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The block and undo files in `directory`.
+fn list(directory: &Path) -> Result<Vec<(PathBuf, Kind, u32)>, Error> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+        let path = entry.map_err(Error::io(directory))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let known = [Kind::Block, Kind::Undo].into_iter().find_map(|kind| Some((kind, kind.number(name)?)));
+        files.extend(known.map(|(kind, number)| (path, kind, number)));
+    }
+    Ok(files)
 }
 
 fn record_length(size: usize, most: usize) -> Result<u32, Error> {

@@ -1,12 +1,13 @@
 //! One commit: what is in it, and how it reaches the disk.
 
+mod sort;
+
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bitcoin::BlockHash;
 use bitcoin::bip158::FilterHeader;
 use bitcoin::hashes::Hash;
-use yap_chain::coin::codec;
 
 use crate::blocks::Unsynced;
 use crate::coins;
@@ -15,6 +16,9 @@ use crate::error::Error;
 use crate::index::Record;
 use crate::reader::Shared;
 use crate::state::{Committed, Tip};
+
+/// Longest name of a row that callers keep.
+pub const MAX_NAME: usize = 255;
 
 /// What a commit writes beside the coins that changed.
 #[derive(Clone, Debug)]
@@ -25,7 +29,7 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Filters of blocks that were connected.
     pub filters: Vec<Filter>,
-    /// Rows that callers keep; `None` deletes one. A name may be of any bytes.
+    /// Rows that callers keep; `None` deletes one. A name is of any bytes, up to [`MAX_NAME`].
     pub meta: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Block files to delete, as [`Reader::prunable`](crate::Reader::prunable) named them; the records of their blocks
     /// are among `records`, [pruned](Record::prune).
@@ -40,7 +44,11 @@ impl Batch {
     }
 
     /// The rows of all this.
-    pub(crate) fn rows(self) -> Rows {
+    pub(crate) fn rows(self) -> Result<Rows, Error> {
+        let length = self.meta.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        if length > MAX_NAME {
+            return Err(Error::NameTooLong { length });
+        }
         let records = self.records.iter();
         let records = records.map(|record| (Table::Index.key(&record.sequence.to_be_bytes()), Some(record.encode())));
         let filters = self.filters.into_iter().flat_map(|filter| {
@@ -49,7 +57,7 @@ impl Batch {
             [(Table::Filters.key(&name), Some(filter.bytes)), (Table::FilterHeaders.key(&name), Some(header))]
         });
         let meta = self.meta.into_iter().map(|(name, value)| (Table::Meta.key(&name), value));
-        records.chain(filters).chain(meta).collect()
+        Ok(records.chain(filters).chain(meta).collect())
     }
 }
 
@@ -112,22 +120,17 @@ fn write(shared: &Shared, work: Work) -> Result<(), Error> {
     work.unsynced.sync()?;
     // 2. Everything else, at once.
     write_tables(&shared.database, &work.coins, work.rows)?;
-    // 3. What no row names any more. If the process ends before, the next opening does it.
-    if work.pruned.is_empty() { Ok(()) } else { shared.files().delete(&work.pruned) }
+    // 3. What no row names any more. What is left now, the next opening deletes.
+    if let Err(error) = shared.files().delete(&work.pruned) {
+        tracing::warn!(%error, "could not delete pruned blocks");
+    }
+    Ok(())
 }
 
 fn write_tables(database: &Database, coins: &coins::Table, rows: Rows) -> Result<(), Error> {
     database.ingest(|put| {
-        let (mut key, mut value) = ([Table::Coins.byte(); 1 + codec::KEY_SIZE], Vec::new());
-        for entry in coins.sorted() {
-            if let Some(name) = key.last_chunk_mut() {
-                *name = codec::key(&entry.outpoint);
-            }
-            value.clear();
-            if let Some(coin) = &entry.coin {
-                codec::encode(coin, &mut value);
-            }
-            put(&key, entry.coin.is_some().then_some(value.as_slice()))?;
+        for bucket in sort::buckets(coins) {
+            bucket.for_each_sorted(&mut *put)?;
         }
         put_rows(put, rows)
     })

@@ -69,13 +69,13 @@ pub enum Error {
         /// What it said.
         source: fjall::Error,
     },
-    /// The engine below the tables stopped itself, because its work in the background failed; it does not say why.
+    /// The engine could not merge tables in the background.
     #[error(
-        "a write to the tables in {} failed in the background, and the disk may be full: make room, then start again; \
-         nothing that was committed is lost",
+        "merging the tables in {} failed, most likely because the disk is full: make room, then start again; nothing that \
+         was committed is lost",
         path.display()
     )]
-    Background {
+    Merge {
         /// The tables' directory.
         path: PathBuf,
     },
@@ -113,6 +113,12 @@ pub enum Error {
     TooLarge {
         /// Its length.
         size: usize,
+    },
+    /// A name in a batch is longer than [`MAX_NAME`](crate::MAX_NAME).
+    #[error("a name of {length} bytes is too long")]
+    NameTooLong {
+        /// Its length.
+        length: usize,
     },
     /// An earlier write failed, so memory and disk no longer agree.
     #[error("an earlier write failed: start again from the last commit")]
@@ -172,11 +178,21 @@ impl Error {
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
         |source| {
-            if matches!(source, fjall::Error::Poisoned) {
-                return Self::Background { path: path.to_path_buf() };
+            // Files that the engine wrote are missing, cut short or overwritten: that is not the system's fault.
+            let is_damage = |error: &io::Error| {
+                use io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+                matches!(error.kind(), AlreadyExists | InvalidData | NotFound | UnexpectedEof)
+            };
+            if let fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) = &source
+                && is_damage(error)
+            {
+                return Self::Engine { path: path.to_path_buf(), source };
             }
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
+            } else if matches!(source, fjall::Error::Poisoned) {
+                // Nothing is written through the journal, so only merging can have set this.
+                Self::Merge { path: path.to_path_buf() }
             } else {
                 Self::Engine { path: path.to_path_buf(), source }
             }

@@ -69,9 +69,9 @@ mod state;
 mod store;
 
 pub use blocks::{BLOCK_FILE_SIZE, FilePosition, KEPT_BLOCKS};
-pub use commit::{Batch, Filter};
+pub use commit::{Batch, Filter, MAX_NAME};
 pub use error::{Damage, Error, RowDamage};
-pub use fjall;
+pub use fjall::Error as EngineError;
 pub use index::{Record, Status};
 pub use reader::{Reader, Utxos};
 pub use state::Tip;

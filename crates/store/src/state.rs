@@ -70,11 +70,6 @@ impl Committed {
     }
 }
 
-/// Whether the tables are new: nothing was ever written to them.
-pub(crate) fn is_new(database: &Database) -> Result<bool, Error> {
-    Ok(database.get(&Table::State.key(SCHEMA))?.is_none())
-}
-
 /// Prepares the tables in `directory` for `chain`: makes the first rows, or checks and migrates those that are there.
 pub(crate) fn prepare(
     database: &Database,
@@ -98,6 +93,11 @@ pub(crate) fn prepare(
         tracing::info!(schema, "migrated the tables");
     }
     Ok(())
+}
+
+/// Whether nothing was ever written to the tables.
+pub(crate) fn is_new(database: &Database) -> Result<bool, Error> {
+    schema(database).map(|schema| schema.is_none())
 }
 
 fn schema(database: &Database) -> Result<Option<u32>, Error> {

@@ -1,5 +1,7 @@
 //! What several test modules share.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
+
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, BlockHash, OutPoint, Script, Txid};
 use yap_chain::block::Block;

@@ -5,10 +5,10 @@ mod parse;
 
 use std::slice;
 
-use bitcoin::hashes::Hash;
+use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{OutPoint, ScriptBuf, TxMerkleNode};
 
-use super::{Error, check};
+use super::{Block, Error, check, merkle};
 use crate::fixture::{block, coinbase, outpoint, spend, with_root};
 use crate::transaction;
 
@@ -100,6 +100,21 @@ fn transaction_that_breaks_a_rule_is_named() {
         Err("bad-txns-prevout-null")
     );
     assert_eq!(verdict(&[coinbase(1, &[])]), Err("bad-txns-vout-empty"));
+}
+
+#[test]
+fn transaction_of_nothing_makes_a_block_invalid() {
+    // `bitcoin` would write it with a witness marker, so it stands in for a placeholder.
+    let placeholder = spend(&[outpoint(1)], &[0]);
+    let nothing = [2, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let first = coinbase(1, &[0]);
+    let leaves = vec![first.compute_txid().to_raw_hash(), sha256d::Hash::hash(&nothing)];
+    let root = TxMerkleNode::from_raw_hash(merkle::root(leaves).hash);
+    let mut bytes = with_root(&[first, placeholder.clone()], root).bytes().to_vec();
+    bytes.truncate(bytes.len() - placeholder.total_size());
+    bytes.extend_from_slice(&nothing);
+    let error = check(&Block::parse(bytes).unwrap()).unwrap_err();
+    assert_eq!((error.reason(), error.is_mutation()), ("bad-txns-vin-empty", false));
 }
 
 #[test]

@@ -44,9 +44,10 @@ pub const MAX_HEADERS: u32 = 1 << 26;
 pub struct Id(u32);
 
 impl Id {
-    /// Its place in the order in which headers came: the genesis header has 0.
+    /// Its place in the order in which the tree's headers came: 0 for the genesis header. For whoever keeps something of
+    /// each header in an array.
     #[must_use]
-    pub const fn index(self) -> usize {
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }

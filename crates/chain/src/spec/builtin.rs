@@ -50,10 +50,13 @@ impl Spec {
     /// The chain that a node is on unless told otherwise: for a LAN or a café, mined by whoever is there.
     ///
     /// Blocks are 10 s apart. ASERT halves or doubles the target by each 120 s (12 blocks) that the chain is ahead of
-    /// or behind its schedule: a laptop that brings or takes away half of the hash rate is absorbed within some 25
-    /// blocks, while the luck of single blocks moves the target by less than a fifth. The easiest target is regtest's,
-    /// met by every second hash, so that any machine can go on alone. A block creates 1 YAP, halved every 10,500,000
-    /// blocks (3.3 years at full pace), which sums to Bitcoin's 21 million and so keeps every amount within its limits.
+    /// or behind its schedule: a laptop that doubles or halves the hash rate is absorbed within some 25 blocks, while
+    /// luck alone moves the target by a fifth (standard deviation); twice the half-life would take twice the blocks and
+    /// leave an eighth. The easiest target is regtest's, met by every second hash, so that any machine can go on alone.
+    /// The schedule counts from the genesis block: a chain that rests falls behind, and keeps the easiest target until
+    /// it has caught up. A block creates 1 YAP, halved every 10,500,000 blocks (3.3 years at full pace), which sums to
+    /// Bitcoin's 21 million and so keeps every amount within its limits.
+    ///
     /// Every soft fork holds from block 1. Addresses are written as regtest's.
     #[must_use]
     pub fn local() -> Self {

@@ -49,6 +49,7 @@ mod writer;
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
+use bitcoin::hex::FromHex;
 use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, Work};
 
 pub use self::error::Error;
@@ -214,9 +215,10 @@ fn subsidy(table: &Reader<'_>) -> Result<Subsidy, Error> {
 }
 
 fn genesis(table: &Reader<'_>, work: &ProofOfWork, reward: Amount) -> Result<Block, Error> {
-    let allowed = |bits: &CompactTarget| pow::target(*bits, &work.limit).is_some();
-    let bits = |text: &str| u32::from_str_radix(text, 16).ok().map(CompactTarget::from_consensus).filter(allowed);
-    let plain = |text: &str| !text.starts_with('+');
+    let bits = |text: &str| {
+        let bits = CompactTarget::from_consensus(u32::from_be_bytes(FromHex::from_hex(text).ok()?));
+        pow::target(bits, &work.limit).is_some().then_some(bits)
+    };
     let message = table.text("message", "1 to 91 bytes", |text| (1..=MAX_MESSAGE).contains(&text.len()))?;
     let genesis = Genesis {
         message: &message,
@@ -225,9 +227,7 @@ fn genesis(table: &Reader<'_>, work: &ProofOfWork, reward: Amount) -> Result<Blo
         time: table.required("time")?.integer(0..=u64::from(u32::MAX))?,
         bits: table
             .required("bits")?
-            .parsed("a compact target of 8 hexadecimal digits, at most work.limit", |text| {
-                Some(text).filter(|text| text.len() == 8 && plain(text)).and_then(bits)
-            })?
+            .parsed("a compact target of 8 hexadecimal digits, at most work.limit", bits)?
             .to_consensus(),
         nonce: table.optional("nonce").map_or(Ok(0), |nonce| nonce.integer(0..=u64::from(u32::MAX)))?,
     };
@@ -252,7 +252,7 @@ fn deployments(root: &Reader<'_>) -> Result<Deployments, Error> {
 
 fn challenge(root: &Reader<'_>) -> Result<Option<ScriptBuf>, Error> {
     let script = |text: &str| {
-        let bytes: Option<Vec<u8>> = bitcoin::hex::FromHex::from_hex(text).ok();
+        let bytes: Option<Vec<u8>> = FromHex::from_hex(text).ok();
         bytes.filter(|bytes| (1..=MAX_CHALLENGE).contains(&bytes.len())).map(ScriptBuf::from_bytes)
     };
     let challenge = root.optional("challenge");
@@ -291,5 +291,5 @@ fn number(text: &str) -> Option<[u8; 32]> {
     if text.is_empty() || text.len() > 64 || !text.is_ascii() {
         return None;
     }
-    bitcoin::hex::FromHex::from_hex(&format!("{text:0>64}")).ok()
+    FromHex::from_hex(&format!("{text:0>64}")).ok()
 }

@@ -1,3 +1,5 @@
+use bitcoin::consensus::Params;
+use bitcoin::hex::DisplayHex;
 use bitcoin::{Network, constants};
 
 use super::*;
@@ -35,6 +37,43 @@ fn genesis_blocks_equal_those_of_the_bitcoin_crate() {
         assert_eq!(spec.genesis, constants::genesis_block(network));
         assert_eq!(spec.magic, network.magic().to_bytes());
     }
+}
+
+#[test]
+fn rules_equal_those_of_the_bitcoin_crate() {
+    for (spec, params) in [
+        (Spec::bitcoin(), Params::MAINNET),
+        (Spec::signet(), Params::SIGNET),
+        (Spec::regtest(), Params::REGTEST),
+        (Spec::testnet4(), Params::TESTNET4),
+    ] {
+        assert_eq!(
+            spec.work.limit.to_compact_lossy(),
+            params.max_attainable_target.to_compact_lossy(),
+            "{}",
+            spec.name
+        );
+        assert_eq!(u64::from(spec.work.spacing), params.pow_target_spacing, "{}", spec.name);
+        match spec.work.retarget {
+            Retarget::None => assert!(params.no_pow_retargeting),
+            Retarget::Bitcoin { interval, min_difficulty_blocks, .. } => {
+                assert_eq!(u64::from(interval), params.difficulty_adjustment_interval());
+                assert_eq!(min_difficulty_blocks, params.allow_min_difficulty_blocks);
+            }
+            Retarget::Asert { .. } => panic!("not Bitcoin's"),
+        }
+    }
+}
+
+/// The limits in full, as Bitcoin Core writes them.
+#[test]
+fn limits_are_known_to_the_last_digit() {
+    let limit = |spec: Spec| spec.work.limit.to_be_bytes().to_lower_hex_string();
+    let difficulty_one = format!("00000000{}", "f".repeat(56));
+    assert_eq!(limit(Spec::bitcoin()), difficulty_one);
+    assert_eq!(limit(Spec::testnet4()), difficulty_one);
+    assert_eq!(limit(Spec::regtest()), format!("7{}", "f".repeat(63)));
+    assert_eq!(limit(Spec::signet()), format!("00000377ae{}", "0".repeat(54)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod vectors;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, OutPoint, ScriptBuf, TxOut};
 
-use super::{Error, check, fee};
+use super::{Error, Transaction, check, fee};
 use crate::coin::Coin;
 use crate::fixture::{coinbase, input, outpoint, output, parsed, spend};
 
@@ -21,6 +21,13 @@ fn verdict(transaction: &bitcoin::Transaction) -> Result<(), &'static str> {
 fn smallest_transactions_are_valid() {
     assert_eq!(verdict(&spend(&[outpoint(1)], &[0])), Ok(()));
     assert_eq!(verdict(&coinbase(1, &[0])), Ok(()));
+}
+
+#[test]
+fn something_must_be_spent() {
+    let nothing = Transaction::parse(vec![2, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    let error = check(&nothing).unwrap_err();
+    assert_eq!((error, error.reason()), (Error::NoInputs, "bad-txns-vin-empty"));
 }
 
 #[test]
@@ -106,7 +113,6 @@ fn first_broken_rule_is_reported() {
     let null = OutPoint::null();
     assert_eq!(verdict(&spend(&[null, null], &[u64::MAX])), Err("bad-txns-vout-negative"));
     assert_eq!(verdict(&spend(&[null, null], &[0])), Err("bad-txns-inputs-duplicate"));
-    assert_eq!(Error::NoInputs.reason(), "bad-txns-vin-empty");
 }
 
 fn coin(value: u64, height: u32, coinbase: bool) -> Coin {

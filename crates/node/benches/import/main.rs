@@ -21,7 +21,9 @@ use measure::Cost;
 use signatures::{Check, Checks, Extractor};
 use yap_chain::bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use yap_chain::bitcoin::{Transaction, consensus};
-use yap_script::{Batch, Engine, Kernel, Pool, Template, check, pool};
+use yap_chain::verify::Job;
+use yap_script::engine::{No, Span};
+use yap_script::{Batch, Engine, Kernel, Pool, Reason, Template, check, pool};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -83,6 +85,21 @@ fn extract(chain: &Chain, secp: &Secp256k1<VerifyOnly>) -> Checks {
     all
 }
 
+/// An engine that believes everything: what is left is the pool.
+struct Nothing;
+
+impl Engine for Nothing {
+    type Prepared = ();
+
+    fn prepare(&self, _: &Job) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn verify(&self, _: &[Span<'_, ()>]) -> Vec<No> {
+        Vec::new()
+    }
+}
+
 struct Bench {
     chain: Chain,
     file: PathBuf,
@@ -120,14 +137,15 @@ impl Bench {
 
     /// What the script engine adds to the signatures, without any ledger around it.
     fn engine(&self) {
-        let rows: [(&str, &dyn Fn() -> Cost); 5] = [
+        let rows: [(&str, &dyn Fn() -> Cost); 6] = [
             ("signatures alone", &|| self.floor()),
             ("all work on the curve", &|| self.curve()),
             ("engine, preparing only", &|| self.prepare()),
             ("engine, one thread", &|| {
                 Cost::of(|| self.chain.jobs().for_each(|job| check(&Kernel::new(), job).unwrap()))
             }),
-            ("engine, pool of threads", &|| self.pool()),
+            ("engine, pool of threads", &|| self.pool(Kernel::new())),
+            ("pool without an engine", &|| self.pool(Nothing)),
         ];
         let mut costs = vec![Vec::new(); rows.len()];
         for _ in 0..self.runs {
@@ -155,11 +173,11 @@ impl Bench {
         Cost::of(|| self.chain.jobs().for_each(|job| drop(Kernel::new().prepare(job).unwrap())))
     }
 
-    fn pool(&self) -> Cost {
+    fn pool<E: Engine>(&self, engine: E) -> Cost {
         let blocks: Vec<_> = (0..).zip(&self.chain.blocks).map(|(id, jobs)| Batch::new(id, jobs.clone())).collect();
         Cost::of(|| {
             let count = blocks.len();
-            let (pool, verdicts) = Pool::new(Kernel::new(), pool::Options::default());
+            let (pool, verdicts) = Pool::new(engine, pool::Options::default());
             blocks.into_iter().for_each(|batch| pool.submit(batch));
             assert!(verdicts.iter().take(count).all(|verdict| verdict.result.is_ok()));
         })

@@ -25,7 +25,11 @@ impl Chainstate {
             }
             for id in path.connect {
                 if let Err(why) = self.connect(id)? {
-                    self.refuse(id, why);
+                    // A script below may be wrong too; then this block was never to be connected.
+                    self.await_scripts()?;
+                    if self.tree.parent(id) == Some(self.tip) {
+                        self.refuse(id, why);
+                    }
                 }
                 self.collect(self.in_flight.len() >= MOST_IN_FLIGHT)?;
                 if self.tip != id {
@@ -43,8 +47,16 @@ impl Chainstate {
     /// As [`Chainstate::process`].
     pub fn settle(&mut self) -> Result<(), Error> {
         while !self.in_flight.is_empty() {
-            self.collect(true)?;
+            self.await_scripts()?;
             self.activate()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for every verdict that is due. Afterwards the tip is verified, but may not be the best.
+    fn await_scripts(&mut self) -> Result<(), Error> {
+        while !self.in_flight.is_empty() {
+            self.collect(true)?;
         }
         Ok(())
     }
@@ -95,10 +107,7 @@ impl Chainstate {
         let id = self.tip;
         let parent = self.tree.parent(id).ok_or(Error::Index("the first block would be disconnected"))?;
         let (block, undo) = match self.in_flight.pop_back() {
-            Some(last) => {
-                self.filters.forget(id);
-                (last.block, last.undo)
-            }
+            Some(last) => (last.block, last.undo),
             None => {
                 let header = self.tree.header(id);
                 self.events.push_back(Event::Disconnected { hash: header.block_hash(), height: self.tree.height(id) });
@@ -160,7 +169,7 @@ impl Chainstate {
     /// Moves the verified tip over the blocks whose scripts hold.
     fn advance(&mut self) {
         while let Some(block) = self.in_flight.pop_front_if(|block| block.batch.is_none()) {
-            self.unfiltered.push(block.id);
+            self.unfiltered.insert(block.id);
             let entry = self.index.entry_mut(block.id);
             entry.verified = true;
             let transactions = entry.transactions;

@@ -10,7 +10,7 @@ use yap_store::{Batch, Tip};
 
 use super::{Chainstate, Error};
 
-/// Blocks connected after which a commit is due: their filters wait in memory, at most some 30 kB each.
+/// Filters built after which a commit is due: they wait in memory, each at most some 30 kB.
 const MOST_UNFILTERED: usize = 2_000;
 
 /// Time after which a commit is due, so that a crash does not cost more than this.
@@ -21,7 +21,7 @@ impl Chainstate {
     #[must_use]
     pub fn commit_due(&self) -> bool {
         self.store.needs_commit()
-            || self.unfiltered.len() >= MOST_UNFILTERED
+            || self.filters.waiting() >= MOST_UNFILTERED
             || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
     }
 
@@ -70,6 +70,7 @@ impl Chainstate {
             let (height, block) = (self.tree.height(id), self.tree.hash(id));
             batch.filters.push(yap_store::Filter { height, block, header, bytes: built.into_bytes() });
         }
+        self.filters.forget();
         // The commit before this one may still be under way, and its rows not be readable yet.
         if !headers.is_empty() {
             self.filter_headers = headers;

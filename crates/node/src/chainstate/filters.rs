@@ -1,6 +1,6 @@
 //! Builds block filters (BIP-0158) beside the main thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -15,12 +15,14 @@ const QUEUE: usize = 64;
 
 type Task = (Id, Arc<Block>, Arc<Undo>);
 
-/// A thread that builds filters, and the filters nobody has asked for yet (at most one per block in flight).
+/// A thread that builds filters, and those of them that the next commit will ask for.
 #[derive(Debug)]
 pub(super) struct Filters {
     tasks: Option<Sender<Task>>,
     done: Receiver<(Id, Filter)>,
-    waiting: BTreeMap<Id, Filter>,
+    /// Asked for and not yet taken: a block that is connected a second time needs no second filter.
+    wanted: BTreeSet<Id>,
+    built: BTreeMap<Id, Filter>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,12 +38,14 @@ impl Filters {
                 }
             }
         })?;
-        Ok(Self { tasks: Some(tasks), done, waiting: BTreeMap::new(), thread: Some(thread) })
+        Ok(Self { tasks: Some(tasks), done, wanted: BTreeSet::new(), built: BTreeMap::new(), thread: Some(thread) })
     }
 
     /// Asks for the filter of a block; waits while the queue is full.
-    pub(super) fn request(&self, id: Id, block: &Arc<Block>, undo: &Arc<Undo>) {
-        if let Some(tasks) = &self.tasks {
+    pub(super) fn request(&mut self, id: Id, block: &Arc<Block>, undo: &Arc<Undo>) {
+        if self.wanted.insert(id)
+            && let Some(tasks) = &self.tasks
+        {
             // Fails only when the thread is gone; `take` then finds no filter and says so.
             let _ = tasks.send((id, Arc::clone(block), Arc::clone(undo)));
         }
@@ -49,16 +53,25 @@ impl Filters {
 
     /// The filter that was asked for; waits until it is built. `None` if the thread is gone.
     pub(super) fn take(&mut self, id: Id) -> Option<Filter> {
-        while !self.waiting.contains_key(&id) {
+        while !self.built.contains_key(&id) {
             let (built, filter) = self.done.recv().ok()?;
-            self.waiting.insert(built, filter);
+            if self.wanted.contains(&built) {
+                self.built.insert(built, filter);
+            }
         }
-        self.waiting.remove(&id)
+        self.wanted.remove(&id);
+        self.built.remove(&id)
     }
 
-    /// Forgets the filter of a block that was taken back.
-    pub(super) fn forget(&mut self, id: Id) {
-        let _ = self.take(id);
+    /// How many were asked for and not taken.
+    pub(super) fn waiting(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Forgets those that were not taken: of blocks that were taken back before they were verified.
+    pub(super) fn forget(&mut self) {
+        self.wanted.clear();
+        self.built.clear();
     }
 }
 

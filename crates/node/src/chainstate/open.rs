@@ -60,7 +60,8 @@ impl Chainstate {
         let store = Store::open(directory, &settings)?;
         let seed = RandomState::new().hash_one(0_u8);
         let tree = Tree::new(Arc::clone(&spec), seed);
-        let (pool, verdicts) = Pool::new(Kernel::new(), pool::Options { threads: options.threads, ..pool::Options::default() });
+        let (pool, verdicts) =
+            Pool::new(Kernel::new(), pool::Options { threads: options.threads, ..pool::Options::default() });
         let mut chainstate = Self {
             tip: tree.genesis(),
             spec,
@@ -72,7 +73,7 @@ impl Chainstate {
             verdicts,
             batches: 0,
             filters: Filters::start().map_err(|_| Error::Worker("block filters"))?,
-            unfiltered: Vec::new(),
+            unfiltered: BTreeSet::new(),
             filter_headers: std::collections::BTreeMap::new(),
             committed_at: std::time::Instant::now(),
             dirty: BTreeSet::new(),
@@ -101,7 +102,7 @@ impl Chainstate {
         self.index.stored(id, position, &block, &self.tree);
         self.index.entry_mut(id).verified = true;
         self.filters.request(id, &block, &Arc::default());
-        self.unfiltered.push(id);
+        self.unfiltered.insert(id);
         self.dirty.insert(id);
         Ok(())
     }

@@ -7,10 +7,18 @@
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
     reason = "a test may panic, and says when it passes over something"
 )]
 
 mod cli;
 mod crash;
+mod differential;
 mod hostile;
+mod reorg;
+mod rules;
+mod signed;
+mod subject;
 mod support;
+mod vectors;

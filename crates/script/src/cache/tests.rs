@@ -63,7 +63,7 @@ fn memory_is_bounded_however_much_is_inserted() {
     let cache = Cache::new(256, NONCE);
     (0..5_000).for_each(|number| cache.insert(&job(number)));
     assert_eq!(cache.len(), 256, "every set is full, none is over");
-    assert_eq!(cache.sets.read().unwrap().len(), 256 / WAYS);
+    assert_eq!(cache.table.read().unwrap().sets.len(), 256 / WAYS);
     assert!(cache.contains(&job(4_999)));
 }
 

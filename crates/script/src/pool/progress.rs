@@ -17,7 +17,7 @@ use crate::engine::{Engine, Failure, Reason};
 pub(super) const WHOLE: usize = 16;
 
 /// Positions that a job takes.
-pub(super) fn size(job: &Job) -> usize {
+pub(super) fn positions(job: &Job) -> usize {
     job.spent.len().max(1)
 }
 
@@ -27,7 +27,9 @@ pub(super) type Ready<P> = Result<Option<P>, Reason>;
 /// A batch in work.
 pub(super) struct Progress<E: Engine> {
     batch: Batch,
+    /// What it takes of the queue's bound.
     size: usize,
+    positions: usize,
     /// Positions that no thread has finished.
     unfinished: AtomicUsize,
     /// By job, in ascending order: those that threads share.
@@ -57,12 +59,13 @@ pub(super) struct Run<E: Engine> {
 
 impl<E: Engine> Progress<E> {
     pub(super) fn new(batch: Batch) -> Self {
-        let size = batch.size();
+        let all = batch.jobs.iter().map(positions).fold(0, usize::saturating_add).max(1);
         let large = batch.jobs.iter().enumerate().filter(|(_, job)| job.spent.len() > WHOLE);
         Self {
             large: large.map(|(index, _)| (index, OnceLock::new())).collect(),
-            size,
-            unfinished: AtomicUsize::new(size),
+            size: batch.size(),
+            positions: all,
+            unfinished: AtomicUsize::new(all),
             failed_at: AtomicUsize::new(usize::MAX),
             failure: Mutex::new(None),
             batch,
@@ -71,6 +74,10 @@ impl<E: Engine> Progress<E> {
 
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    pub(super) fn positions(&self) -> usize {
+        self.positions
     }
 
     pub(super) fn jobs(&self) -> &[Job] {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Batch;
-use super::progress::{Progress, Run, WHOLE, size};
+use super::progress::{Progress, Run, WHOLE, positions};
 use crate::engine::Engine;
 
 /// Shared by the threads and whoever submits.
@@ -15,7 +15,7 @@ pub(super) struct Queue<E: Engine> {
     work: Condvar,
     /// Signalled when batches are answered.
     room: Condvar,
-    /// Positions that may be waiting or in work.
+    /// Sizes of the batches that may be waiting or in work.
     bound: usize,
     threads: usize,
     appetite: usize,
@@ -25,7 +25,7 @@ struct State<E: Engine> {
     waiting: VecDeque<Cursor<E>>,
     /// Positions in `waiting` that no thread has taken.
     untaken: usize,
-    /// Positions of all batches that are not answered.
+    /// Sizes of all batches that are not answered.
     load: usize,
     stopped: bool,
 }
@@ -75,10 +75,10 @@ impl<E: Engine> Queue<E> {
     }
 
     fn append(&self, mut state: MutexGuard<'_, State<E>>, progress: Progress<E>) {
-        let positions = progress.size();
+        let positions = progress.positions();
         // No more threads than can find something.
         let runs = progress.jobs().len().max(positions.div_ceil(WHOLE));
-        state.load = state.load.saturating_add(positions);
+        state.load = state.load.saturating_add(progress.size());
         state.untaken = state.untaken.saturating_add(positions);
         state.waiting.push_back(Cursor { progress: Arc::new(progress), job: 0, input: 0, position: 0 });
         drop(state);
@@ -100,9 +100,9 @@ impl<E: Engine> Queue<E> {
     }
 
     /// Makes room after a batch of this size was answered.
-    pub(super) fn release(&self, positions: usize) {
+    pub(super) fn release(&self, size: usize) {
         let mut state = self.state();
-        state.load = state.load.saturating_sub(positions);
+        state.load = state.load.saturating_sub(size);
         drop(state);
         self.room.notify_all();
     }
@@ -120,8 +120,8 @@ impl<E: Engine> Queue<E> {
 
 impl<E: Engine> State<E> {
     /// A batch over the bound has room when it is alone.
-    fn has_room(&self, positions: usize, bound: usize) -> bool {
-        self.load == 0 || self.load.saturating_add(positions) <= bound
+    fn has_room(&self, size: usize, bound: usize) -> bool {
+        self.load == 0 || self.load.saturating_add(size) <= bound
     }
 
     /// Takes runs of about `budget` positions from the oldest batches.
@@ -146,7 +146,7 @@ impl<E: Engine> Cursor<E> {
     /// Takes one run: a whole job if it is small, else `budget` inputs of it.
     fn advance(&mut self, budget: usize) -> Run<E> {
         let (inputs, whole) = match self.progress.jobs().get(self.job) {
-            Some(job) => (job.spent.len(), size(job)),
+            Some(job) => (job.spent.len(), positions(job)),
             None => (0, 1),
         };
         let end = if inputs <= WHOLE { inputs } else { self.input.saturating_add(budget).min(inputs) };
@@ -160,6 +160,6 @@ impl<E: Engine> Cursor<E> {
     }
 
     fn is_at_end(&self) -> bool {
-        self.position >= self.progress.size()
+        self.position >= self.progress.positions()
     }
 }

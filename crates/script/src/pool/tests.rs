@@ -82,6 +82,11 @@ impl Engine for Puppet {
 
 /// A transaction whose inputs do as told; `number` tells it from others.
 fn job(number: u32, acts: &[Act]) -> Job {
+    long_job(number, acts, 0)
+}
+
+/// The same with an output script of the given length.
+fn long_job(number: u32, acts: &[Act], script: usize) -> Job {
     let input = TxIn {
         previous_output: OutPoint::null(),
         script_sig: ScriptBuf::new(),
@@ -92,7 +97,7 @@ fn job(number: u32, acts: &[Act]) -> Job {
         version: transaction::Version::TWO,
         lock_time: absolute::LockTime::from_consensus(number),
         input: vec![input; acts.len().max(1)],
-        output: vec![TxOut { value: Amount::ONE_SAT, script_pubkey: ScriptBuf::new() }],
+        output: vec![TxOut { value: Amount::ONE_SAT, script_pubkey: vec![0; script].into() }],
     };
     let value = |act: &Act| Amount::from_sat(ACTS.iter().position(|known| known == act).unwrap() as u64);
     let coins: Vec<_> = acts.iter().map(|act| Coin::new(value(act), Script::new(), 1, false)).collect();
@@ -258,6 +263,22 @@ fn the_queue_is_full_at_its_bound_and_no_sooner() {
 }
 
 #[test]
+fn bytes_count_against_the_bound_of_the_queue() {
+    let (pool, verdicts, strings) = start(1, 10);
+    pool.submit(Batch::new(0, vec![job(0, &[Act::Gate])]));
+    strings.arrived.recv_timeout(PATIENCE).unwrap();
+    // Apart from the script it has 60 bytes, two more for a long one.
+    let bytes = |bytes: usize| Batch::new(1, vec![long_job(1, &[Act::Hold], bytes - 62)]);
+    assert_eq!([bytes(9_999).size(), bytes(10_000).size()], [9, 10]);
+    assert!(pool.try_submit(bytes(10_000)).is_err(), "one past the bound");
+    assert!(pool.try_submit(bytes(9_999)).is_ok(), "at the bound");
+    strings.open.send(()).unwrap();
+    assert!(verdicts.iter().take(2).all(|verdict| verdict.result.is_ok()));
+    pool.submit(Batch::new(2, vec![job(2, &[Act::Hold; 10])]));
+    assert!(next(&verdicts).result.is_ok(), "all room is given back");
+}
+
+#[test]
 fn dropping_the_pool_drops_what_waits() {
     let (pool, verdicts, strings) = start(1, INPUTS);
     pool.submit(Batch::new(0, vec![job(0, &[Act::Gate])]));
@@ -283,6 +304,28 @@ fn dropping_the_pool_does_not_wait_for_a_reader_of_verdicts() {
     assert_eq!(verdicts.len(), VERDICTS, "at the bound; the threads wait to put one more");
     drop(pool);
     assert!(verdicts.iter().count() <= VERDICTS + 2);
+}
+
+#[test]
+fn pools_can_be_dropped_at_any_moment() {
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let mut below = |bound| usize::try_from(random.below(bound)).unwrap();
+        let (pool, verdicts, _strings) = start(1 + below(4), 50);
+        for id in 0..=u64::try_from(below(200)).unwrap() {
+            let act = if below(50) == 0 { Act::Fail } else { Act::Hold };
+            let jobs = (0..4).map(|number| job(number, &vec![act; 1 + below(30)])).collect();
+            pool.submit(Batch::new(id, jobs));
+        }
+        let taken = verdicts.iter().take(below(2)).count();
+        let (ended, end) = bounded(1);
+        let dropper = std::thread::spawn(move || {
+            drop(pool);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("threads end, seed {seed}, {taken} taken"));
+        dropper.join().unwrap();
+    }
 }
 
 #[test]

@@ -8,86 +8,15 @@ use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
 use bitcoin::script::{Builder, PushBytesBuf};
 use bitcoin::{
-    Amount, CompactTarget, OutPoint, ScriptBuf, Sequence, Target, Transaction, TxIn, TxMerkleNode, TxOut, Txid,
-    Witness, transaction,
+    Amount, CompactTarget, OutPoint, ScriptBuf, Sequence, Target, Transaction, TxIn, TxMerkleNode, TxOut, Witness,
+    transaction,
 };
-use yap_chain::block::{self, MAX_SIGOPS_COST, MAX_WEIGHT, merkle, witness};
+use yap_chain::block::{self, merkle, witness};
 use yap_chain::coin::Coin;
 use yap_chain::transaction::lock::Ancestors;
-use yap_chain::transaction::sigops;
-use yap_chain::verify::Flags;
 
+use crate::defect::{DEFECTS, Defect};
 use crate::ours;
-
-/// How a block differs from a valid one. Some of them are not wrong by themselves, such as a lock that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Defect {
-    MerkleRoot,
-    RepeatedEnd,
-    NoCoinbase,
-    Node64,
-    SecondCoinbase,
-    CoinbaseHeight,
-    CoinbaseScript,
-    CoinbaseAmount,
-    NoOutputs,
-    OutputValue,
-    OutputSum,
-    RepeatedInput,
-    NullInput,
-    MissingInput,
-    DoubleSpend,
-    AnyCoin,
-    Overspend,
-    LockTime,
-    Sequence,
-    Version,
-    OutOfOrder,
-    Unspendable,
-    LegacySigops,
-    Sigops,
-    Commitment,
-    CommitmentMissing,
-    Reserved,
-    WitnessAfter,
-    Weight,
-    BaseSize,
-}
-
-const DEFECTS: [Defect; 30] = [
-    Defect::MerkleRoot,
-    Defect::RepeatedEnd,
-    Defect::NoCoinbase,
-    Defect::Node64,
-    Defect::SecondCoinbase,
-    Defect::CoinbaseHeight,
-    Defect::CoinbaseScript,
-    Defect::CoinbaseAmount,
-    Defect::NoOutputs,
-    Defect::OutputValue,
-    Defect::OutputSum,
-    Defect::RepeatedInput,
-    Defect::NullInput,
-    Defect::MissingInput,
-    Defect::DoubleSpend,
-    Defect::AnyCoin,
-    Defect::Overspend,
-    Defect::LockTime,
-    Defect::Sequence,
-    Defect::Version,
-    Defect::OutOfOrder,
-    Defect::Unspendable,
-    Defect::LegacySigops,
-    Defect::Sigops,
-    Defect::Commitment,
-    Defect::CommitmentMissing,
-    Defect::Reserved,
-    Defect::WitnessAfter,
-    Defect::Weight,
-    Defect::BaseSize,
-];
-
-const MAX_MONEY: u64 = 2_100_000_000_000_000;
 
 pub(crate) struct Generator {
     state: u64,
@@ -109,14 +38,14 @@ impl Generator {
         Self { state: seed, redeem: BTreeMap::new() }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % u64::try_from(bound).unwrap()).unwrap()
+        usize::try_from((z ^ (z >> 31)) % u64::try_from(bound.max(1)).unwrap()).unwrap()
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
@@ -135,9 +64,11 @@ impl Generator {
         let mut pool = self.pool(chain, has(Defect::AnyCoin));
         let mut fees = 0;
         for _ in 0..1 + self.below(6) {
-            let (transaction, fee) = self.spend(chain, &mut pool, &defects);
-            fees += fee;
-            transactions.push(transaction);
+            if !pool.is_empty() {
+                let (transaction, fee) = self.spend(chain, &mut pool, &defects);
+                fees += fee;
+                transactions.push(transaction);
+            }
         }
         transactions[0].output[0].value = Amount::from_sat(chain.subsidy() + fees);
         for defect in &defects {
@@ -159,7 +90,7 @@ impl Generator {
         (block, defects)
     }
 
-    fn coinbase(&mut self, chain: &ours::Chain, value: u64) -> Transaction {
+    pub(crate) fn coinbase(&mut self, chain: &ours::Chain, value: u64) -> Transaction {
         let nonce = i64::try_from(self.below(1 << 40)).unwrap();
         let script_sig = Builder::new().push_int(chain.height().into()).push_int(nonce).into_script();
         let input = TxIn { previous_output: OutPoint::null(), script_sig, ..TxIn::default() };
@@ -188,9 +119,10 @@ impl Generator {
 
     /// A transaction that spends some of `pool`, and its fee.
     fn spend(&mut self, chain: &ours::Chain, pool: &mut Vec<Spendable>, defects: &[Defect]) -> (Transaction, u64) {
-        let spent: Vec<Spendable> = (0..1 + self.below(if self.state % 9 == 0 { 24 } else { 3 }))
-            .filter_map(|_| (!pool.is_empty()).then(|| pool.swap_remove(self.below(pool.len()))))
-            .collect();
+        // Now and then many, whose signature operations together come near the limit.
+        let most = self.pick(&[3, 3, 3, 3, 3, 3, 3, 24]);
+        let inputs = (1 + self.below(most)).min(pool.len());
+        let spent: Vec<Spendable> = (0..inputs).map(|_| pool.swap_remove(self.below(pool.len()))).collect();
         let worth: u64 = spent.iter().map(|coin| coin.value).sum();
         let fee = u64::try_from(self.below(1_000)).unwrap().min(worth);
         let count = 1 + self.below(5);
@@ -210,7 +142,7 @@ impl Generator {
         for (vout, output) in (0..).zip(&transaction.output) {
             let script = output.script_pubkey.clone();
             let outpoint = OutPoint { txid, vout };
-            // The fields that later defects change would give another id: then the children miss their parent.
+            // A later defect may change the id: then what spends this misses its coin.
             if !script.is_op_return() || defects.contains(&Defect::Unspendable) {
                 pool.push(Spendable { outpoint, value: each, height: chain.height(), script });
             }
@@ -298,150 +230,6 @@ impl Generator {
         Sequence::from_consensus(high | self.pick(&[blocks & 0xffff, (1 << 22) | (units & 0xffff)]))
     }
 
-    fn spoil_transactions(&mut self, defect: Defect, chain: &ours::Chain, transactions: &mut Vec<Transaction>) {
-        let last = transactions.len() - 1;
-        let at = 1 + self.below(last);
-        match defect {
-            Defect::NoCoinbase => drop(transactions.remove(0)),
-            Defect::SecondCoinbase => {
-                let coinbase = self.coinbase(chain, 0);
-                transactions.push(coinbase);
-            }
-            Defect::CoinbaseHeight => {
-                let other = self.coinbase(chain, 0).input[0].script_sig.as_bytes()[1..].to_vec();
-                transactions[0].input[0].script_sig = other.into();
-            }
-            Defect::CoinbaseScript => {
-                let mut script = transactions[0].input[0].script_sig.as_bytes().to_vec();
-                script.resize(self.pick(&[1, 3, 99, 100, 101]), 0);
-                transactions[0].input[0].script_sig = script.into();
-            }
-            Defect::CoinbaseAmount => {
-                let value = transactions[0].output[0].value.to_sat();
-                transactions[0].output[0].value = Amount::from_sat(self.pick(&[value + 1, value - 1, 0]));
-            }
-            Defect::NoOutputs => transactions[at].output.clear(),
-            Defect::OutputValue => {
-                let value = self.pick(&[MAX_MONEY, MAX_MONEY + 1, u64::MAX, 1 << 63, (1 << 63) - 1]);
-                transactions[at].output[0].value = Amount::from_sat(value);
-            }
-            Defect::OutputSum => {
-                let rest = self.pick(&[0, 1]);
-                let output = TxOut { value: Amount::from_sat(MAX_MONEY), script_pubkey: ScriptBuf::new() };
-                transactions[at].output = vec![TxOut { value: Amount::from_sat(rest), ..output.clone() }, output];
-            }
-            Defect::RepeatedInput => {
-                let input = transactions[at].input[0].clone();
-                transactions[at].input.push(input);
-            }
-            Defect::NullInput => {
-                let input = TxIn { previous_output: OutPoint::null(), ..TxIn::default() };
-                transactions[at].input.push(input);
-            }
-            Defect::MissingInput => {
-                let vout = self.pick(&[0, 1, 99, u32::MAX]);
-                let txid = self.pick(&[transactions[at].input[0].previous_output.txid, Txid::all_zeros()]);
-                transactions[at].input[0].previous_output = OutPoint { txid, vout };
-            }
-            Defect::DoubleSpend => {
-                let mut again = transactions[at].clone();
-                again.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0x52]);
-                transactions.push(again);
-            }
-            Defect::Overspend => {
-                let value = transactions[at].output[0].value.to_sat();
-                transactions[at].output[0].value = Amount::from_sat(value + self.pick(&[1, 10, 1_000]));
-            }
-            Defect::LockTime => {
-                let now = chain.headers.median_time_past(chain.height() - 1);
-                let height = chain.height();
-                let lock_time = self.pick(&[height - 1, height, height + 1, now - 1, now, now + 1]);
-                let at = self.pick(&[0, at]);
-                transactions[at].lock_time = LockTime::from_consensus(lock_time);
-                transactions[at].input[0].sequence =
-                    self.pick(&[Sequence::MAX, Sequence(u32::MAX - 1), Sequence(u32::MAX - 1)]);
-            }
-            Defect::Version => transactions[at].version = transaction::Version(self.pick(&[-1, 0, 1, i32::MIN])),
-            Defect::OutOfOrder => transactions.swap(1, last),
-            _ => {}
-        }
-    }
-
-    /// Defects that depend on what else is in the block.
-    fn fill(&mut self, defect: Defect, chain: &ours::Chain, transactions: &mut Vec<Transaction>) {
-        let padding = |length: usize, byte: u8| TxOut {
-            value: Amount::ZERO,
-            script_pubkey: ScriptBuf::from_bytes([vec![0x6a], vec![byte; length]].concat()),
-        };
-        match defect {
-            Defect::Node64 => {
-                for transaction in transactions {
-                    transaction.input.truncate(1);
-                    transaction.input[0].script_sig = ScriptBuf::new();
-                    transaction.input[0].witness.clear();
-                    let script_pubkey = ScriptBuf::from_bytes(vec![0; 4]);
-                    transaction.output = vec![TxOut { value: Amount::ZERO, script_pubkey }];
-                }
-            }
-            Defect::LegacySigops => {
-                let operations = self.pick(&[19_000, 20_000, 20_001]);
-                transactions[0].output.push(padding(operations, 0xac));
-            }
-            Defect::Sigops => {
-                let cost = sigop_cost(chain, transactions);
-                let operations = MAX_SIGOPS_COST.saturating_sub(cost) / 4 + self.below(2);
-                transactions[0].output.push(padding(operations, 0xac));
-            }
-            Defect::BaseSize => {
-                transactions[0].output.push(padding(100_000, 0x61));
-                let mut committed = transactions.clone();
-                commit(&mut committed);
-                let rest = 1_000_000 - base_size(&committed).min(1_000_000);
-                transactions[0].output.pop();
-                transactions[0].output.push(padding(100_000 + rest + self.below(3) - 1, 0x61));
-            }
-            Defect::Weight => {
-                let Some((at, input)) = witness_to_grow(transactions) else { return };
-                transactions[at].input[input].witness = Witness::from_slice(&[vec![0; 2_000_000]]);
-                let mut committed = transactions.clone();
-                commit(&mut committed);
-                let rest = MAX_WEIGHT - weight(&committed).min(MAX_WEIGHT);
-                let length = 2_000_000 + rest + self.below(3) - 1;
-                transactions[at].input[input].witness = Witness::from_slice(&[vec![0; length]]);
-            }
-            _ => {}
-        }
-    }
-
-    /// Defects of a block that has its commitment.
-    fn spoil_block(&mut self, defect: Defect, transactions: &mut Vec<Transaction>) {
-        match defect {
-            Defect::RepeatedEnd => {
-                let width = self.pick(&[1, 2]).min(transactions.len());
-                transactions.extend_from_within(transactions.len() - width..);
-            }
-            Defect::Commitment => {
-                let Some(output) = transactions[0].output.last_mut() else { return };
-                let mut script = output.script_pubkey.as_bytes().to_vec();
-                let at = self.below(script.len().max(1)).min(script.len().saturating_sub(1));
-                if let Some(byte) = script.get_mut(at) {
-                    *byte ^= 1;
-                }
-                output.script_pubkey = script.into();
-            }
-            Defect::Reserved => {
-                let items = self.pick(&[&[][..], &[31], &[32], &[33], &[32, 0], &[32, 32]]);
-                let items: Vec<Vec<u8>> = items.iter().map(|length| vec![7; *length]).collect();
-                transactions[0].input[0].witness = Witness::from_slice(&items);
-            }
-            Defect::WitnessAfter => {
-                let at = self.below(transactions.len());
-                transactions[at].input[0].witness.push([1]);
-            }
-            _ => {}
-        }
-    }
-
     /// A header for `transactions` with work.
     fn seal(
         &mut self,
@@ -467,52 +255,15 @@ impl Generator {
 }
 
 /// Adds a commitment to the witnesses to the coinbase.
-fn commit(transactions: &mut [Transaction]) {
+pub(crate) fn commit(transactions: &mut [Transaction]) {
     let commitment = witness::commitment_of(&parsed(transactions), [7; 32]);
     let script = [&witness::COMMITMENT_HEADER[..], &commitment].concat();
     transactions[0].input[0].witness = Witness::from_slice(&[[7_u8; 32]]);
     transactions[0].output.push(TxOut { value: Amount::ZERO, script_pubkey: script.into() });
 }
 
-fn parsed(transactions: &[Transaction]) -> block::Block {
+pub(crate) fn parsed(transactions: &[Transaction]) -> block::Block {
     let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
     let block = bitcoin::Block { header: genesis.header, txdata: transactions.to_vec() };
     block::Block::parse(serialize(&block)).unwrap()
-}
-
-fn base_size(transactions: &[Transaction]) -> usize {
-    parsed(transactions).base_size()
-}
-
-fn weight(transactions: &[Transaction]) -> usize {
-    parsed(transactions).weight()
-}
-
-/// An input that any witness satisfies: it has one, and it is none of a script hash.
-fn witness_to_grow(transactions: &[Transaction]) -> Option<(usize, usize)> {
-    let zeros = |witness: &Witness| witness.len() == 1 && witness.nth(0).is_some_and(|i| i.iter().all(|b| *b == 0));
-    (1..transactions.len()).find_map(|at| {
-        let input = transactions[at].input.iter().position(|input| zeros(&input.witness))?;
-        Some((at, input))
-    })
-}
-
-/// What the block costs so far.
-fn sigop_cost(chain: &ours::Chain, transactions: &[Transaction]) -> usize {
-    let block = parsed(transactions);
-    let output = |outpoint: &OutPoint| {
-        let made = transactions.iter().find(|t| t.compute_txid() == outpoint.txid);
-        made.and_then(|t| t.output.get(usize::try_from(outpoint.vout).ok()?))
-            .map(|output| Coin::new(output.value, &output.script_pubkey, 0, false))
-    };
-    let coin = |input: &TxIn| {
-        let outpoint = &input.previous_output;
-        let coin = chain.set.0.get(outpoint).cloned().or_else(|| output(outpoint));
-        coin.unwrap_or_else(|| Coin::new(Amount::ZERO, &ScriptBuf::new(), 0, false))
-    };
-    let costs = block.transactions().iter().map(|transaction| {
-        let spent: Vec<Coin> = transaction.decoded().input.iter().map(coin).collect();
-        sigops::cost(transaction, &spent, Flags::ALL)
-    });
-    costs.sum()
 }

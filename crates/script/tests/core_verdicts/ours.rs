@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use bitcoin::{Amount, BlockHash, Network, OutPoint};
-use yap_chain::block::{self, Block, check, check_in_context};
+use yap_chain::block::{self, Block, Error, check, check_in_context};
 use yap_chain::coin::Coin;
 use yap_chain::connect::{Coins, Context, Failure, connect, disconnect};
 use yap_chain::spec::Deployments;
@@ -103,7 +103,10 @@ impl Chain {
             Ok(effect) => effect,
             Err(Failure::Coins(never)) => match never {},
             Err(Failure::Rule(error)) => {
-                return Some(Verdict { reason: error.reason().to_owned(), mutation: error.is_mutation() });
+                // Bitcoin Core looks for nodes of the Merkle tree that pass for transactions where blocks arrive, so that
+                // its verdict here does not tell.
+                let mutation = error.is_mutation() && !matches!(error, Error::NoCoinbase { .. });
+                return Some(Verdict { reason: error.reason().to_owned(), mutation });
             }
         };
         let before = self.set.0.clone();

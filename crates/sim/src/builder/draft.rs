@@ -1,11 +1,13 @@
 //! A block before it is sealed.
 
+use std::collections::BTreeSet;
+
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash as _;
 use bitcoin::script::{Builder as Script, PushBytesBuf};
 use bitcoin::{
-    Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut,
-    Witness, absolute, transaction,
+    Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, Witness, absolute,
+    transaction,
 };
 
 use super::{Builder, Coin, Position};
@@ -29,7 +31,7 @@ pub struct Draft {
     /// What this block's own transactions created and other transactions of it can spend.
     pub(super) created: Vec<(OutPoint, Coin)>,
     /// What this block's transactions spend.
-    pub(super) spent: std::collections::BTreeSet<OutPoint>,
+    pub(super) spent: BTreeSet<OutPoint>,
 }
 
 impl Draft {
@@ -118,7 +120,7 @@ impl Builder {
             commitment: true,
             reserved: if self.random.one_in(4) { self.random.bytes() } else { [0; 32] },
             created: Vec::new(),
-            spent: std::collections::BTreeSet::new(),
+            spent: BTreeSet::new(),
         }
     }
 
@@ -138,9 +140,8 @@ impl Builder {
         let txid = transaction.compute_txid();
         let at = Position { height: draft.height, median: self.median_time() };
         for (vout, output) in (0..).zip(&transaction.output) {
-            let Some(&lock) = self.locks.get(&output.script_pubkey) else { continue };
-            let coin =
-                Coin { output: output.clone(), lock, height: at.height, median: at.median, coinbase: false };
+            let Some(lock) = self.known_lock(&output.script_pubkey) else { continue };
+            let coin = Coin { output: output.clone(), lock, height: at.height, median: at.median, coinbase: false };
             if lock.opens(at, at) {
                 draft.created.push((OutPoint { txid, vout }, coin));
             }

@@ -1,11 +1,13 @@
 //! Transactions: what they spend, when they may, what they pay.
 
-use std::ops::Bound;
-
-use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness, absolute, transaction};
+use bitcoin::hashes::Hash as _;
+use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness, absolute, transaction};
 
 use super::{Builder, Coin, Draft};
 use crate::lock::{Kind, LOCK_TIME_THRESHOLD, SEQUENCE_TIME, Signing};
+
+/// Coins that are looked at to find one to spend.
+const SEARCHED: usize = 64;
 
 /// A transaction before it is signed.
 #[derive(Clone, Debug)]
@@ -82,19 +84,17 @@ impl Builder {
         self.wallet.sign(transaction, &Signing { outputs: &outputs, locks: &locks }, &mut self.random);
     }
 
-    /// A payment of one coin of that kind to a random kind, without fee.
+    /// A payment of one coin of that kind to a P2WPKH output, without fee.
     pub fn payment_of(&mut self, kind: Kind) -> Option<Payment> {
-        let coin = self.coin_of(kind)?;
+        self.payment_where(kind, |_, _| true)
+    }
+
+    /// The same, of a coin that meets a condition.
+    pub fn payment_where(&mut self, kind: Kind, wanted: impl Fn(&OutPoint, &Coin) -> bool) -> Option<Payment> {
+        let coin = self.coin_where(kind, wanted)?;
         let mut payment = Payment::of(vec![coin]);
         payment.outputs = vec![self.output(Kind::Wpkh, payment.value())];
         Some(payment)
-    }
-
-    /// A payment of one coin of any kind that needs a signature but no lock time, without fee.
-    pub fn payment(&mut self) -> Option<Payment> {
-        const KINDS: [Kind; 4] = [Kind::Wpkh, Kind::TrKey, Kind::PublicKeyHash, Kind::WshMultisig];
-        let start = self.random.index(KINDS.len());
-        (0..KINDS.len()).find_map(|offset| self.payment_of(KINDS[(start + offset) % KINDS.len()]))
     }
 
     /// Adds a random transaction to a draft, if there is anything to spend.
@@ -141,9 +141,11 @@ impl Builder {
         {
             return Some((*outpoint, coin.clone()));
         }
-        let start = self.random_point();
-        let after = self.coins.range((Bound::Included(start), Bound::Unbounded));
-        let found = after.chain(self.coins.range(..start)).take(64).find(|(_, coin)| self.can_spend(coin));
+        // Coins of one transaction are neighbours: a few steps on, so that not always the first is taken.
+        let start = OutPoint { txid: Txid::from_byte_array(self.random.bytes()), vout: 0 };
+        let steps = self.random.index(SEARCHED);
+        let around = self.coins.range(start..).chain(self.coins.range(..start));
+        let found = around.skip(steps).take(SEARCHED).find(|(_, coin)| self.can_spend(coin));
         found.map(|(outpoint, coin)| (*outpoint, coin.clone()))
     }
 

@@ -3,12 +3,13 @@
 use bitcoin::consensus::encode;
 use bitcoin::{Block, BlockHash};
 
-use super::report::{Answer, Difference, Report};
 use super::MAX_DIFFERENCES;
+use super::report::{Answer, Difference, Report, StateDifference};
 use crate::arrival::Tree;
 use crate::builder::Builder;
 use crate::mutation::{Mutation, Witness};
 use crate::random::Random;
+use crate::unspent;
 use crate::verdict::{Subject, Verdict};
 
 /// Coins of each kind that the chain begins with, and gets when it runs out of one.
@@ -92,6 +93,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Two mutations in one block, so that the order of the rules shows.
+    pub(super) fn mutations_together(&mut self, random: &mut Random) {
+        let (one, two) = (self.random_mutation(random), self.random_mutation(random));
+        let cases = one.apply(&mut self.builder).zip(two.apply(&mut self.builder));
+        let Some((first, second)) = cases else { return self.replenish() };
+        let Some(block) = first.with(&second, &mut self.builder) else { return };
+        let verdict = self.submit(&format!("{one:?} with {two:?}"), &encode::serialize(&block));
+        if verdict == Verdict::Accepted {
+            self.follow(Some(block));
+        }
+    }
+
     /// A mutation on a block below the tip: nobody connects it, so only some rules are looked at.
     pub(super) fn mutation_below_tip(&mut self, random: &mut Random) {
         let mutation = self.random_mutation(random);
@@ -143,6 +156,21 @@ impl<'a> Run<'a> {
         self.builder = branch;
         if self.reference.tip().0 != self.builder.tip() {
             self.over = true; // The chain isn't what the next case would build on.
+        }
+    }
+
+    /// Compares the subject's UTXO set with what the chain's blocks make. The two chains must be the same.
+    pub(super) fn compare_state(&mut self) {
+        if self.over {
+            return;
+        }
+        let Some(found) = self.subject.unspent() else { return };
+        assert_eq!(self.builder.tip(), self.reference.tip().0, "the run follows the reference");
+        self.report.states += 1;
+        if let Some(difference) = unspent::Difference::between(&unspent::replay(self.builder.blocks()), &found) {
+            let (seed, case) = (self.seed, self.case);
+            self.report.state_differences.push(StateDifference { seed, case, difference });
+            self.over = true; // What follows from a wrong set is of no interest.
         }
     }
 
@@ -207,7 +235,8 @@ impl<'a> Run<'a> {
         self.report.submitted += 1;
         let verdict = reference.verdict.rule().map_or_else(|| reference.verdict.to_string(), str::to_owned);
         *self.report.verdicts.entry(verdict).or_default() += 1;
-        let parent = encode::deserialize_partial::<bitcoin::block::Header>(raw).map(|(header, _)| header.prev_blockhash);
+        let parent =
+            encode::deserialize_partial::<bitcoin::block::Header>(raw).map(|(header, _)| header.prev_blockhash);
         if reference.tip.0 != before && parent.ok() != Some(before) {
             self.report.reorganisations += 1;
         }

@@ -81,7 +81,9 @@ impl Input<'_, '_> {
             Kind::ShFuture => (pushes([self.wallet.redeem_script(lock).to_bytes()]), Witness::new()),
             Kind::Future if self.random.one_in(2) => (ScriptBuf::new(), Witness::from_slice(&[[1_u8; 5]])),
             Kind::Empty => (Builder::new().push_int(1).into_script(), Witness::new()),
-            Kind::Future | Kind::True | Kind::Return | Kind::Noise | Kind::Oversized => (ScriptBuf::new(), Witness::new()),
+            Kind::Future | Kind::True | Kind::Return | Kind::Noise | Kind::Oversized => {
+                (ScriptBuf::new(), Witness::new())
+            }
         }
     }
 
@@ -148,10 +150,8 @@ impl Input<'_, '_> {
 
     fn segwit_signature(&mut self, signer: usize, script: &Script, value: Amount) -> Vec<u8> {
         let hash_type = self.ecdsa_type();
-        let hash = self
-            .cache
-            .p2wsh_signature_hash(self.index, script, value, hash_type)
-            .expect("the index is of an input");
+        let hash =
+            self.cache.p2wsh_signature_hash(self.index, script, value, hash_type).expect("the index is of an input");
         self.ecdsa(signer, hash.to_byte_array(), hash_type)
     }
 

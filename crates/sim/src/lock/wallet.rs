@@ -44,7 +44,9 @@ impl Wallet {
     pub fn lock(kind: Kind, height: u32, median: u32, random: &mut Random) -> Lock {
         let keys = [(); 3].map(|()| random.small(u32::from(KEYS)) as u8);
         let argument = match kind {
-            Kind::ShLockTime | Kind::WshLockTime if random.one_in(3) => median.saturating_sub(3000) + random.small(6000),
+            Kind::ShLockTime | Kind::WshLockTime if random.one_in(3) => {
+                median.saturating_sub(3000) + random.small(6000)
+            }
             Kind::ShLockTime | Kind::WshLockTime => random.small(height + 4),
             Kind::WshSequence if random.one_in(3) => super::SEQUENCE_TIME | random.small(4),
             Kind::WshSequence => random.small(5),
@@ -68,9 +70,7 @@ impl Wallet {
             | Kind::ShWshMultisig
             | Kind::ShCounted
             | Kind::ShWshCounted
-            | Kind::ShFuture => {
-                ScriptBuf::new_p2sh(&self.redeem_script(lock).script_hash())
-            }
+            | Kind::ShFuture => ScriptBuf::new_p2sh(&self.redeem_script(lock).script_hash()),
             Kind::Wpkh => ScriptBuf::new_p2wpkh(&self.compressed(lock, 0).wpubkey_hash()),
             Kind::WshMultisig | Kind::WshLockTime | Kind::WshSequence | Kind::WshHash | Kind::WshCounted => {
                 ScriptBuf::new_p2wsh(&self.inner_script(lock).wscript_hash())
@@ -109,10 +109,7 @@ impl Wallet {
                 multisig(2, &[key(0), key(1), key(2)])
             }
             Kind::ShLockTime | Kind::WshLockTime => checked(
-                Builder::new()
-                    .push_int(i64::from(lock.argument))
-                    .push_opcode(op::OP_CLTV)
-                    .push_opcode(op::OP_DROP),
+                Builder::new().push_int(i64::from(lock.argument)).push_opcode(op::OP_CLTV).push_opcode(op::OP_DROP),
             ),
             Kind::WshSequence => checked(
                 Builder::new().push_int(i64::from(lock.argument)).push_opcode(op::OP_CSV).push_opcode(op::OP_DROP),
@@ -123,10 +120,9 @@ impl Wallet {
                     .push_slice(sha256::Hash::hash(&preimage(lock)).to_byte_array())
                     .push_opcode(op::OP_EQUALVERIFY),
             ),
-            Kind::TrScript | Kind::TrAnnex | Kind::TrKeyRoot | Kind::TrFuture => Builder::new()
-                .push_x_only_key(&self.x_only(lock, 1))
-                .push_opcode(op::OP_CHECKSIG)
-                .into_script(),
+            Kind::TrScript | Kind::TrAnnex | Kind::TrKeyRoot | Kind::TrFuture => {
+                Builder::new().push_x_only_key(&self.x_only(lock, 1)).push_opcode(op::OP_CHECKSIG).into_script()
+            }
             Kind::TrScriptAdd => Builder::new()
                 .push_x_only_key(&self.x_only(lock, 0))
                 .push_opcode(op::OP_CHECKSIG)
@@ -199,11 +195,18 @@ pub(super) fn preimage(lock: &Lock) -> [u8; 32] {
     sha256::Hash::hash(&lock.argument.to_le_bytes()).to_byte_array()
 }
 
-/// A witness program of a version from 2 to 16, of 2 to 40 bytes.
+/// A witness program of 2 to 40 bytes that has no rules: of a version above 1, or of version 1 but not a bare one of 32
+/// bytes.
 fn future(lock: &Lock) -> ScriptBuf {
-    const VERSIONS: [WitnessVersion; 3] = [WitnessVersion::V2, WitnessVersion::V9, WitnessVersion::V16];
+    const VERSIONS: [WitnessVersion; 4] =
+        [WitnessVersion::V1, WitnessVersion::V2, WitnessVersion::V9, WitnessVersion::V16];
     let version = VERSIONS[lock.argument as usize % VERSIONS.len()];
-    let length = 2 + lock.argument as usize % 39;
+    let taproot = version == WitnessVersion::V1;
+    let length = match 2 + lock.argument as usize / VERSIONS.len() % 39 {
+        32 if taproot && lock.kind == Kind::Future => 33,
+        _ if taproot && lock.kind == Kind::ShFuture => 32, // BIP-0341: taproot rules don't hold within P2SH.
+        length => length,
+    };
     // Never zeros: a program that is false leaves a false stack, which fails even where the version has no rules.
     let program = WitnessProgram::new(version, &vec![lock.keys[0] + 1; length]).expect("2 to 40 bytes");
     ScriptBuf::new_witness_program(&program)

@@ -14,6 +14,12 @@ pub enum Coinbase {
     Second,
     /// It stands behind another transaction.
     NotFirst,
+    /// It has a second input, which makes it none.
+    TwoInputs,
+    /// Its input is of the null hash but not of the last index, which makes it none.
+    IndexNotLast,
+    /// It has no outputs.
+    NoOutputs,
     /// It names the height of the next block (BIP-0034).
     HeightAhead,
     /// It names no height.
@@ -43,10 +49,13 @@ pub enum Coinbase {
 }
 
 impl Coinbase {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Missing,
         Self::Second,
         Self::NotFirst,
+        Self::TwoInputs,
+        Self::IndexNotLast,
+        Self::NoOutputs,
         Self::HeightAhead,
         Self::HeightMissing,
         Self::HeightPadded,
@@ -64,15 +73,24 @@ impl Coinbase {
 
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
         let one = Amount::from_sat(1);
-        let fee = Amount::from_sat(1000);
         let pays_fee = matches!(self, Self::ClaimsOneMoreThanFees | Self::ClaimsFees);
         let mut payment = plan.payment()?;
+        let fee = payment.value().min(Amount::from_sat(1000));
         if pays_fee {
             payment.outputs[0].value -= fee;
         }
         plan.pay(&payment);
         let height = plan.height;
         match self {
+            Self::TwoInputs => {
+                let second = plan.coinbase.input[0].clone();
+                plan.coinbase.input.push(second);
+            }
+            Self::IndexNotLast => plan.coinbase.input[0].previous_output.vout = 0,
+            Self::NoOutputs => {
+                plan.coinbase.output.clear();
+                plan.commitment = false;
+            }
             Self::HeightAhead => {
                 plan.coinbase.input[0].script_sig =
                     Script::new().push_int(i64::from(height) + 1).push_slice([7; 4]).into_script();
@@ -102,7 +120,7 @@ impl Coinbase {
             }
             Self::Missing | Self::Second | Self::NotFirst => {}
         }
-        // Fees that random transactions pay and nobody claims would leave room for one satoshi.
+        // No random transactions: fees that they pay and nobody claims would leave room for one satoshi.
         Some(plan.seal_with(|block| self.rearrange(block)))
     }
 
@@ -123,7 +141,10 @@ impl Coinbase {
 
     pub(super) fn expected(self) -> Expected {
         match self {
-            Self::Missing | Self::NotFirst => Expected::consensus("bad-cb-missing"),
+            Self::Missing | Self::NotFirst | Self::TwoInputs | Self::IndexNotLast => {
+                Expected::consensus("bad-cb-missing")
+            }
+            Self::NoOutputs => Expected::consensus("bad-txns-vout-empty"),
             Self::Second => Expected::consensus("bad-cb-multiple"),
             Self::HeightAhead | Self::HeightMissing | Self::HeightPadded => Expected::consensus("bad-cb-height"),
             Self::ScriptShort | Self::ScriptLong => Expected::consensus("bad-cb-length"),

@@ -1,11 +1,11 @@
 //! Rules about coins, heights and times.
 
 use bitcoin::hashes::Hash as _;
-use bitcoin::{Amount, Block, OutPoint, Sequence, Txid};
+use bitcoin::{Amount, Block, OutPoint, ScriptBuf, Sequence, Txid};
 
 use super::{Expected, Plan};
 use crate::builder::{Coin, MATURITY, Payment};
-use crate::lock::{Kind, SEQUENCE_TIME};
+use crate::lock::{Kind, LOCK_TIME_THRESHOLD, SEQUENCE_TIME};
 
 /// A change to what a transaction spends, or when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Context {
     PaysOneMore,
     /// Pays all that it spends: valid.
     PaysAll,
+    /// It is 64 bytes long, as an inner node of the Merkle tree: valid.
+    SixtyFourBytes,
     /// Its lock time is the block's height.
     LockHeight,
     /// Its lock time is the height before: valid.
@@ -42,6 +44,10 @@ pub enum Context {
     LockTime,
     /// Its lock time is the second before: valid.
     LockTimeReached,
+    /// Its lock time is the highest that is a height.
+    LockHighest,
+    /// Its lock time is the lowest that is a time, long ago: valid.
+    LockEarliest,
     /// Its lock time is not reached, but all inputs are final: valid.
     LockIgnored,
     /// An input is a block younger than its sequence asks (BIP-0068).
@@ -61,7 +67,7 @@ pub enum Context {
 }
 
 impl Context {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::InputUnknown,
         Self::InputBeyondOutputs,
         Self::InputSpentBefore,
@@ -74,10 +80,13 @@ impl Context {
         Self::CoinbaseOwn,
         Self::PaysOneMore,
         Self::PaysAll,
+        Self::SixtyFourBytes,
         Self::LockHeight,
         Self::LockHeightReached,
         Self::LockTime,
         Self::LockTimeReached,
+        Self::LockHighest,
+        Self::LockEarliest,
         Self::LockIgnored,
         Self::AgeBlocks,
         Self::AgeBlocksReached,
@@ -108,11 +117,21 @@ impl Context {
                 payment.outputs[0].value += Amount::from_sat(u64::from(self == Self::PaysOneMore));
                 plan.pay(&payment);
             }
+            Self::SixtyFourBytes => {
+                let mut payment = plan.payment_of(Kind::True)?;
+                payment.outputs[0].script_pubkey = ScriptBuf::from(vec![0x61; 4]);
+                plan.pay(&payment);
+                assert_eq!(plan.last().total_size(), 64, "nothing but four bytes of script");
+            }
             Self::LockHeight
             | Self::LockHeightReached
             | Self::LockTime
             | Self::LockTimeReached
-            | Self::LockIgnored => self.lock(&mut plan)?,
+            | Self::LockHighest
+            | Self::LockEarliest
+            | Self::LockIgnored => {
+                self.lock(&mut plan)?;
+            }
             Self::AgeBlocks
             | Self::AgeBlocksReached
             | Self::AgeTime
@@ -145,6 +164,7 @@ impl Context {
                 payment.outputs = vec![plan.builder.output(Kind::Wpkh, payment.value())];
             }
         }
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
@@ -186,11 +206,14 @@ impl Context {
             Self::LockHeightReached => plan.height - 1,
             Self::LockTime => median,
             Self::LockTimeReached => median - 1,
+            Self::LockHighest => LOCK_TIME_THRESHOLD - 1,
+            Self::LockEarliest => LOCK_TIME_THRESHOLD,
             _ => plan.height + 1000,
         };
         if self != Self::LockIgnored {
             payment.sequences[0] = Sequence::ENABLE_LOCKTIME_NO_RBF;
         }
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
@@ -212,6 +235,7 @@ impl Context {
             Self::AgeNegativeVersion => -1,
             _ => 2,
         };
+        plan.surround(&mut payment);
         plan.pay(&payment);
         Some(())
     }
@@ -226,12 +250,17 @@ impl Context {
             | Self::InputUnspendable => Expected::consensus("bad-txns-inputs-missingorspent"),
             Self::CoinbaseImmature | Self::CoinbaseOwn => Expected::consensus("bad-txns-premature-spend-of-coinbase"),
             Self::PaysOneMore => Expected::consensus("bad-txns-in-belowout"),
-            Self::LockHeight | Self::LockTime | Self::AgeBlocks | Self::AgeTime | Self::AgeNegativeVersion => {
-                Expected::consensus("bad-txns-nonfinal")
-            }
+            Self::LockHeight
+            | Self::LockTime
+            | Self::LockHighest
+            | Self::AgeBlocks
+            | Self::AgeTime
+            | Self::AgeNegativeVersion => Expected::consensus("bad-txns-nonfinal"),
             Self::ChildAfterParent
             | Self::CoinbaseMature
             | Self::PaysAll
+            | Self::SixtyFourBytes
+            | Self::LockEarliest
             | Self::LockHeightReached
             | Self::LockTimeReached
             | Self::LockIgnored

@@ -1,6 +1,6 @@
 //! Sizes and counts, at the limit and one past it.
 
-use bitcoin::{Amount, Block, ScriptBuf, TxOut, Weight};
+use bitcoin::{Amount, Block, OutPoint, ScriptBuf, TxOut, Weight};
 
 use super::{Expected, Plan, sigops};
 use crate::lock::Kind;
@@ -13,6 +13,9 @@ const MAX_STRIPPED: usize = 1_000_000;
 
 /// BIP-0141: the cost of a block's signature operations.
 const MAX_SIGOPS: usize = 80_000;
+
+/// Transactions of a crowded block.
+const CROWD: usize = 3000;
 
 /// A block as large as allowed, or larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +42,12 @@ pub enum Limit {
     SigopsMixed,
     /// One operation more.
     SigopsMixedExceeded,
+    /// Thousands of transactions, each of which spends the one before: valid.
+    Crowded,
 }
 
 impl Limit {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Weight,
         Self::WeightExceeded,
         Self::Stripped,
@@ -54,6 +59,7 @@ impl Limit {
         Self::SigopsShExceeded,
         Self::SigopsMixed,
         Self::SigopsMixedExceeded,
+        Self::Crowded,
     ];
 
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
@@ -75,6 +81,7 @@ impl Limit {
             Self::SigopsShExceeded => self.checks(plan, Kind::ShMultisig, 19_998),
             Self::SigopsMixed => self.mixed(plan, 0),
             Self::SigopsMixedExceeded => self.mixed(plan, 1),
+            Self::Crowded => self.crowded(plan),
         }
     }
 
@@ -140,17 +147,27 @@ impl Limit {
         self.checks(plan, Kind::Future, (MAX_SIGOPS - cost) / 4 + over)
     }
 
+    /// A block of a long line of transactions.
+    fn crowded(self, mut plan: Plan<'_>) -> Option<Block> {
+        let mut payment = plan.payment_of(Kind::True)?;
+        payment.outputs = vec![plan.builder.output(Kind::True, payment.value())];
+        plan.pay(&payment);
+        for _ in 1..CROWD {
+            let mut next = plan.last().clone();
+            next.input[0].previous_output = OutPoint { txid: plan.last().compute_txid(), vout: 0 };
+            plan.push(next);
+        }
+        Some(plan.seal())
+    }
+
     pub(super) fn expected(self) -> Expected {
         match self {
-            Self::Weight | Self::Sigops | Self::SigopsSh | Self::SigopsMixed => Expected::Valid,
+            Self::Weight | Self::Sigops | Self::SigopsSh | Self::SigopsMixed | Self::Crowded => Expected::Valid,
             // Without any witness, the weight is four times the length.
             Self::Stripped => Expected::Valid,
             Self::WeightExceeded => Expected::consensus("bad-blk-weight"),
             Self::StrippedExceeded => Expected::consensus("bad-blk-length"),
-            Self::SigopsWitnessExceeded
-            | Self::SigopsExceeded
-            | Self::SigopsShExceeded
-            | Self::SigopsMixedExceeded => {
+            Self::SigopsWitnessExceeded | Self::SigopsExceeded | Self::SigopsShExceeded | Self::SigopsMixedExceeded => {
                 Expected::consensus("bad-blk-sigops")
             }
         }

@@ -1,10 +1,10 @@
 //! Transactions that the header doesn't commit to, or commits to ambiguously.
 
-use bitcoin::hashes::Hash as _;
 use bitcoin::TxMerkleNode;
+use bitcoin::hashes::Hash as _;
 
-use crate::builder::solve;
 use super::{Changed, Expected, Plan};
+use crate::builder::solve;
 
 /// A change to which transactions are in the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

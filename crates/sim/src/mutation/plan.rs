@@ -2,13 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
-use bitcoin::{Block, OutPoint, Transaction};
+use bitcoin::{Block, OutPoint, Sequence, Transaction};
 
 use crate::builder::{Builder, Coin, Draft, Payment};
 use crate::lock::Kind;
-
-/// Tries to find a coin that the draft doesn't spend yet.
-const TRIES: usize = 16;
 
 /// The block that a mutation changes, while it is filled.
 pub(super) struct Plan<'a> {
@@ -43,10 +40,33 @@ impl<'a> Plan<'a> {
 
     /// The same, of a coin that meets a condition.
     pub(super) fn payment_where(&mut self, kind: Kind, wanted: impl Fn(&Coin) -> bool) -> Option<Payment> {
-        let payments = (0..TRIES).filter_map(|_| self.builder.payment_of(kind)).find(|payment| {
-            payment.inputs.iter().all(|(outpoint, coin)| wanted(coin) && !self.draft.spends(outpoint))
-        });
-        payments
+        let draft = &self.draft;
+        self.builder.payment_where(kind, |outpoint, coin| wanted(coin) && !draft.spends(outpoint))
+    }
+
+    /// A coin of that kind, not spent by the draft yet, that meets a condition.
+    pub(super) fn coin_where(&mut self, kind: Kind, wanted: impl Fn(&OutPoint) -> bool) -> Option<(OutPoint, Coin)> {
+        let draft = &self.draft;
+        self.builder.coin_where(kind, |outpoint, _| wanted(outpoint) && !draft.spends(outpoint))
+    }
+
+    /// Puts up to two valid inputs before the payment's only one, and up to two behind it. Gives back where it is now.
+    pub(super) fn surround(&mut self, payment: &mut Payment) -> usize {
+        const KINDS: [Kind; 4] = [Kind::Wpkh, Kind::TrKey, Kind::PublicKeyHash, Kind::TrScript];
+        let counts = [self.builder.random().index(3), self.builder.random().index(3)];
+        let mut position = 0;
+        for (behind, count) in [false, true].into_iter().zip(counts) {
+            for _ in 0..count {
+                let kind = KINDS[self.builder.random().index(KINDS.len())];
+                let taken: Vec<_> = payment.inputs.iter().map(|(outpoint, _)| *outpoint).collect();
+                let Some(other) = self.coin_where(kind, |outpoint| !taken.contains(outpoint)) else { continue };
+                let at = if behind { payment.inputs.len() } else { 0 };
+                payment.inputs.insert(at, other);
+                payment.sequences.insert(at, Sequence::MAX);
+                position += usize::from(!behind);
+            }
+        }
+        position
     }
 
     /// A payment of a coin of some common kind.

@@ -1,7 +1,7 @@
 //! Scripts and signatures. The changes are made after signing, and committed to.
 
 use bitcoin::secp256k1::ecdsa;
-use bitcoin::{Block, ScriptBuf, Sequence, Transaction, Witness};
+use bitcoin::{Block, ScriptBuf, Sequence, TxIn, Witness};
 
 use super::{Expected, Plan};
 use crate::builder::Payment;
@@ -128,8 +128,9 @@ impl Script {
     pub(super) fn apply(self, mut plan: Plan<'_>) -> Option<Block> {
         let mut payment = self.payment(&mut plan)?;
         self.before_signing(&mut payment);
+        let index = plan.surround(&mut payment);
         plan.pay(&payment);
-        self.after_signing(plan.last());
+        self.after_signing(&mut plan.last().input[index]);
         Some(plan.filled().seal())
     }
 
@@ -153,9 +154,8 @@ impl Script {
         }
     }
 
-    /// Changes the signed transaction.
-    fn after_signing(self, transaction: &mut Transaction) {
-        let input = &mut transaction.input[0];
+    /// Changes the signed input.
+    fn after_signing(self, input: &mut TxIn) {
         let mut stack = input.witness.to_vec();
         match self {
             Self::Signature(kind) if kind.is_witness() => {

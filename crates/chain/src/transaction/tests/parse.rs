@@ -1,6 +1,7 @@
 //! Reading transactions: ids and sizes agree with `bitcoin`, and no bytes do harm.
 
 use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::hex::FromHex;
 
 use crate::fixture::{Random, outpoint, spend};
@@ -34,10 +35,24 @@ fn bytes_behind_the_transaction_are_refused() {
 }
 
 #[test]
-fn transaction_without_inputs_is_not_read() {
-    // Neither without a witness, where the count of inputs is the marker of BIP-0144, nor behind that marker.
-    for hex in ["02000000000100000000000000000000000000", "0200000000010001000000000000000000000000000000"] {
-        assert!(Transaction::parse(Vec::from_hex(hex).unwrap()).is_err());
+fn transaction_of_nothing_is_read() {
+    let nothing = Transaction::parse(Vec::from_hex("feffffff000001020304").unwrap()).unwrap();
+    assert_eq!((nothing.base_size(), nothing.total_size(), nothing.has_witness()), (10, 10, false));
+    assert_eq!(nothing.decoded().version.0, -2);
+    assert_eq!(nothing.decoded().lock_time.to_consensus_u32(), 0x0403_0201);
+    assert_eq!(nothing.txid().to_raw_hash(), nothing.wtxid().to_raw_hash());
+    assert_eq!(nothing.txid().to_raw_hash(), sha256d::Hash::hash(nothing.raw().as_slice()));
+    assert!(Transaction::parse(Vec::from_hex("feffffff0000010203").unwrap()).is_err());
+}
+
+#[test]
+fn outputs_without_inputs_are_not_read() {
+    // Neither plainly, where the count of inputs is taken for the marker of BIP-0144, nor behind that marker.
+    let output = "000000000000000000";
+    for head in ["020000000001", "02000000000100", "0200000000010001"] {
+        for tail in ["00000000", "0000000000"] {
+            assert!(Transaction::parse(Vec::from_hex(&[head, output, tail].concat()).unwrap()).is_err());
+        }
     }
 }
 
@@ -86,6 +101,7 @@ fn flipped_bits_are_read_as_the_bitcoin_crate_reads_them() {
             (Ok(ours), Ok(theirs)) => agrees(&ours, &theirs),
             (Err(_), Err(_)) => {}
             (Err(_), Ok(theirs)) => assert!(theirs.input.is_empty(), "{damaged:02x?}"),
+            (Ok(ours), Err(_)) if ours.decoded().input.is_empty() => assert_eq!(ours.total_size(), 10),
             (Ok(_), Err(error)) => panic!("{error}: {damaged:02x?}"),
         }
     }

@@ -8,6 +8,10 @@
     reason = "limb arithmetic: the comments say why each sum fits, and a cast to a limb keeps the low half on purpose"
 )]
 
+mod product;
+
+use product::product;
+
 /// Limbs of 64 bits, the least first.
 const LIMBS: usize = 48;
 
@@ -49,16 +53,7 @@ impl Number {
 
     /// `self ← self · other`.
     pub(super) fn multiply(&mut self, other: &Self) {
-        let mut wide = [0_u64; 2 * LIMBS];
-        for (at, &a) in self.0.iter().enumerate() {
-            let row = wide.get_mut(at..=at + LIMBS).expect("at is below LIMBS, and wide has two times as many");
-            let (row, top) = row.split_at_mut(LIMBS);
-            let carry = multiply_add(row, &other.0, a);
-            for limb in top {
-                *limb = carry;
-            }
-        }
-        self.fold(&wide);
+        self.fold(&product(&self.0, &other.0));
     }
 
     /// `self ← self²`: each product of two different limbs is computed once and doubled.
@@ -144,6 +139,7 @@ impl Number {
 }
 
 /// `row ← row + factor · limbs`, for slices of one length; returns the carry out of the highest limb.
+#[inline]
 fn multiply_add(row: &mut [u64], limbs: &[u64], factor: u64) -> u64 {
     let mut carry = 0_u64;
     for (out, &limb) in row.iter_mut().zip(limbs) {
