@@ -178,16 +178,6 @@ impl Error {
     /// An error of the engine that keeps its tables in `path`.
     pub(crate) fn engine(path: &Path) -> impl FnOnce(fjall::Error) -> Self {
         |source| {
-            // Files that the engine wrote are missing, cut short or overwritten: that is not the system's fault.
-            let is_damage = |error: &io::Error| {
-                use io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
-                matches!(error.kind(), AlreadyExists | InvalidData | NotFound | UnexpectedEof)
-            };
-            if let fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) = &source
-                && is_damage(error)
-            {
-                return Self::Engine { path: path.to_path_buf(), source };
-            }
             if let fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) = source {
                 Self::io(path)(source)
             } else if matches!(source, fjall::Error::Poisoned) {
