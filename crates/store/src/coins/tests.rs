@@ -90,7 +90,7 @@ fn a_commit_is_asked_for_before_the_changes_outgrow_their_half() {
     assert_eq!(count, capacity - capacity / 8 + 1, "one past the bound");
     assert!(cache.memory() <= BUDGET / 2);
     // What is left of one block still fits.
-    let reserve = u32::try_from(cache.dirty.capacity() / 8).unwrap();
+    let reserve = u32::try_from(cache.dirty.capacity() / 8).unwrap() - 1;
     (0..reserve).for_each(|number| cache.insert(&outpoint(1_000_000 + number), coin(1, 22, false), false));
     assert!(cache.memory() <= BUDGET / 2);
 }
