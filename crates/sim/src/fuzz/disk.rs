@@ -2,14 +2,14 @@
 
 use std::io::{self, Read};
 
-use yap_store::framing::{CHUNK, Event, FRAME, MAX_RECORD, MIN_RECORD, Reader};
+use yap_store::framing::{CHUNK, Event, FRAME, MAX_RECORD, MAX_REREADS, MIN_RECORD, Reader};
 use yap_store::rows;
 
 use super::Outcome;
 use super::samples::MAGIC;
 
 /// Records and what lies between them cover the input, in order, whichever records are rejected, and however the input
-/// is cut into reads.
+/// is cut into reads. Rejected ones do not add up to more than some passes over the input.
 pub fn framing(data: &[u8]) -> Outcome {
     let judges: [fn(&[u8]) -> bool; 3] = [|_| false, |_| true, |record| record[0] & 1 == 1];
     for rejected in judges {
@@ -43,7 +43,7 @@ fn events(input: impl Read, rejected: fn(&[u8]) -> bool) -> Vec<Event> {
 
 /// Every byte is in one event. Of a rejected record that is the frame; what follows is looked at again.
 fn check_cover(input: &[u8], events: &[Event], rejected: fn(&[u8]) -> bool) {
-    let mut at = 0;
+    let (mut at, mut searched) = (0, 0);
     for event in events {
         match event {
             Event::Record { offset, bytes } => {
@@ -53,6 +53,7 @@ fn check_cover(input: &[u8], events: &[Event], rejected: fn(&[u8]) -> bool) {
                 assert_eq!(input[at..start], yap_store::framing::frame(MAGIC, bytes.len()));
                 assert_eq!(input[start..start + bytes.len()], *bytes);
                 at = if rejected(bytes) { start } else { start + bytes.len() };
+                searched += if rejected(bytes) { bytes.len() } else { 0 };
             }
             Event::Skipped { offset, bytes, .. } => {
                 assert_eq!(*offset, at as u64);
@@ -62,6 +63,8 @@ fn check_cover(input: &[u8], events: &[Event], rejected: fn(&[u8]) -> bool) {
         }
     }
     assert_eq!(at, input.len());
+    let most = (input.len() + MAX_RECORD) * MAX_REREADS as usize;
+    assert!(searched <= most + input.len(), "a record that is one too many is not searched");
 }
 
 /// Gives at most so many bytes a read.

@@ -160,16 +160,36 @@ fn mine(tree: &Tree, parent: yap_chain::header::Id, random: &mut Random) -> Head
     header
 }
 
+/// Signet's first blocks under its challenge; with other commitments, under one that anyone can satisfy.
 pub(super) fn solutions() -> Vec<Vec<u8>> {
     let signet = Spec::signet().challenge.expect("it is one").into_bytes();
-    let blocks = SIGNET.lines().filter(|line| !line.starts_with('#'));
-    let blocks: Vec<bitcoin::Block> = blocks.map(|line| encode::deserialize_hex(line).expect("Core's")).collect();
-    let with = |challenge: &[u8]| -> Vec<Vec<u8>> {
-        let sample = |block: &bitcoin::Block| [&[challenge.len() as u8], challenge, &encode::serialize(block)].concat();
-        blocks.iter().map(sample).collect()
+    let lines = SIGNET.lines().filter(|line| !line.starts_with('#'));
+    let blocks: Vec<bitcoin::Block> = lines.map(|line| encode::deserialize_hex(line).expect("Core's")).collect();
+    let sample = |challenge: &[u8], block: &bitcoin::Block| {
+        [&[challenge.len() as u8], challenge, &encode::serialize(block)].concat()
     };
-    [with(&signet), with(&[0x51])].concat()
+    let commitments = COMMITTED.iter().map(|pushes| {
+        let mut block = blocks[0].clone();
+        let mut script = vec![0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
+        script.extend([0xff; 32]);
+        script.extend(pushes.concat());
+        block.txdata[0].output[1].script_pubkey = script.into();
+        sample(&[0x51], &block)
+    });
+    blocks.iter().map(|block| sample(&signet, block)).chain(commitments).collect()
 }
+
+/// What may follow a commitment: no solution, one in every form of push, more than one, pushes before and behind.
+const COMMITTED: [&[&[u8]]; 8] = [
+    &[],
+    &[b"\x04\xec\xc7\xda\xa2"],
+    &[b"\x06\xec\xc7\xda\xa2\0\0"],
+    &[b"\x4c\x07\xec\xc7\xda\xa2\x01\x51\0"],
+    &[b"\x4d\x08\0\xec\xc7\xda\xa2\0\x01\x01\x02"],
+    &[b"\x4e\x06\0\0\0\xec\xc7\xda\xa2\0\0", b"\x51", b"\x01\x17"],
+    &[b"\x04\xec\xc7\xda\xa2", b"\x06\xec\xc7\xda\xa2\0\0", b"\0"],
+    &[b"\x07\xec\xc7\xda\xa2\x01\x51\0", b"\x07\xec\xc7\xda\xa2\x01\x52\0"],
+];
 
 /// Files of a few blocks, with what may lie between them.
 pub(super) fn framings() -> Vec<Vec<u8>> {
