@@ -4,6 +4,8 @@
 //! encoding gives the value back, that what was computed of it is right, and that it takes no more memory than its
 //! bytes may ask for. `fuzz/` runs the bodies under libFuzzer, `tests/fuzz.rs` over [`mutated`] inputs with a seed.
 
+mod chain;
+mod disk;
 mod mutation;
 mod samples;
 
@@ -16,6 +18,8 @@ use yap_chain::integer;
 use yap_chain::transaction::Transaction;
 use yap_chain::undo;
 
+pub use chain::{header, solution, spec};
+pub use disk::{framing, row};
 pub use mutation::mutated;
 
 /// One decoder, and what must hold of it.
@@ -39,7 +43,7 @@ pub enum Outcome {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "block", body: block, samples: samples::blocks },
     Target { name: "transaction", body: transaction, samples: samples::transactions },
     Target { name: "coin", body: coin, samples: samples::coins },
@@ -48,6 +52,11 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "filter", body: filter, samples: samples::filters },
     Target { name: "elements", body: elements, samples: samples::elements },
     Target { name: "integer", body: integer, samples: samples::integers },
+    Target { name: "spec", body: spec, samples: samples::specs },
+    Target { name: "header", body: header, samples: samples::headers },
+    Target { name: "solution", body: solution, samples: samples::solutions },
+    Target { name: "framing", body: framing, samples: samples::framings },
+    Target { name: "row", body: row, samples: samples::rows },
 ];
 
 /// Bytes of memory that a decoded coin or undo data may take per byte read, as the codecs document.

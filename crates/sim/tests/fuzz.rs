@@ -104,6 +104,31 @@ fn integers_survive_damage() {
 }
 
 #[test]
+fn specs_survive_damage() {
+    survives("spec");
+}
+
+#[test]
+fn headers_survive_damage() {
+    survives("header");
+}
+
+#[test]
+fn signet_solutions_survive_damage() {
+    survives("solution");
+}
+
+#[test]
+fn framings_survive_damage() {
+    survives("framing");
+}
+
+#[test]
+fn rows_survive_damage() {
+    survives("row");
+}
+
+#[test]
 fn empty_input_is_harmless() {
     for target in TARGETS {
         (target.body)(&[]); // Some take it, some refuse it; none may panic.

@@ -6,7 +6,8 @@
 //! a block; whoever finds that it is not says so with [`Reader::reject`], and the search goes on inside it.
 //!
 //! Invariants: records and skipped spans together cover the input, in order, without overlap; no more than one record
-//! and one [`CHUNK`] is held in memory, and nothing is allocated for bytes that a length field merely promises.
+//! and one [`CHUNK`] is held in memory, and nothing is allocated for bytes that a length field merely promises; rejected
+//! records are searched as long as that takes no more than [`MAX_REREADS`] passes over the input.
 
 use std::io::{self, Read};
 
@@ -21,6 +22,11 @@ pub const MIN_RECORD: usize = 80;
 
 /// Bytes asked of the input at a time.
 pub const CHUNK: usize = 256 << 10;
+
+/// Rejected records may take this many times the bytes read so far, and those of one record: damage that is no attack
+/// makes a byte part of a rejected record once or twice. Without a bound, frames that stand close together and each
+/// promise a long record would have all of it read again for every eight bytes.
+pub const MAX_REREADS: u64 = 16;
 
 /// The frame of a record of `length` bytes. No block is longer than a `u32` counts; the length of one that were is cut.
 #[must_use]
@@ -99,6 +105,8 @@ pub struct Reader<R> {
     /// Bytes of that span that have left the buffer, and whether all of them were zero.
     skipped: u64,
     zeros: bool,
+    /// Bytes of all records that were rejected.
+    rejected: u64,
     ended: bool,
     failure: Option<io::Error>,
 }
@@ -122,19 +130,26 @@ impl<R: Read> Reader<R> {
             flaw: None,
             skipped: 0,
             zeros: true,
+            rejected: 0,
             ended: false,
             failure: None,
         }
     }
 
     /// Takes back the record that was returned last, because it holds no block: its length or its bytes are damaged,
-    /// and further records may start inside.
+    /// and further records may start inside. They are not looked for once that has taken [`MAX_REREADS`].
     pub fn reject(&mut self, record: &[u8]) {
+        const LONGEST: u64 = MAX_RECORD as u64;
+        let length = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        self.flaw = Some(Flaw::NotABlock);
+        self.rejected = self.rejected.saturating_add(length);
+        if self.rejected > MAX_REREADS.saturating_mul(self.offset.saturating_add(LONGEST)) {
+            self.skipped = self.skipped.saturating_add(length);
+            return;
+        }
         self.buffer.splice(..self.start, record.iter().copied());
         self.start = 0;
-        let length = u64::try_from(record.len()).unwrap_or(u64::MAX);
         self.offset = self.offset.saturating_sub(length);
-        self.flaw = Some(Flaw::NotABlock);
     }
 
     fn rest(&self) -> &[u8] {

@@ -65,6 +65,8 @@ mod error;
 pub mod framing;
 mod index;
 mod reader;
+#[cfg(feature = "test-util")]
+pub mod rows;
 mod state;
 mod store;
 

@@ -50,7 +50,8 @@ impl Shared {
         if let Some(name) = key.last_chunk_mut() {
             *name = codec::key(outpoint);
         }
-        self.database.get(&key)?.map(|row| decode_coin(&key, &row)).transpose()
+        let row = self.database.get(&key)?;
+        row.map(|row| decode_coin(&row).map_err(damaged(Table::Coins, &key))).transpose()
     }
 }
 
@@ -154,8 +155,7 @@ impl Reader {
     pub fn filter_header(&self, height: u32, block: &BlockHash) -> Result<Option<FilterHeader>, Error> {
         let key = Table::FilterHeaders.key(&filter_name(height, block));
         let Some(row) = self.shared.database.get(&key)? else { return Ok(None) };
-        let header = FilterHeader::from_slice(&row).map_err(|_| RowDamage::Length(row.len()));
-        header.map(Some).map_err(damaged(Table::FilterHeaders, &key))
+        decode_filter_header(&row).map(Some).map_err(damaged(Table::FilterHeaders, &key))
     }
 
     /// The metadata of this name.
@@ -219,20 +219,28 @@ impl Iterator for Utxos {
 
     fn next(&mut self) -> Option<Self::Item> {
         let decode = |(key, row): (fjall::Slice, fjall::Slice)| {
-            let outpoint = name(&key).try_into().map(codec::outpoint).map_err(|_| RowDamage::Length(key.len()));
-            Ok((outpoint.map_err(damaged(Table::Coins, &key))?, decode_coin(&key, &row)?))
+            let decode = || Ok((decode_outpoint(name(&key))?, decode_coin(&row)?));
+            decode().map_err(damaged(Table::Coins, &key))
         };
         Some(self.coins.next()?.and_then(decode))
     }
 }
 
-fn decode_coin(key: &[u8], row: &[u8]) -> Result<Coin, Error> {
+/// The outpoint that names a row of the coins.
+pub(crate) fn decode_outpoint(name: &[u8]) -> Result<OutPoint, RowDamage> {
+    name.try_into().map(codec::outpoint).map_err(|_| RowDamage::Length(name.len()))
+}
+
+/// The coin of a row.
+pub(crate) fn decode_coin(row: &[u8]) -> Result<Coin, RowDamage> {
     let mut rest = row;
-    let coin = codec::decode(&mut rest).map_err(RowDamage::Coin).and_then(|coin| match rest {
-        [] => Ok(coin),
-        _ => Err(RowDamage::Length(row.len())),
-    });
-    coin.map_err(damaged(Table::Coins, key))
+    let coin = codec::decode(&mut rest).map_err(RowDamage::Coin)?;
+    if rest.is_empty() { Ok(coin) } else { Err(RowDamage::Length(row.len())) }
+}
+
+/// The filter header of a row.
+pub(crate) fn decode_filter_header(row: &[u8]) -> Result<FilterHeader, RowDamage> {
+    FilterHeader::from_slice(row).map_err(|_| RowDamage::Length(row.len()))
 }
 
 /// A row that is not what was written.

@@ -18,9 +18,9 @@ pub(crate) type Migration = fn(&Database) -> Result<Rows, Error>;
 /// The migrations from schema 1 on; the current schema is one more than there are.
 pub(crate) const MIGRATIONS: &[Migration] = &[];
 
-const SCHEMA: &[u8] = b"schema";
-const CHAIN: &[u8] = b"chain";
-const TIP: &[u8] = b"tip";
+pub(crate) const SCHEMA: &[u8] = b"schema";
+pub(crate) const CHAIN: &[u8] = b"chain";
+pub(crate) const TIP: &[u8] = b"tip";
 
 /// The block that the UTXO set stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +59,16 @@ impl Committed {
     pub(crate) fn read(snapshot: &Snapshot<'_>) -> Result<Option<Self>, Error> {
         let key = Table::State.key(TIP);
         let Some(row) = snapshot.get(&key)? else { return Ok(None) };
-        let decode = || {
-            let mut fields = Fields::new(&row);
-            let hash = BlockHash::from_byte_array(fields.array()?);
-            let committed = Self { tip: Tip { hash, height: fields.u32()? }, coins: fields.u64()? };
-            fields.end()?;
-            Ok(committed)
-        };
-        decode().map(Some).map_err(damaged(&key))
+        Self::decode(&row).map(Some).map_err(damaged(&key))
+    }
+
+    /// What a row says of the last commit.
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, RowDamage> {
+        let mut fields = Fields::new(row);
+        let hash = BlockHash::from_byte_array(fields.array()?);
+        let committed = Self { tip: Tip { hash, height: fields.u32()? }, coins: fields.u64()? };
+        fields.end()?;
+        Ok(committed)
     }
 }
 
@@ -103,11 +105,18 @@ pub(crate) fn is_new(database: &Database) -> Result<bool, Error> {
 fn schema(database: &Database) -> Result<Option<u32>, Error> {
     let key = Table::State.key(SCHEMA);
     let Some(row) = database.get(&key)? else { return Ok(None) };
-    let schema = Fields::new(&row).u32().map_err(damaged(&key))?;
-    if schema == 0 { Err(damaged(&key)(RowDamage::Field)) } else { Ok(Some(schema)) }
+    decode_schema(&row).map(Some).map_err(damaged(&key))
 }
 
-fn schema_row(schema: u32) -> (Vec<u8>, Option<Vec<u8>>) {
+/// The schema of a row.
+pub(crate) fn decode_schema(row: &[u8]) -> Result<u32, RowDamage> {
+    let mut fields = Fields::new(row);
+    let schema = fields.u32()?;
+    fields.end()?;
+    if schema == 0 { Err(RowDamage::Field) } else { Ok(schema) }
+}
+
+pub(crate) fn schema_row(schema: u32) -> (Vec<u8>, Option<Vec<u8>>) {
     (Table::State.key(SCHEMA), Some(schema.to_le_bytes().to_vec()))
 }
 
@@ -116,17 +125,22 @@ fn chain_row(chain: &Chain<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
     (Table::State.key(CHAIN), Some(row))
 }
 
+/// The magic, genesis block and name of a chain's row. The name may be any bytes.
+pub(crate) fn decode_chain(row: &[u8]) -> Result<([u8; 4], BlockHash, &[u8]), RowDamage> {
+    let mut fields = Fields::new(row);
+    let (magic, genesis) = (fields.array()?, BlockHash::from_byte_array(fields.array()?));
+    Ok((magic, genesis, fields.rest()))
+}
+
 /// That the tables belong to this chain. Its name is for messages only and may change.
 fn check_chain(database: &Database, directory: &Path, chain: &Chain<'_>) -> Result<(), Error> {
     let key = Table::State.key(CHAIN);
     let row = database.get(&key)?.ok_or(RowDamage::Missing).map_err(damaged(&key))?;
-    let mut fields = Fields::new(&row);
-    let magic = fields.array().map_err(damaged(&key))?;
-    let genesis = BlockHash::from_byte_array(fields.array().map_err(damaged(&key))?);
+    let (magic, genesis, name) = decode_chain(&row).map_err(damaged(&key))?;
     if (magic, genesis) == (chain.magic, chain.genesis) {
         return Ok(());
     }
-    let found = String::from_utf8_lossy(fields.rest()).into_owned();
+    let found = String::from_utf8_lossy(name).into_owned();
     let directory = directory.to_path_buf();
     Err(Error::OtherChain { directory, found, genesis, wanted: chain.name.to_owned() })
 }

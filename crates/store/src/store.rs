@@ -17,7 +17,7 @@ use crate::blocks::{self, FilePosition, Files, Info};
 use crate::coins::{Cache, Known};
 use crate::commit::{Batch, Pending, Work};
 use crate::database::{Database, Table, name};
-use crate::error::{Error, RowDamage};
+use crate::error::Error;
 use crate::reader::{Reader, Shared, damaged};
 use crate::state::{self, Chain, Committed, Tip};
 
@@ -99,9 +99,8 @@ impl Store {
         let mut infos = BTreeMap::new();
         for row in snapshot.scan(Table::Files) {
             let (key, row) = row?;
-            let number = name(&key).try_into().map_err(|_| RowDamage::Length(key.len()));
-            let number = number.map_err(damaged(Table::Files, &key))?;
-            infos.insert(u32::from_be_bytes(number), Info::decode(&row).map_err(damaged(Table::Files, &key))?);
+            let decode = || Ok((Info::decode_number(name(&key))?, Info::decode(&row)?));
+            infos.extend([decode().map_err(damaged(Table::Files, &key))?]);
         }
         drop(snapshot);
         let files = Files::open(blocks, options.magic, options.block_file_size, infos)?;

@@ -139,7 +139,7 @@ pub fn embed(block: &bitcoin::Block, solution: &Solution) -> Result<bitcoin::Blo
     bytes.extend(serialize(&solution.script_sig));
     bytes.extend(serialize(&solution.witness));
     let size = bytes.len();
-    let mut script = without_solution(&output.script_pubkey);
+    let mut script = without_solutions(&output.script_pubkey);
     script.push_slice(PushBytesBuf::try_from(bytes).map_err(|_| Error::TooLong { size })?);
     // The push would be lost behind one that is cut off.
     split(&script).ok_or(Error::NoCommitment)?;
@@ -242,17 +242,14 @@ fn split(script: &Script) -> Option<(ScriptBuf, Vec<u8>)> {
     solution.map(|solution| (replacement, solution))
 }
 
-/// The commitment's script without the push that carries a solution.
-fn without_solution(script: &Script) -> ScriptBuf {
-    let Some((stripped, _)) = split(script) else { return script.to_owned() };
+/// The commitment's script without any push that carries a solution: of several, the first one counts.
+fn without_solutions(script: &Script) -> ScriptBuf {
+    if split(script).is_none() {
+        return script.to_owned();
+    }
     let mut result = ScriptBuf::new();
-    let mut found = false;
-    for part in Parts(stripped.as_bytes()) {
-        if !found && part == Part::Push(&HEADER) {
-            found = true;
-        } else {
-            part.append_to(&mut result);
-        }
+    for part in Parts(script.as_bytes()).filter(|part| part.solution().is_none()) {
+        part.append_to(&mut result);
     }
     result
 }

@@ -45,6 +45,11 @@ impl Info {
         fields.iter().flat_map(|field| field.to_le_bytes()).collect()
     }
 
+    /// The number of the file that a row is named by.
+    pub(crate) fn decode_number(name: &[u8]) -> Result<u32, RowDamage> {
+        name.try_into().map(u32::from_be_bytes).map_err(|_| RowDamage::Length(name.len()))
+    }
+
     pub(crate) fn decode(row: &[u8]) -> Result<Self, RowDamage> {
         let mut fields = Fields::new(row);
         let info = Self {

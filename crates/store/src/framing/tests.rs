@@ -127,6 +127,29 @@ fn a_rejected_record_without_another_inside_is_skipped() {
 }
 
 #[test]
+fn records_within_records_are_not_read_for_ever() {
+    let frames = frame(u32::try_from(MAX_RECORD).unwrap()).repeat(1_000);
+    let input = [frames, block(7, MAX_RECORD), record(&block(1, 90))].concat();
+    let mut reader = Reader::new(input.as_slice(), MAGIC);
+    let (mut rejected, mut kept) = (0, Vec::new());
+    while let Some(event) = reader.next() {
+        match event.unwrap() {
+            Event::Record { bytes, .. } if bytes.len() == MAX_RECORD => {
+                rejected += 1;
+                reader.reject(&bytes);
+            }
+            other @ (Event::Record { .. } | Event::Skipped { .. }) => kept.push(other),
+        }
+    }
+    // 4 MB read and as many allowed beside them, 16 times over; the record that is one too many is not searched.
+    assert_eq!(rejected, 2 * MAX_REREADS + 1);
+    let start = u64::try_from(input.len() - 90).unwrap();
+    assert_eq!(kept.last(), Some(&found(start, block(1, 90))), "what follows is found");
+    let end = start - 8;
+    assert!(matches!(kept[kept.len() - 2], Event::Skipped { offset, bytes, .. } if offset + bytes == end), "in order");
+}
+
+#[test]
 fn an_error_of_the_input_ends_the_reading_after_what_was_read() {
     struct Broken;
     impl Read for Broken {

@@ -66,7 +66,10 @@ fn a_damaged_row_is_named() {
     database.write(vec![(Table::State.key(TIP), Some(vec![1; 43]))]).unwrap();
     let error = Committed::read(&database.snapshot()).unwrap_err();
     assert!(matches!(error, Error::DamagedRow { table: "state", why: RowDamage::Length(43), .. }), "{error}");
-    database.write(vec![(Table::State.key(CHAIN), None)]).unwrap();
+    database.write(vec![(Table::State.key(SCHEMA), Some(vec![1, 0, 0, 0, 9]))]).unwrap();
+    let error = prepare(&database, directory.path(), &chain("stone", 0), &[]).unwrap_err();
+    assert!(matches!(error, Error::DamagedRow { table: "state", why: RowDamage::Length(5), .. }), "{error}");
+    database.write(vec![schema_row(1), (Table::State.key(CHAIN), None)]).unwrap();
     let error = prepare(&database, directory.path(), &chain("stone", 0), &[]).unwrap_err();
     assert!(matches!(error, Error::DamagedRow { why: RowDamage::Missing, .. }), "{error}");
 }

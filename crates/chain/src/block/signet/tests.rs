@@ -205,6 +205,16 @@ fn a_solution_takes_the_place_of_another() {
 }
 
 #[test]
+fn a_solution_takes_the_place_of_several_others() {
+    let [first, second] = [0x51, 0x52].map(|script| [HEADER.as_slice(), &[0x01, script, 0x00]].concat());
+    let block = block_with(commitment_with(&[&first, b"note", &second]));
+    let input = |block| asked(block, &anyone()).unwrap().input[0].script_sig.to_bytes();
+    assert_eq!(input(&block), [0x51], "the first counts");
+    let solution = Solution { script_sig: ScriptBuf::from_bytes(vec![0x53]), witness: Witness::new() };
+    assert_eq!(input(&embed(&block, &solution).unwrap()), [0x53]);
+}
+
+#[test]
 fn a_commitment_that_is_cut_off_can_carry_nothing() {
     let mut script = commitment_with(&[]).into_bytes();
     script.push(OP_PUSHBYTES_4.to_u8());

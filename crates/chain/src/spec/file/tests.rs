@@ -262,3 +262,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn depth_is_no_danger() {
+    let deep = |open: &str, shut: &str| {
+        let levels = MAX_SIZE / (open.len() + shut.len()) - 4;
+        [&open.repeat(levels), "a", &shut.repeat(levels)].concat()
+    };
+    let values = [deep("[", "]"), deep("{a=", "}"), deep("[", ""), deep("{a=", "")].map(|value| format!("a={value}"));
+    let keys = [format!("{}=1", deep("a.", "")), format!("[{}]", deep("a.", "")), format!("[[{}]]", deep("a.", ""))];
+    for text in values.into_iter().chain(keys) {
+        assert!(text.len() <= MAX_SIZE);
+        let error = Spec::draft(&text).unwrap_err();
+        assert!(error.line() == Some(1) && error.to_string().len() < 300, "{error}");
+    }
+}
