@@ -36,9 +36,10 @@ pub struct Spec {
     pub deployments: Deployments,
     /// BIP-0325: the script that every block but the first must satisfy.
     pub challenge: Option<ScriptBuf>,
-    /// Scripts of this block and its ancestors are taken as valid when it is on the best header chain.
+    /// Scripts of this block and its ancestors are taken as valid, under the conditions of
+    /// [`assumed_valid`](crate::header::Tree::assumed_valid).
     pub assume_valid: Option<BlockHash>,
-    /// Chains with less work than this are not worth storing.
+    /// With less work than this on the best header, nothing is taken as valid for [`assume_valid`](Self::assume_valid).
     pub minimum_work: Work,
     /// How addresses are written.
     pub addresses: Addresses,
@@ -111,7 +112,8 @@ pub enum Retarget {
         interval: u32,
         /// Test networks: a block twice the spacing after its parent may have the easiest target.
         min_difficulty_blocks: bool,
-        /// BIP-0094: adjust from the first block of the period, and keep its time after the one before.
+        /// BIP-0094: adjust from the target of the period's first block, whose time may be 600 s before its parent's
+        /// and no more.
         bip94: bool,
     },
     /// aserti3-2d: each block, exponentially by how far the chain is ahead of its schedule.
