@@ -144,7 +144,8 @@ fn versions_retire_with_their_soft_forks() {
 #[test]
 fn versions_retire_at_bitcoins_heights() {
     let deployments = Spec::bitcoin().deployments;
-    let least = |height| (-1..=4).find(|&version| header_rules::version(&deployments, height, version).is_ok()).unwrap();
+    let least =
+        |height| (-1..=4).find(|&version| header_rules::version(&deployments, height, version).is_ok()).unwrap();
     for (height, version) in
         [(1, -1), (227_930, -1), (227_931, 2), (363_724, 2), (363_725, 3), (388_380, 3), (388_381, 4), (1_000_000, 4)]
     {
@@ -166,10 +167,7 @@ fn the_first_block_after_bitcoins_genesis_block_is_accepted() {
         bits: CompactTarget::from_consensus(0x1d00_ffff),
         nonce: 2_573_394_689,
     };
-    assert_eq!(
-        header.block_hash().to_string(),
-        "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048"
-    );
+    assert_eq!(header.block_hash().to_string(), "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048");
     let id = tree.accept(&header, header.time - MAX_FUTURE).unwrap().id();
     // Chain work as Bitcoin Core gives it: twice that of difficulty 1.
     assert_eq!((tree.height(id), tree.work(id).to_string()), (1, "8590065666".to_owned()));
