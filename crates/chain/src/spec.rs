@@ -36,9 +36,10 @@ pub struct Spec {
     pub deployments: Deployments,
     /// BIP-0325: the script that every block but the first must satisfy.
     pub challenge: Option<ScriptBuf>,
-    /// Scripts of this block and its ancestors are taken as valid when it is on the best header chain.
+    /// Scripts of this block and its ancestors are taken as valid, under the conditions of
+    /// [`assumed_valid`](crate::header::Tree::assumed_valid).
     pub assume_valid: Option<BlockHash>,
-    /// Chains with less work than this are not worth storing.
+    /// With less work than this on the best header, nothing is taken as valid for [`assume_valid`](Self::assume_valid).
     pub minimum_work: Work,
     /// How addresses are written.
     pub addresses: Addresses,
@@ -109,9 +110,10 @@ pub enum Retarget {
     Bitcoin {
         /// Blocks between adjustments (Bitcoin: 2,016).
         interval: u32,
-        /// Test networks: a block twice the spacing after its parent may have the easiest target.
+        /// Test networks: a block more than twice the spacing after its parent has the easiest target, and must.
         min_difficulty_blocks: bool,
-        /// BIP-0094: adjust from the first block of the period, and keep its time after the one before.
+        /// BIP-0094: adjust from the target of the period's first block, whose time may be 600 s before its parent's
+        /// and no more.
         bip94: bool,
     },
     /// aserti3-2d: each block, exponentially by how far the chain is ahead of its schedule.
@@ -130,7 +132,8 @@ pub struct Subsidy {
     pub halving: u32,
 }
 
-/// From which heights the soft forks hold.
+/// From which heights the soft forks hold. The script rules of P2SH, segwit and taproot hold from the first block: see
+/// [`Spec::script_flags`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployments {
     /// Height in the coinbase; also blocks of version 2.
@@ -143,7 +146,7 @@ pub struct Deployments {
     pub bip66: u32,
     /// BIP-0068, BIP-0112 and BIP-0113.
     pub csv: u32,
-    /// BIP-0141, BIP-0143 and BIP-0147.
+    /// Commitments to witnesses (BIP-0141), and BIP-0147.
     pub segwit: u32,
     /// Two blocks repeat an earlier coinbase (BIP-0030): height and hash.
     pub bip30_repeats: Vec<(u32, BlockHash)>,

@@ -73,7 +73,8 @@ pub enum Error {
         #[source]
         cause: block::ParseError,
     },
-    /// A stored block is another one than was written, or one whose transactions do not belong to its header.
+    /// A stored block is another one than was written, or one whose transactions or witnesses do not belong to
+    /// its header.
     #[error(
         "block {hash} is damaged: its file holds something else; `yap verify` says what else is, and how to mend it"
     )]

@@ -8,7 +8,7 @@ use bitcoin::TxMerkleNode;
 use super::{Block, Error, MAX_SIGOPS_COST, MAX_WEIGHT, WITNESS_SCALE, merkle};
 use crate::transaction::{self, Transaction};
 
-/// Bytes (without a witness) of a transaction that could be an inner node of a Merkle tree.
+/// Bytes (without a witness) of a transaction that could be an inner node of a Merkle tree (CVE-2017-12842).
 const NODE_SIZE: usize = 64;
 
 /// Checks every rule that needs no context.
@@ -30,6 +30,7 @@ fn merkle_root(block: &Block) -> Result<(), Error> {
     if claimed != computed {
         return Err(Error::MerkleRoot { claimed, computed });
     }
+    // CVE-2012-2459: the block without the repeated end has the same root, and may be valid.
     if root.repeated { Err(Error::RepeatedTransactions) } else { Ok(()) }
 }
 

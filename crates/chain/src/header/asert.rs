@@ -10,6 +10,7 @@
 
 use bitcoin::Target;
 
+use super::pow;
 use super::wide::Wide;
 
 /// One, with 16 fractional bits.
@@ -48,7 +49,7 @@ impl Schedule {
         let shifted = if shift <= 0 { Some(product.halved(magnitude)) } else { product.doubled(magnitude) };
         let target = shifted.map_or(self.limit, Wide::to_target);
         // Zero is no target; the hardest is one.
-        if target == Target::ZERO { one() } else { target.min(self.limit) }
+        target.max(pow::hardest()).min(self.limit)
     }
 }
 
@@ -64,13 +65,6 @@ fn power(x: u64) -> u64 {
     (sum >> 48).saturating_add(1 << 16)
 }
 
-/// The hardest target.
-fn one() -> Target {
-    let mut bytes = [0; 32];
-    bytes[0] = 1;
-    Target::from_le_bytes(bytes)
-}
-
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
@@ -78,7 +72,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::header::pow;
     use crate::spec::Spec;
 
     /// Runs of `vectors/aserti3-2d.py`: a header line `run anchor limit spacing half-life`, the last three as decimal

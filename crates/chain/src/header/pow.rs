@@ -13,6 +13,13 @@ pub fn target(bits: CompactTarget, limit: &Target) -> Option<Target> {
     decode(bits).filter(|target| target <= limit)
 }
 
+/// The hardest target: one, since zero is none.
+pub(super) fn hardest() -> Target {
+    let mut bytes = [0; 32];
+    bytes[0] = 1;
+    Target::from_le_bytes(bytes)
+}
+
 /// MUST: the hash, as a little-endian number, is at most the target that the header names.
 ///
 /// # Errors

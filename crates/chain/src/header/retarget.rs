@@ -36,12 +36,16 @@ pub fn next_bits(tree: &Tree, parent: Id, time: u32) -> CompactTarget {
 }
 
 /// Bitcoin's adjustment: the target times what the period took over what it should take, at most fourfold either way.
+///
+/// As Bitcoin Core, but for what its chains can't come to: of a period below four seconds a quarter counts as a second,
+/// and no target is below one. Core's arithmetic would give zero, after which no block could follow.
 #[must_use]
 pub fn adjusted(bits: CompactTarget, timespan: i64, work: &ProofOfWork, interval: u32) -> CompactTarget {
     let period = u64::from(interval).saturating_mul(u64::from(work.spacing)).max(1);
-    let timespan = u64::try_from(timespan).unwrap_or(0).clamp(period >> 2, period.saturating_mul(4));
+    let timespan = u64::try_from(timespan).unwrap_or(0).clamp((period >> 2).max(1), period.saturating_mul(4));
     let target = pow::target(bits, &work.limit).unwrap_or(work.limit);
-    Wide::from(target).times(timespan).over(period).to_target().min(work.limit).to_compact_lossy()
+    let next = Wide::from(target).times(timespan).over(period).to_target();
+    next.max(pow::hardest()).min(work.limit).to_compact_lossy()
 }
 
 /// Test networks: a block more than twice the spacing after its parent has the easiest target, another one that of the

@@ -9,7 +9,7 @@
 //! magic = "fe1f0a2c"                    # first bytes of each peer message
 //! challenge = "51"                      # optional, BIP-0325: the script that blocks must satisfy
 //! assume-valid = "00…"                  # optional: hash of a block whose scripts need no look
-//! minimum-work = "1f"                   # optional: chains with less work are not stored
+//! minimum-work = "1f"                   # optional: with less work, assume-valid means nothing
 //!
 //! [genesis]
 //! message = "Rai from Palau"
@@ -50,7 +50,7 @@ mod writer;
 mod tests;
 
 use bitcoin::hex::FromHex;
-use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, Work};
+use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, WitnessVersion, Work};
 
 pub use self::error::Error;
 use self::reader::Reader;
@@ -69,6 +69,10 @@ const MAX_TICKER: usize = 8;
 
 /// Most seconds of a spacing or a half-life: a year. Past it a chain adjusts to nothing within a lifetime.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// Fewest blocks between adjustments: Bitcoin's rule leaves out one gap of each period, so a period of one block would
+/// seem to take no time, and each block would be four times as hard as the one before.
+const MIN_INTERVAL: u64 = 2;
 
 /// Most blocks between adjustments: a walk back over minimum-difficulty blocks takes that many steps at most.
 const MAX_INTERVAL: u64 = 100_000;
@@ -181,7 +185,7 @@ fn retarget(table: &Reader<'_>) -> Result<Retarget, Error> {
         }
         Some("bitcoin") => (
             Retarget::Bitcoin {
-                interval: table.required("interval")?.integer(1..=MAX_INTERVAL)?,
+                interval: table.required("interval")?.integer(MIN_INTERVAL..=MAX_INTERVAL)?,
                 min_difficulty_blocks: table.flag("min-difficulty-blocks")?,
                 bip94: table.flag("bip94")?,
             },
@@ -253,10 +257,13 @@ fn deployments(root: &Reader<'_>) -> Result<Deployments, Error> {
 fn challenge(root: &Reader<'_>) -> Result<Option<ScriptBuf>, Error> {
     let script = |text: &str| {
         let bytes: Option<Vec<u8>> = FromHex::from_hex(text).ok();
-        bytes.filter(|bytes| (1..=MAX_CHALLENGE).contains(&bytes.len())).map(ScriptBuf::from_bytes)
+        let script = bytes.filter(|bytes| (1..=MAX_CHALLENGE).contains(&bytes.len())).map(ScriptBuf::from_bytes);
+        // BIP-0325 checks solutions by the rules before taproot: anybody satisfies a witness program of a later version,
+        // whoever's key it names.
+        script.filter(|script| script.witness_version().is_none_or(|version| version == WitnessVersion::V0))
     };
-    let challenge = root.optional("challenge");
-    challenge.map(|value| value.parsed("a script of 1 to 10000 bytes in hexadecimal digits", script)).transpose()
+    let allowed = "a script of 1 to 10000 bytes in hexadecimal digits, and no witness program after version 0";
+    root.optional("challenge").map(|value| value.parsed(allowed, script)).transpose()
 }
 
 fn addresses(root: &Reader<'_>) -> Result<Addresses, Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yap_chain::block::{self, Block};
+use yap_chain::block::{self, Block, witness};
 use yap_chain::connect;
 use yap_chain::header::tree::Id;
 use yap_chain::undo::Undo;
@@ -190,8 +190,9 @@ impl Chainstate {
         let bytes = self.store.reader().block(position)?;
         let block = Block::parse(bytes).map_err(|cause| Error::Block { hash, cause })?;
         // It was checked when it was stored. What differs now is the disk's fault: the block must not be called invalid,
-        // nor shown to anybody.
-        if block.hash() != hash || block::check(&block).is_err() {
+        // nor shown to anybody. The header's hash covers no witness, so that is held against its commitment (BIP-0141).
+        let segwit = self.tree.height(id) >= self.spec.deployments.segwit;
+        if block.hash() != hash || block::check(&block).is_err() || witness::check(&block, segwit).is_err() {
             return Err(Error::OtherBlock { hash });
         }
         Ok(Arc::new(block))

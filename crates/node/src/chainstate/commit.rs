@@ -102,5 +102,6 @@ impl Chainstate {
                 self.dirty.insert(id);
             }
         }
+        self.index.unlink_after_pruned(&self.tree);
     }
 }

@@ -105,11 +105,14 @@ impl Index {
             self.sequence = self.sequence.saturating_add(1);
             self.entry_mut(id).sequence = self.sequence;
             self.add_candidate(id, tree);
-            queue.extend(self.unlinked.remove(&id).unwrap_or_default());
+            let waiting = self.unlinked.remove(&id).unwrap_or_default();
+            // One may have been pruned while it waited.
+            queue.extend(waiting.into_iter().filter(|&id| self.entry(id).block.is_some() && !self.is_linked(id)));
         }
     }
 
-    /// Forgets where a block was. One beside the best chain can then no longer be connected, nor can those after it.
+    /// Forgets where a block was. One beside the best chain can then no longer be connected, nor can those after it:
+    /// once all are pruned, [`unlink_after_pruned`](Self::unlink_after_pruned) must follow.
     pub(super) fn prune(&mut self, id: Id, active: bool, tree: &Tree) {
         let entry = self.entry_mut(id);
         (entry.block, entry.undo, entry.pruned) = (None, None, true);
@@ -117,6 +120,20 @@ impl Index {
             let candidate = tree.candidate(id, entry.sequence);
             entry.sequence = 0;
             self.candidates.remove(&candidate);
+        }
+    }
+
+    /// Unlinks the blocks that follow a pruned one beside the best chain: if one of them became the best, the way to it
+    /// could not be gone. As when the ledger is opened, they wait for their parent.
+    pub(super) fn unlink_after_pruned(&mut self, tree: &Tree) {
+        // A parent comes before its children, so one pass reaches all of them.
+        for id in tree.iter() {
+            let Some(parent) = tree.parent(id).filter(|&parent| !self.is_linked(parent)) else { continue };
+            let sequence = std::mem::take(&mut self.entry_mut(id).sequence);
+            if sequence != 0 {
+                self.candidates.remove(&tree.candidate(id, sequence));
+                self.unlinked.entry(parent).or_default().push(id);
+            }
         }
     }
 
@@ -182,3 +199,6 @@ impl Index {
 fn height_index(tree: &Tree, id: Id) -> usize {
     usize::try_from(tree.height(id)).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,9 +116,9 @@ impl Chainstate {
             }
             *self.index.entry_mut(id) = Entry::from(record);
         }
-        for record in records.iter().filter(|record| record.status.contains(Status::FAILED)) {
-            self.tree.invalidate(&record.hash);
-        }
+        let failed = records.iter().filter(|record| record.status.contains(Status::FAILED));
+        let failed: Vec<Id> = failed.filter_map(|record| self.tree.get(&record.hash)).collect();
+        self.tree.invalidate_all(failed);
         if let Some(tip) = self.store.tip() {
             self.tip = self.tree.get(&tip.hash).ok_or(Error::Index("the tip has no header"))?;
         }

@@ -2,7 +2,7 @@
 
 use yap_chain::bitcoin::Block;
 use yap_chain::bitcoin::consensus::serialize;
-use yap_node::chainstate::{Accepted, Event};
+use yap_node::chainstate::{Accepted, Error, Event};
 use yap_node::prepare::Prepared;
 use yap_sim::builder::Builder;
 use yap_sim::mutation::Mutation;
@@ -169,4 +169,52 @@ fn a_crash_costs_what_was_not_committed_and_nothing_else() {
     assert_eq!(ledger.totals(), committed);
     give_all(&mut ledger, &rest);
     assert_eq!(ledger.tip().0, longer.tip());
+}
+
+/// Hands blocks in until the ledger can't go on.
+fn give_until_error(ledger: &mut Ledger, blocks: &[Block]) -> Option<Error> {
+    let spec = ledger.chainstate().spec().clone();
+    blocks.iter().find_map(|block| {
+        let block = yap_chain::block::Block::parse(serialize(block)).unwrap();
+        let chainstate = ledger.chainstate();
+        chainstate.process(Prepared::new(block, &spec), now()).and_then(|_| chainstate.settle()).err()
+    })
+}
+
+#[test]
+fn a_witness_that_the_disk_changed_does_not_make_its_block_invalid() {
+    let mut trunk = Builder::regtest(13);
+    trunk.prepare(4);
+    let fork = trunk.height();
+    let mut side = trunk.fork_at(fork);
+    trunk.mine_empty(6);
+    (0..6).for_each(|_| drop(side.random_block()));
+    let stored = above(&side, fork);
+    side.mine_empty(1);
+    let rest = above(&side, fork + 6);
+    let mut ledger = Ledger::regtest();
+    give_all(&mut ledger, &above(&trunk, 0));
+    // Not yet connected.
+    give_all(&mut ledger, &stored);
+    assert_eq!(ledger.tip().0, trunk.tip());
+    let (block, witness) = stored
+        .iter()
+        .find_map(|block| {
+            let inputs = block.txdata.iter().skip(1).flat_map(|transaction| &transaction.input);
+            let items = inputs.flat_map(|input| input.witness.iter());
+            Some((block, items.into_iter().find(|item| item.len() >= 64)?.to_vec()))
+        })
+        .unwrap();
+    let mut changed = witness.clone();
+    changed[20] ^= 1;
+    ledger.overwrite(&witness, &changed);
+
+    let error = give_until_error(&mut ledger, &rest);
+    assert!(matches!(error, Some(Error::OtherBlock { hash }) if hash == block.block_hash()), "{error:?}");
+    assert!(std::iter::from_fn(|| ledger.chainstate().poll()).all(|event| !matches!(event, Event::Invalid { .. })));
+    // With the block as it was, the branch is as good as it was.
+    ledger.crash();
+    ledger.overwrite(&changed, &witness);
+    give_all(&mut ledger, &rest);
+    assert_eq!(ledger.tip().0, side.tip());
 }

@@ -92,8 +92,9 @@ proptest! {
     fn no_adjustment_leaves_the_limit(number: u32, timespan: i64, interval: u32, spacing: u32, limit: [u8; 32]) {
         let limit = Target::from_le_bytes(limit);
         let work = ProofOfWork { limit, spacing, retarget: Retarget::None };
+        prop_assume!(limit > Target::ZERO);
         let next = adjusted(bits(number), timespan, &work, interval);
-        prop_assert!(next == bits(0) || pow::target(next, &limit).is_some());
+        prop_assert!(pow::target(next, &limit).is_some(), "{next:x}");
     }
 }
 
@@ -113,6 +114,17 @@ proptest! {
             chain.push_bits(after, next);
         }
     }
+}
+
+/// A quarter of such a period is no second at all. It must not become a target that nobody can meet.
+#[test]
+fn the_shortest_period_adjusts_no_further_than_others() {
+    for (interval, spacing, hardest) in [(2, 1, 0x203f_ffff), (3, 1, 0x202a_aaaa), (4, 1, 0x201f_ffff)] {
+        let work = ProofOfWork { limit: Spec::regtest().work.limit, spacing, retarget: Retarget::None };
+        assert_eq!(adjusted(bits(0x207f_ffff), -5, &work, interval), bits(hardest), "{interval}");
+    }
+    let smallest = bits(0x0101_0000);
+    assert_eq!(adjusted(smallest, 0, &Spec::bitcoin().work, 2016), smallest, "no target is below one");
 }
 
 #[test]

@@ -66,12 +66,24 @@ impl Tree {
     /// if the best one is among those marked (75 ms for a million).
     pub fn invalidate(&mut self, hash: &BlockHash) -> Option<Id> {
         let id = self.get(hash).filter(|id| *id != self.genesis())?;
-        self.set_status(id, Status::Invalid);
-        self.spread(id);
+        self.invalidate_all([id]);
+        Some(id)
+    }
+
+    /// As [`invalidate`](Self::invalidate) for many blocks, in the time that one takes: a ledger that is opened may
+    /// know any number of invalid blocks. The genesis header among them is passed over.
+    pub fn invalidate_all(&mut self, ids: impl IntoIterator<Item = Id>) {
+        let genesis = self.genesis();
+        let mut first = None;
+        for id in ids.into_iter().filter(|id| *id != genesis) {
+            self.set_status(id, Status::Invalid);
+            first = Some(first.map_or(id, |first: Id| first.min(id)));
+        }
+        let Some(first) = first else { return };
+        self.spread(first);
         if self.status(self.best) != Status::Valid {
             self.best = self.most_work();
         }
-        Some(id)
     }
 
     /// Takes back what is known against a block, the blocks before it and those after it. Gives the header if it is

@@ -168,6 +168,7 @@ fn values_that_can_not_be_are_refused() {
         ("limit = \"7fff", "limit = \"\" # ", "line 12: work.limit: "),
         ("limit = \"7fff", "limit = \"07fff", "line 12: work.limit: "),
         ("interval = 144", "interval = 0", "line 15: work.interval: "),
+        ("interval = 144", "interval = 1", "line 15: work.interval: 1 is not allowed; allowed: an integer from 2 to"),
         ("interval = 144", "interval = 100001", "line 15: work.interval: "),
         ("interval = 144\n", "", "line 11: work.interval is missing"),
         ("retarget = \"bitcoin\"\ninterval = 144", "retarget = \"asert\"\nhalf-life = 0", "line 15: work.half-life: "),
@@ -184,12 +185,22 @@ fn values_that_can_not_be_are_refused() {
         ("halving = 210000", "halving = 210000\n[addresses]\np2pkh = 1", "line 21: addresses.p2sh is missing"),
         ("magic", "challenge = \"\"\nmagic", "line 3: challenge: "),
         ("magic", "challenge = \"0\"\nmagic", "line 3: challenge: "),
+        ("magic", &format!("challenge = \"5120{}\"\nmagic", "07".repeat(32)), "line 3: challenge: "),
+        ("magic", "challenge = \"60020707\"\nmagic", "line 3: challenge: "),
         ("magic", "assume-valid = \"00\"\nmagic", "line 3: assume-valid: "),
         ("magic", "minimum-work = \"\"\nmagic", "line 3: minimum-work: "),
     ];
     for (from, to, expected) in cases {
         let error = broken(from, to);
         assert!(error.starts_with(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_challenge_may_be_a_witness_program_that_signatures_are_checked_for() {
+    for program in [format!("0014{}", "07".repeat(20)), format!("0020{}", "07".repeat(32))] {
+        let text = STONES.replacen("magic", &format!("challenge = \"{program}\"\nmagic"), 1);
+        assert!(Spec::draft(&text).is_ok(), "{program}");
     }
 }
 

@@ -133,6 +133,23 @@ proptest! {
     }
 
     #[test]
+    fn many_judgements_at_once_equal_one_after_the_other(
+        choices in choices(80), judged in prop::collection::vec(any::<prop::sample::Index>(), 0..12)
+    ) {
+        let (mut at_once, model) = grown(&choices);
+        let mut one_by_one = at_once.clone();
+        let judged: Vec<Id> = judged.iter().map(|at| id(at.index(model.0.len()))).collect();
+        at_once.invalidate_all(judged.iter().copied());
+        for id in judged {
+            one_by_one.invalidate(&one_by_one.hash(id));
+        }
+        for id in at_once.iter() {
+            prop_assert_eq!(at_once.status(id), one_by_one.status(id));
+        }
+        prop_assert_eq!(at_once.best(), one_by_one.best());
+    }
+
+    #[test]
     fn the_best_header_is_the_first_of_the_most_work(choices in choices(200)) {
         let (tree, model) = grown(&choices);
         prop_assert_eq!(tree.best(), id(model.best()));

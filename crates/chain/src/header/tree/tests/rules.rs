@@ -1,7 +1,7 @@
 //! The smallest header that breaks each rule, and its neighbour that does not.
 
 use super::*;
-use crate::header::{MAX_FUTURE, MAX_TIMEWARP};
+use crate::header::{MAX_FUTURE, MAX_TIMEWARP, rules as header_rules};
 use crate::spec::{ProofOfWork, Retarget};
 
 /// A tree of the genesis header and eleven more, and its tip.
@@ -138,6 +138,66 @@ fn versions_retire_with_their_soft_forks() {
     }
     let negative = mined(Header { version: Version::from_consensus(-1), ..child(&tree, tip, 0) });
     assert_eq!(rejected(&mut tree, &negative, LATE).reason(), "bad-version(0xffffffff)");
+}
+
+/// Bitcoin Core, `src/kernel/chainparams.cpp`.
+#[test]
+fn versions_retire_at_bitcoins_heights() {
+    let deployments = Spec::bitcoin().deployments;
+    let least =
+        |height| (-1..=4).find(|&version| header_rules::version(&deployments, height, version).is_ok()).unwrap();
+    for (height, version) in
+        [(1, -1), (227_930, -1), (227_931, 2), (363_724, 2), (363_725, 3), (388_380, 3), (388_381, 4), (1_000_000, 4)]
+    {
+        assert_eq!(least(height), version, "{height}");
+        assert!(header_rules::version(&deployments, height, 0x2000_0000).is_ok(), "BIP-0009");
+        assert_eq!(header_rules::version(&deployments, height, i32::MIN).is_ok(), version == -1, "{height}");
+    }
+}
+
+/// The block after Bitcoin's genesis block, of 9 January 2009.
+#[test]
+fn the_first_block_after_bitcoins_genesis_block_is_accepted() {
+    let mut tree = tree(Spec::bitcoin());
+    let header = Header {
+        version: Version::ONE,
+        prev_blockhash: tree.hash(tree.genesis()),
+        merkle_root: "0e3e2357e806b6cdb1f70b54c3a3a17b6714ee1f0e68bebb44a74b1efd512098".parse().unwrap(),
+        time: 1_231_469_665,
+        bits: CompactTarget::from_consensus(0x1d00_ffff),
+        nonce: 2_573_394_689,
+    };
+    assert_eq!(header.block_hash().to_string(), "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048");
+    let id = tree.accept(&header, header.time - MAX_FUTURE).unwrap().id();
+    // Chain work as Bitcoin Core gives it: twice that of difficulty 1.
+    assert_eq!((tree.height(id), tree.work(id).to_string()), (1, "8590065666".to_owned()));
+    // Signet and testnet4 have another genesis block.
+    for spec in [Spec::testnet4(), Spec::signet()] {
+        assert!(Tree::new(Arc::new(spec), 1).accept(&header, LATE).is_err());
+    }
+}
+
+/// Times at the end of 32 bits neither wrap nor let anything follow.
+#[test]
+fn at_the_end_of_time_a_chain_ends() {
+    let (mut tree, mut tip) = twelve();
+    for _ in 0..6 {
+        let header = Header { prev_blockhash: tree.hash(tip), time: u32::MAX, ..tree.header(tip) };
+        tip = tree.accept(&mined(header), u32::MAX).unwrap().id();
+    }
+    assert_eq!(tree.median_time_past(tip), u32::MAX);
+    let header = Header { prev_blockhash: tree.hash(tip), ..tree.header(tip) };
+    let error = rejected(&mut tree, &mined(header), u32::MAX);
+    assert_eq!(error, Error::TimeTooOld { time: u32::MAX, median: u32::MAX });
+    // Nor do targets of any rule.
+    for name in crate::spec::NAMES {
+        let mut tree = Tree::new(Arc::new(Spec::builtin(name).unwrap()), 1);
+        let header = Header { time: u32::MAX, ..child(&tree, tree.genesis(), 0) };
+        let last = tree.insert_trusted(&header).unwrap();
+        for time in [0, u32::MAX] {
+            assert!(pow::target(tree.next_bits(last, time), &tree.spec().work.limit).is_some(), "{name}");
+        }
+    }
 }
 
 #[test]

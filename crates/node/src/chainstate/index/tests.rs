@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use yap_chain::bitcoin::consensus::serialize;
+use yap_chain::spec::Spec;
+
+use super::*;
+
+/// Headers of a trunk of `trunk` blocks and of a branch of `side` blocks that leaves it at the first block. All stored,
+/// the trunk first, each of the branch in a file of its own.
+struct Chains {
+    tree: Tree,
+    index: Index,
+    trunk: Vec<Id>,
+    side: Vec<Id>,
+}
+
+impl Chains {
+    fn new(trunk: usize, side: usize) -> Self {
+        let mut tree = Tree::new(Arc::new(Spec::regtest()), 7);
+        let trunk = grow(&mut tree, trunk, 1);
+        let side = grow(&mut tree, side, 2);
+        let mut index = Index::default();
+        store(&mut index, &tree, &[tree.genesis()]);
+        store(&mut index, &tree, &trunk);
+        Self { tree, index, trunk, side }
+    }
+
+    fn best(&self) -> Option<Id> {
+        self.index.best()
+    }
+}
+
+/// Headers after the genesis header; `salt` tells branches apart.
+fn grow(tree: &mut Tree, count: usize, salt: u32) -> Vec<Id> {
+    let mut parent = tree.genesis();
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let mut header = Spec::regtest().genesis.header;
+        (header.prev_blockhash, header.nonce) = (tree.hash(parent), salt);
+        parent = tree.insert_trusted(&header).unwrap();
+        ids.push(parent);
+    }
+    ids
+}
+
+fn store(index: &mut Index, tree: &Tree, ids: &[Id]) {
+    let block = Block::parse(serialize(&Spec::regtest().genesis)).unwrap();
+    for &id in ids {
+        let file = u32::try_from(id.index()).unwrap();
+        index.stored(id, FilePosition { file, offset: 8 }, &block, tree);
+    }
+}
+
+#[test]
+fn blocks_after_a_pruned_one_beside_the_best_chain_can_not_be_the_tip() {
+    let Chains { tree, mut index, trunk, side } = Chains::new(3, 4);
+    store(&mut index, &tree, &side[..3]);
+    assert_eq!(index.best(), trunk.last().copied());
+    index.prune(side[0], false, &tree);
+    index.unlink_after_pruned(&tree);
+    // The branch gets longer than the trunk, but its first block is gone.
+    store(&mut index, &tree, &side[3..]);
+    assert_eq!(index.best(), trunk.last().copied());
+    assert!(side.iter().all(|&id| !index.is_linked(id)));
+    // When it comes again, the branch is whole.
+    store(&mut index, &tree, &side[..1]);
+    assert_eq!(index.best(), side.last().copied());
+}
+
+#[test]
+fn a_block_that_was_pruned_while_it_waited_for_its_parent_is_not_linked() {
+    let mut chains = Chains::new(1, 3);
+    let (tree, side) = (chains.tree.clone(), chains.side.clone());
+    store(&mut chains.index, &tree, &side[1..]);
+    chains.index.prune(side[1], false, &tree);
+    chains.index.unlink_after_pruned(&tree);
+    store(&mut chains.index, &tree, &side[..1]);
+    assert_eq!(chains.best(), chains.trunk.last().copied(), "the branch goes no further than its first block");
+    store(&mut chains.index, &tree, &side[1..2]);
+    assert_eq!(chains.best(), side.last().copied());
+}
+
+#[test]
+fn pruning_the_best_chain_unlinks_nothing() {
+    let Chains { tree, mut index, trunk, side } = Chains::new(3, 4);
+    index.prune(trunk[0], true, &tree);
+    index.unlink_after_pruned(&tree);
+    assert_eq!(index.best(), trunk.last().copied());
+    store(&mut index, &tree, &side);
+    assert_eq!(index.best(), side.last().copied());
+}
