@@ -18,11 +18,6 @@ use crate::chainstate::Chainstate;
 
 type Input = Box<dyn io::Read>;
 
-/// Bytes of records that prove no blocks, and are searched for blocks inside. A false length costs one record, so that
-/// damage hardly comes near; but of an input made to do harm, every eight bytes may start a record of 4 MB, and
-/// looking into all of them would take hours. What is behind such a record is read in any case.
-const MOST_SEARCHED: usize = 256 << 20;
-
 pub(super) struct Reader {
     magic: [u8; 4],
     /// Blocks that are stored already need no second look.
@@ -30,15 +25,13 @@ pub(super) struct Reader {
     window: Arc<Window>,
     send: Sender<(u64, Read)>,
     next: u64,
-    /// What is left of [`MOST_SEARCHED`]; good blocks earn their own size.
-    to_search: usize,
 }
 
 impl Reader {
     /// What reads for `chainstate` as far ahead as `window` allows.
     pub(super) fn new(chainstate: &Chainstate, window: Arc<Window>, send: Sender<(u64, Read)>) -> Self {
         let (magic, known) = (chainstate.spec().magic, chainstate.stored_hashes());
-        Self { magic, known, window, send, next: 0, to_search: MOST_SEARCHED }
+        Self { magic, known, window, send, next: 0 }
     }
 
     /// Reads all sources, one after the other, until nobody wants more.
@@ -70,16 +63,10 @@ impl Reader {
                 Ok(framing::Event::Record { offset, bytes }) => {
                     let bytes = Arc::new(bytes);
                     match Block::parse(Arc::clone(&bytes)) {
-                        Ok(block) => {
-                            self.to_search = self.to_search.saturating_add(bytes.len()).min(MOST_SEARCHED);
-                            Read::Block(origin(offset), block)
-                        }
+                        Ok(block) => Read::Block(origin(offset), block),
                         Err(why) => {
                             // Whole blocks may stand inside, if the record's length was damaged.
-                            if let Some(rest) = self.to_search.checked_sub(bytes.len()) {
-                                self.to_search = rest;
-                                records.reject(&bytes);
-                            }
+                            records.reject(&bytes);
                             Read::Done(Item::Problem(Problem::NotABlock { origin: origin(offset), why }))
                         }
                     }
