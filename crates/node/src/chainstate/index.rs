@@ -47,7 +47,7 @@ impl From<&Record> for Entry {
 pub(super) struct Index {
     entries: Vec<Entry>,
     candidates: BTreeSet<Candidate>,
-    /// Stored blocks that wait for their parent, by that parent.
+    /// Stored blocks that wait for their parent, by that parent. No more than there are headers, whose work was checked.
     unlinked: BTreeMap<Id, Vec<Id>>,
     sequence: u64,
 }
@@ -109,15 +109,33 @@ impl Index {
         }
     }
 
-    /// Forgets where a block was. One beside the best chain can then no longer be connected, nor can those after it.
-    pub(super) fn prune(&mut self, id: Id, active: bool, tree: &Tree) {
+    /// Forgets where a block was.
+    pub(super) fn prune(&mut self, id: Id) {
         let entry = self.entry_mut(id);
         (entry.block, entry.undo, entry.pruned) = (None, None, true);
-        if !active {
-            let candidate = tree.candidate(id, entry.sequence);
-            entry.sequence = 0;
-            self.candidates.remove(&candidate);
+    }
+
+    /// Takes a linked block out of the competition because one before it, or its own bytes, are here no more. It waits
+    /// for them to come again.
+    pub(super) fn unlink(&mut self, id: Id, tree: &Tree) {
+        let entry = self.entry(id);
+        if entry.sequence == 0 {
+            return;
         }
+        self.candidates.remove(&tree.candidate(id, entry.sequence));
+        self.entry_mut(id).sequence = 0;
+        if let Some(parent) = tree.parent(id) {
+            self.unlinked.entry(parent).or_default().push(id);
+        }
+    }
+
+    /// Pruned blocks do not wait for their parents.
+    pub(super) fn forget_pruned(&mut self) {
+        let Self { unlinked, entries, .. } = self;
+        unlinked.retain(|_, waiting| {
+            waiting.retain(|id| entries.get(id.index()).is_some_and(|entry| entry.block.is_some()));
+            !waiting.is_empty()
+        });
     }
 
     /// A block as it is committed.
@@ -147,6 +165,12 @@ impl Index {
             block: entry.block,
             undo: entry.undo,
         }
+    }
+
+    /// Whether a block's bytes are here, or were pruned because the best chain stands on it already.
+    pub(super) fn is_held(&self, id: Id) -> bool {
+        let entry = self.entry(id);
+        entry.block.is_some() || (entry.pruned && entry.sequence != 0)
     }
 
     /// Whether a block and all its ancestors are held.
