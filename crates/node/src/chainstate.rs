@@ -14,6 +14,7 @@ mod activate;
 mod commit;
 mod event;
 mod filters;
+mod flight;
 mod index;
 mod open;
 mod place;
@@ -29,19 +30,18 @@ use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::bip158::FilterHeader;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::block;
-use yap_chain::block::Block;
 use yap_chain::header::{
     self,
     tree::{Id, Tree},
 };
 use yap_chain::spec::Spec;
-use yap_chain::undo::Undo;
 use yap_chain::utxo::{Hashes, Stats, Totals};
 use yap_script::{Kernel, Pool, Verdict};
 use yap_store::Store;
 
 pub use self::event::{Accepted, Event};
 use self::filters::Filters;
+use self::flight::Flight;
 use self::index::Index;
 pub use self::open::{Options, Trust};
 use self::recent::Recent;
@@ -97,19 +97,12 @@ pub enum Error {
     /// The stored set of unspent outputs is not a set.
     #[error("the unspent outputs are damaged ({0}); `yap verify` says what else is, and how to mend it")]
     Coins(#[from] yap_chain::utxo::Error),
+    /// An earlier call failed.
+    #[error("the ledger has stopped after an earlier error; start the program again")]
+    Stopped,
     /// What is committed contradicts itself.
     #[error("the index is damaged ({0}); `yap verify` says what else is, and how to mend it")]
     Index(&'static str),
-}
-
-/// A connected block whose scripts are being verified.
-#[derive(Debug)]
-struct InFlight {
-    id: Id,
-    block: Arc<Block>,
-    undo: Arc<Undo>,
-    /// The batch at the verification engine; `None` once it was verified.
-    batch: Option<u64>,
 }
 
 /// One chain's ledger.
@@ -121,10 +114,12 @@ pub struct Chainstate {
     index: Index,
     /// The coins are as of this block.
     tip: Id,
-    /// Connected blocks above the verified tip, oldest first. Bounded by the pool's queue, which holds their scripts.
-    in_flight: VecDeque<InFlight>,
+    /// Connected blocks above the verified tip.
+    in_flight: Flight,
     pool: Pool<Kernel>,
     verdicts: Receiver<Verdict>,
+    /// Verdicts that were received to make room in the pool and not yet looked at; no more than it has batches.
+    early: VecDeque<Verdict>,
     batches: u64,
     filters: Filters,
     /// Verified blocks whose filters the next commit writes; parents before children.
@@ -136,6 +131,8 @@ pub struct Chainstate {
     dirty: BTreeSet<Id>,
     recent: Recent,
     events: VecDeque<Event>,
+    /// Whether a step failed half-way, so that nothing may be done any more.
+    stopped: bool,
     /// Unpredictable for peers, for maps whose keys they choose.
     seed: u64,
     /// The user's own word on which block's scripts need no verification, instead of the chain's.
@@ -147,8 +144,12 @@ impl Chainstate {
     /// Takes in one block. `now` is the time in seconds since 1970, by which headers from the future are told.
     ///
     /// # Errors
-    /// If the ledger cannot go on; the state on disk is then that of the last commit.
+    /// If the ledger cannot go on; the state on disk is then that of the last commit, and every later call fails too.
     pub fn process(&mut self, prepared: Prepared, now: u32) -> Result<Accepted, Error> {
+        self.guard(|chainstate| chainstate.take_in(prepared, now))
+    }
+
+    fn take_in(&mut self, prepared: Prepared, now: u32) -> Result<Accepted, Error> {
         let Prepared { block, verdict } = prepared;
         if let Err(why) = verdict {
             return Ok(Accepted::Rejected(why));
@@ -157,7 +158,7 @@ impl Chainstate {
             Ok(id) => id,
             Err(why) => return Ok(Accepted::Rejected(why)),
         };
-        if self.index.entry(id).block.is_some() || self.is_pruned(id) {
+        if self.index.is_held(id) {
             return Ok(Accepted::Known);
         }
         if let Err(why) = block::check_in_context(&block, &place::place(&self.spec, &self.tree, id)) {
@@ -186,7 +187,8 @@ impl Chainstate {
         Ok(accepted.id())
     }
 
-    /// Hands out what happened since the last call.
+    /// Hands out what happened since the last call. Events wait until they are asked for: ask after each call of
+    /// [`process`](Self::process), which mostly makes one, and in a reorganisation two for each block.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -212,7 +214,7 @@ impl Chainstate {
     /// The newest block of the best chain up to which every script holds.
     #[must_use]
     pub fn verified_tip(&self) -> Id {
-        self.in_flight.front().and_then(|first| self.tree.parent(first.id)).unwrap_or(self.tip)
+        self.in_flight.first().and_then(|first| self.tree.parent(first)).unwrap_or(self.tip)
     }
 
     /// The number that maps keyed by others' choice are seeded with.
@@ -238,10 +240,11 @@ impl Chainstate {
         self.index.entry(id).pruned
     }
 
-    /// Hashes of the blocks that are held, or were until they were pruned: those that need not come again.
+    /// Hashes of the blocks that are held, or were until they were pruned from the best chain: those that need not come
+    /// again.
     #[must_use]
     pub fn stored_hashes(&self) -> BTreeSet<BlockHash> {
-        let held = |&id: &Id| self.index.entry(id).block.is_some() || self.is_pruned(id);
+        let held = |&id: &Id| self.index.is_held(id);
         self.tree.iter().filter(held).map(|id| self.tree.hash(id)).collect()
     }
 
@@ -258,6 +261,26 @@ impl Chainstate {
         Ok(stats.finish())
     }
 
+    /// Runs a step after whose failure memory may be in the middle of something.
+    fn guard<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        if self.stopped {
+            return Err(Error::Stopped);
+        }
+        step(self).inspect_err(|_| self.stopped = true)
+    }
+
+    /// Commits, and closes without waiting for the store to tidy its tables, which the next opening goes on with: for a
+    /// process that ends now. Until then the directory stays locked.
+    ///
+    /// # Errors
+    /// As [`Chainstate::flush`]. What was committed before stays.
+    pub fn close(mut self) -> Result<(), Error> {
+        let flushed = self.flush();
+        let Self { store, .. } = self;
+        store.leave();
+        flushed
+    }
+
     fn mark_invalid(&mut self, id: Id) {
         let hash = self.tree.hash(id);
         self.tree.invalidate(&hash);
@@ -265,3 +288,6 @@ impl Chainstate {
         self.dirty.insert(id);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! | a failure | the first input of the first transaction, in the batch's order, that does not hold: however the batch was cut, and whichever thread found another before |
 //! | after a failure | what follows it in its batch is dropped, what precedes it is still verified; other batches take no notice |
 //! | a panic of the engine | [`Reason::Engine`](crate::Reason::Engine) for the run that caused it; the thread goes on |
+//! | a panic of a thread itself, which would be a bug here | all threads end, and with them the verdicts: receiving gives an error |
 //! | too much work | [`Pool::submit`] waits, [`Pool::try_submit`] gives the batch back |
 //! | verdicts that nobody takes | at most [`VERDICTS`] wait; then the threads do, and in the end `submit` |
 //!

@@ -6,32 +6,32 @@ use yap_chain::block::{self, Block, witness};
 use yap_chain::connect;
 use yap_chain::header::tree::Id;
 use yap_chain::undo::Undo;
-use yap_script::Batch;
+use yap_chain::verify::Job;
+use yap_script::pool::Full;
+use yap_script::{Batch, Verdict};
 
-/// Blocks in flight at most. The pool's bound on inputs comes first but for nearly empty blocks.
-const MOST_IN_FLIGHT: usize = 1_000;
-
+use super::flight::InFlight;
 use super::place::{Line, place};
-use super::{Chainstate, Error, Event, InFlight, Reject};
+use super::{Chainstate, Error, Event, Reject};
 
 impl Chainstate {
     /// Connects and disconnects until the tip is the best block that is not known to be invalid.
+    ///
+    /// The way may be long: the first block of a chain can come last. So it commits on the way when that is due.
     pub(super) fn activate(&mut self) -> Result<(), Error> {
-        self.collect(false)?;
+        self.collect()?;
         while let Some(best) = self.index.best().filter(|&best| best != self.tip) {
             let path = self.tree.path(self.tip, best);
+            self.check_readable(&path.disconnect)?;
             while self.tip != path.fork {
                 self.disconnect_tip()?;
+                // A verdict must not take blocks back here: the fork may be in flight.
+                if self.in_flight.is_empty() {
+                    self.commit_on_the_way()?;
+                }
             }
             for id in path.connect {
-                if let Err(why) = self.connect(id)? {
-                    // A script below may be wrong too; then this block was never to be connected.
-                    self.await_scripts()?;
-                    if self.tree.parent(id) == Some(self.tip) {
-                        self.refuse(id, why);
-                    }
-                }
-                self.collect(self.in_flight.len() >= MOST_IN_FLIGHT)?;
+                self.advance_to(id)?;
                 if self.tip != id {
                     // This block or one before it was refused: there may be a better branch now.
                     break;
@@ -41,22 +41,62 @@ impl Chainstate {
         Ok(())
     }
 
+    /// Connects `id`, a child of the tip, unless it or a block in flight breaks a rule.
+    fn advance_to(&mut self, id: Id) -> Result<(), Error> {
+        if let Err(why) = self.connect(id)? {
+            // A script below may be wrong too; then this block was never to be connected.
+            self.await_scripts()?;
+            if self.tree.parent(id) == Some(self.tip) {
+                self.refuse(id, why);
+            }
+        }
+        self.collect()?;
+        while self.in_flight.is_full() {
+            self.collect_one()?;
+        }
+        self.commit_on_the_way()
+    }
+
+    /// Commits if that is due. The tip may be on the way to the best block, which the next opening goes on with.
+    fn commit_on_the_way(&mut self) -> Result<(), Error> {
+        if self.commit_due() {
+            self.await_scripts()?;
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// That the verified blocks among these can be taken back, before anything is changed.
+    fn check_readable(&self, blocks: &[Id]) -> Result<(), Error> {
+        let gone = |&&id: &&Id| {
+            let entry = self.index.entry(id);
+            entry.verified && (entry.block.is_none() || entry.undo.is_none())
+        };
+        // The lowest is the first that was pruned.
+        match blocks.iter().rev().find(gone) {
+            Some(&id) => Err(Error::Pruned { hash: self.tree.hash(id) }),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until every script in flight is verified; the tip is then verified too.
     ///
     /// # Errors
     /// As [`Chainstate::process`].
     pub fn settle(&mut self) -> Result<(), Error> {
-        while !self.in_flight.is_empty() {
-            self.await_scripts()?;
-            self.activate()?;
-        }
-        Ok(())
+        self.guard(|chainstate| {
+            while !chainstate.in_flight.is_empty() {
+                chainstate.await_scripts()?;
+                chainstate.activate()?;
+            }
+            Ok(())
+        })
     }
 
     /// Waits for every verdict that is due. Afterwards the tip is verified, but may not be the best.
     fn await_scripts(&mut self) -> Result<(), Error> {
         while !self.in_flight.is_empty() {
-            self.collect(true)?;
+            self.collect_one()?;
         }
         Ok(())
     }
@@ -89,12 +129,8 @@ impl Chainstate {
         }
         let undo = Arc::new(effect.undo);
         self.filters.request(id, &block, &undo);
-        let batch = (!effect.jobs.is_empty()).then(|| {
-            self.batches = self.batches.wrapping_add(1);
-            self.pool.submit(Batch::new(self.batches, effect.jobs));
-            self.batches
-        });
-        self.in_flight.push_back(InFlight { id, block, undo, batch });
+        let batch = if effect.jobs.is_empty() { None } else { Some(self.submit(effect.jobs)?) };
+        self.in_flight.push(InFlight { id, block, undo, batch });
         self.tip = id;
         if batch.is_none() {
             self.advance();
@@ -102,11 +138,28 @@ impl Chainstate {
         Ok(Ok(()))
     }
 
+    /// Hands scripts to the pool. Whoever receives the verdicts must not wait for room: it could wait for itself.
+    fn submit(&mut self, jobs: Vec<Job>) -> Result<u64, Error> {
+        self.batches = self.batches.wrapping_add(1);
+        let mut batch = Batch::new(self.batches, jobs);
+        while let Err(Full(back)) = self.pool.try_submit(batch) {
+            batch = back;
+            let verdict = self.receive()?;
+            self.early.push_back(verdict);
+        }
+        Ok(self.batches)
+    }
+
+    /// Waits for a verdict.
+    fn receive(&self) -> Result<Verdict, Error> {
+        self.verdicts.recv().map_err(|_| Error::Worker("script verification"))
+    }
+
     /// Takes the tip back.
     pub(super) fn disconnect_tip(&mut self) -> Result<(), Error> {
         let id = self.tip;
         let parent = self.tree.parent(id).ok_or(Error::Index("the first block would be disconnected"))?;
-        let (block, undo) = match self.in_flight.pop_back() {
+        let (block, undo) = match self.in_flight.pop_newest() {
             Some(last) => (last.block, last.undo),
             None => {
                 let header = self.tree.header(id);
@@ -124,35 +177,42 @@ impl Chainstate {
         Ok(())
     }
 
-    /// Takes in the verdicts that are there, or waits for one.
-    fn collect(&mut self, wait: bool) -> Result<(), Error> {
-        let mut wait = wait;
-        loop {
-            let verdict = if wait {
-                Some(self.verdicts.recv().map_err(|_| Error::Worker("script verification"))?)
-            } else {
-                self.verdicts.try_recv().ok()
-            };
-            wait = false;
-            let Some(verdict) = verdict else { return Ok(()) };
-            // The verdict of a block that was taken back meanwhile finds nobody.
-            let Some(at) = self.in_flight.iter().position(|block| block.batch == Some(verdict.id)) else { continue };
-            match verdict.result {
-                Ok(()) => {
-                    if let Some(block) = self.in_flight.get_mut(at) {
-                        block.batch = None;
-                    }
-                    self.advance();
+    /// Takes in the verdicts that are there.
+    fn collect(&mut self) -> Result<(), Error> {
+        while let Some(verdict) = self.early.pop_front().or_else(|| self.verdicts.try_recv().ok()) {
+            self.take_verdict(verdict)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in the next verdict; waits for it.
+    fn collect_one(&mut self) -> Result<(), Error> {
+        let verdict = match self.early.pop_front() {
+            Some(verdict) => verdict,
+            None => self.receive()?,
+        };
+        self.take_verdict(verdict)
+    }
+
+    fn take_verdict(&mut self, verdict: Verdict) -> Result<(), Error> {
+        // The verdict of a block that was taken back meanwhile finds nobody.
+        let Some(at) = self.in_flight.position(verdict.id) else { return Ok(()) };
+        match verdict.result {
+            Ok(()) => {
+                if let Some(block) = self.in_flight.get_mut(at) {
+                    block.batch = None;
                 }
-                Err(failure) if !failure.reason.is_invalid() => return Err(Error::Engine(failure)),
-                Err(failure) => self.take_back(at, failure.into())?,
+                self.advance();
+                Ok(())
             }
+            Err(failure) if !failure.reason.is_invalid() => Err(Error::Engine(failure)),
+            Err(failure) => self.take_back(at, failure.into()),
         }
     }
 
     /// Takes back the block in flight at `at` and all above it, because a script of it is wrong.
     fn take_back(&mut self, at: usize, why: Reject) -> Result<(), Error> {
-        let Some(id) = self.in_flight.get(at).map(|block| block.id) else { return Ok(()) };
+        let Some(id) = self.in_flight.get_mut(at).map(|block| block.id) else { return Ok(()) };
         while self.in_flight.len() > at {
             self.disconnect_tip()?;
         }
@@ -168,7 +228,7 @@ impl Chainstate {
 
     /// Moves the verified tip over the blocks whose scripts hold.
     fn advance(&mut self) {
-        while let Some(block) = self.in_flight.pop_front_if(|block| block.batch.is_none()) {
+        while let Some(block) = self.in_flight.pop_verified() {
             self.unfiltered.insert(block.id);
             let entry = self.index.entry_mut(block.id);
             entry.verified = true;

@@ -10,9 +10,6 @@ use yap_store::{Batch, Tip};
 
 use super::{Chainstate, Error};
 
-/// Filters built after which a commit is due: they wait in memory, each at most some 30 kB.
-const MOST_UNFILTERED: usize = 2_000;
-
 /// Time after which a commit is due, so that a crash does not cost more than this.
 const INTERVAL: Duration = Duration::from_secs(300);
 
@@ -21,7 +18,7 @@ impl Chainstate {
     #[must_use]
     pub fn commit_due(&self) -> bool {
         self.store.needs_commit()
-            || self.filters.waiting() >= MOST_UNFILTERED
+            || self.filters.is_full()
             || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
     }
 
@@ -31,6 +28,11 @@ impl Chainstate {
     /// If the disk is full or fails; the last commit then stays as it is.
     pub fn commit(&mut self) -> Result<(), Error> {
         self.settle()?;
+        self.guard(Self::write)
+    }
+
+    /// Starts to commit the tip, which is verified.
+    pub(super) fn write(&mut self) -> Result<(), Error> {
         self.committed_at = Instant::now();
         if self.dirty.is_empty() && self.unfiltered.is_empty() {
             return Ok(());
@@ -50,7 +52,7 @@ impl Chainstate {
     /// As [`Chainstate::commit`].
     pub fn flush(&mut self) -> Result<(), Error> {
         self.commit()?;
-        Ok(self.store.flush()?)
+        self.guard(|chainstate| Ok(chainstate.store.flush()?))
     }
 
     /// Adds the filters of the blocks verified since the last commit.
@@ -88,20 +90,12 @@ impl Chainstate {
 
     /// Adds the block files that are to be deleted.
     fn prune_into(&mut self, batch: &mut Batch) {
-        let Some(target) = self.prune_bytes else { return };
+        // On the way to another tip, the blocks of its branch look like those of any other.
+        let Some(target) = self.prune_bytes.filter(|_| self.index.best() == Some(self.tip)) else { return };
         batch.pruned = self.store.reader().prunable(target, batch.tip.height);
         if batch.pruned.is_empty() {
             return;
         }
-        let tip = self.tip;
-        for id in self.tree.iter() {
-            let file = self.index.entry(id).block.map(|position| position.file);
-            if file.is_some_and(|file| batch.pruned.contains(&file)) {
-                let active = self.tree.is_ancestor(id, tip);
-                self.index.prune(id, active, &self.tree);
-                self.dirty.insert(id);
-            }
-        }
-        self.index.unlink_after_pruned(&self.tree);
+        self.dirty.extend(self.index.prune(&batch.pruned, self.tip, &self.tree));
     }
 }

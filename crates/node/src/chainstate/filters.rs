@@ -13,6 +13,9 @@ use yap_chain::undo::Undo;
 /// Blocks that may wait for their filter. Small: each holds its whole block in memory, and building is quick.
 const QUEUE: usize = 64;
 
+/// Filters asked for from which on a commit is due: they wait in memory, each at most some 30 kB.
+const MOST_WAITING: usize = 2_000;
+
 type Task = (Id, Arc<Block>, Arc<Undo>);
 
 /// A thread that builds filters, and those of them that the next commit will ask for.
@@ -23,22 +26,32 @@ pub(super) struct Filters {
     /// Asked for and not yet taken: a block that is connected a second time needs no second filter.
     wanted: BTreeSet<Id>,
     built: BTreeMap<Id, Filter>,
+    most_waiting: usize,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Filters {
     /// Starts the thread.
     pub(super) fn start() -> std::io::Result<Self> {
+        Self::building(filter::basic, MOST_WAITING)
+    }
+
+    /// Starts the thread with another way to build filters and another bound on them.
+    pub(super) fn building(
+        build: impl Fn(&Block, &Undo) -> Filter + Send + 'static,
+        most_waiting: usize,
+    ) -> std::io::Result<Self> {
         let (tasks, queue) = bounded::<Task>(QUEUE);
         let (send, done) = unbounded();
         let thread = std::thread::Builder::new().name("filters".into()).spawn(move || {
             for (id, block, undo) in queue {
-                if send.send((id, filter::basic(&block, &undo))).is_err() {
+                if send.send((id, build(&block, &undo))).is_err() {
                     return;
                 }
             }
         })?;
-        Ok(Self { tasks: Some(tasks), done, wanted: BTreeSet::new(), built: BTreeMap::new(), thread: Some(thread) })
+        let (tasks, thread) = (Some(tasks), Some(thread));
+        Ok(Self { tasks, done, wanted: BTreeSet::new(), built: BTreeMap::new(), most_waiting, thread })
     }
 
     /// Asks for the filter of a block; waits while the queue is full.
@@ -63,9 +76,9 @@ impl Filters {
         self.built.remove(&id)
     }
 
-    /// How many were asked for and not taken.
-    pub(super) fn waiting(&self) -> usize {
-        self.wanted.len()
+    /// Whether so many were asked for and not taken that a commit is due.
+    pub(super) fn is_full(&self) -> bool {
+        self.wanted.len() >= self.most_waiting
     }
 
     /// Forgets those that were not taken: of blocks that were taken back before they were verified.
@@ -82,5 +95,77 @@ impl Drop for Filters {
             // A panic in the thread was seen as a missing filter.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yap_chain::bitcoin::consensus::serialize;
+    use yap_chain::header::tree::Tree;
+    use yap_chain::spec::Spec;
+
+    use super::*;
+
+    fn block() -> Arc<Block> {
+        Arc::new(Block::parse(serialize(&Spec::regtest().genesis)).unwrap())
+    }
+
+    /// As many headers as asked for, one on the other.
+    fn ids(count: usize) -> Vec<Id> {
+        let mut tree = Tree::new(Arc::new(Spec::regtest()), 0);
+        let mut ids = vec![tree.genesis()];
+        while ids.len() < count {
+            let mut header = Spec::regtest().genesis.header;
+            header.prev_blockhash = tree.hash(*ids.last().unwrap());
+            ids.push(tree.insert_trusted(&header).unwrap());
+        }
+        ids
+    }
+
+    #[test]
+    fn the_queue_takes_so_many_blocks_and_no_more() {
+        let (gate, opened) = bounded::<()>(0);
+        let (arrived, arrival) = bounded(1);
+        let build = move |block: &Block, undo: &Undo| {
+            let _ = arrived.try_send(());
+            // Once the test has dropped its end, nothing is waited for.
+            let _ = opened.recv();
+            filter::basic(block, undo)
+        };
+        let (block, undo, ids) = (block(), Arc::default(), ids(QUEUE + 2));
+        let mut filters = Filters::building(build, MOST_WAITING).unwrap();
+        filters.request(ids[0], &block, &undo);
+        arrival.recv().unwrap();
+        // One is in hand.
+        ids[1..=QUEUE].iter().for_each(|&id| filters.request(id, &block, &undo));
+        let one_more = (ids[QUEUE + 1], Arc::clone(&block), Arc::clone(&undo));
+        assert!(filters.tasks.as_ref().unwrap().try_send(one_more).is_err(), "one past the bound would wait");
+        drop(gate);
+        filters.request(ids[QUEUE + 1], &block, &undo);
+        assert!(ids.iter().all(|&id| filters.take(id).is_some()));
+    }
+
+    #[test]
+    fn a_commit_is_due_at_the_bound_and_not_before() {
+        let (block, undo, ids) = (block(), Arc::default(), ids(MOST_WAITING));
+        let mut filters = Filters::start().unwrap();
+        for &id in &ids[1..] {
+            filters.request(id, &block, &undo);
+        }
+        assert!(!filters.is_full(), "one below it");
+        filters.request(ids[1], &block, &undo);
+        assert!(!filters.is_full(), "the same again is no other");
+        filters.request(ids[0], &block, &undo);
+        assert!(filters.is_full());
+        filters.take(ids[0]).unwrap();
+        assert!(!filters.is_full());
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_noticed_and_not_waited_for() {
+        let (block, undo, ids) = (block(), Arc::default(), ids(2 * QUEUE));
+        let mut filters = Filters::building(|_, _| panic!("as the test wants"), MOST_WAITING).unwrap();
+        ids.iter().for_each(|&id| filters.request(id, &block, &undo));
+        assert!(filters.take(ids[0]).is_none());
     }
 }

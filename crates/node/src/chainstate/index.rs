@@ -47,7 +47,7 @@ impl From<&Record> for Entry {
 pub(super) struct Index {
     entries: Vec<Entry>,
     candidates: BTreeSet<Candidate>,
-    /// Stored blocks that wait for their parent, by that parent.
+    /// Stored blocks that wait for their parent, by that parent. No more than there are headers, whose work was checked.
     unlinked: BTreeMap<Id, Vec<Id>>,
     sequence: u64,
 }
@@ -105,36 +105,51 @@ impl Index {
             self.sequence = self.sequence.saturating_add(1);
             self.entry_mut(id).sequence = self.sequence;
             self.add_candidate(id, tree);
-            let waiting = self.unlinked.remove(&id).unwrap_or_default();
-            // One may have been pruned while it waited.
-            queue.extend(waiting.into_iter().filter(|&id| self.entry(id).block.is_some() && !self.is_linked(id)));
+            queue.extend(self.unlinked.remove(&id).unwrap_or_default());
         }
     }
 
-    /// Forgets where a block was. One beside the best chain can then no longer be connected, nor can those after it:
-    /// once all are pruned, [`unlink_after_pruned`](Self::unlink_after_pruned) must follow.
-    pub(super) fn prune(&mut self, id: Id, active: bool, tree: &Tree) {
-        let entry = self.entry_mut(id);
-        (entry.block, entry.undo, entry.pruned) = (None, None, true);
-        if !active {
-            let candidate = tree.candidate(id, entry.sequence);
-            entry.sequence = 0;
-            self.candidates.remove(&candidate);
-        }
-    }
-
-    /// Unlinks the blocks that follow a pruned one beside the best chain: if one of them became the best, the way to it
-    /// could not be gone. As when the ledger is opened, they wait for their parent.
-    pub(super) fn unlink_after_pruned(&mut self, tree: &Tree) {
-        // A parent comes before its children, so one pass reaches all of them.
+    /// Forgets where the blocks of `files` were. One beside the best chain, which ends with `tip`, can then not be
+    /// connected any more, nor can those after it: they wait for it to come again. Gives the blocks that are gone.
+    pub(super) fn prune(&mut self, files: &[u32], tip: Id, tree: &Tree) -> Vec<Id> {
+        let mut pruned = Vec::new();
+        // A parent comes before its children, so one pass reaches all that follow.
         for id in tree.iter() {
-            let Some(parent) = tree.parent(id).filter(|&parent| !self.is_linked(parent)) else { continue };
-            let sequence = std::mem::take(&mut self.entry_mut(id).sequence);
-            if sequence != 0 {
-                self.candidates.remove(&tree.candidate(id, sequence));
-                self.unlinked.entry(parent).or_default().push(id);
+            let gone = self.entry(id).block.is_some_and(|position| files.contains(&position.file));
+            if gone {
+                let entry = self.entry_mut(id);
+                (entry.block, entry.undo, entry.pruned) = (None, None, true);
+                pruned.push(id);
+            }
+            // The best chain needs no blocks to stand on; others do, and so does what follows them.
+            let cut = gone && !tree.is_ancestor(id, tip);
+            if cut || tree.parent(id).is_some_and(|parent| !self.is_linked(parent)) {
+                self.unlink(id, tree);
             }
         }
+        self.forget_pruned();
+        pruned
+    }
+
+    /// Takes a linked block out of the competition because one before it, or its own bytes, are here no more.
+    fn unlink(&mut self, id: Id, tree: &Tree) {
+        let sequence = std::mem::take(&mut self.entry_mut(id).sequence);
+        if sequence == 0 {
+            return;
+        }
+        self.candidates.remove(&tree.candidate(id, sequence));
+        if let Some(parent) = tree.parent(id) {
+            self.unlinked.entry(parent).or_default().push(id);
+        }
+    }
+
+    /// Pruned blocks do not wait for their parents.
+    fn forget_pruned(&mut self) {
+        let Self { unlinked, entries, .. } = self;
+        unlinked.retain(|_, waiting| {
+            waiting.retain(|id| entries.get(id.index()).is_some_and(|entry| entry.block.is_some()));
+            !waiting.is_empty()
+        });
     }
 
     /// A block as it is committed.
@@ -164,6 +179,12 @@ impl Index {
             block: entry.block,
             undo: entry.undo,
         }
+    }
+
+    /// Whether a block's bytes are here, or were pruned because the best chain stands on it already.
+    pub(super) fn is_held(&self, id: Id) -> bool {
+        let entry = self.entry(id);
+        entry.block.is_some() || (entry.pruned && entry.sequence != 0)
     }
 
     /// Whether a block and all its ancestors are held.

@@ -11,14 +11,18 @@ use yap_chain::block::Block;
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::spec::Spec;
 use yap_script::{Kernel, Pool, pool};
-use yap_store::{DEFAULT_CACHE, Record, Status, Store};
+use yap_store::{BLOCK_FILE_SIZE, DEFAULT_CACHE, Record, Status, Store};
 
 use super::filters::Filters;
+use super::flight::Flight;
 use super::index::{Entry, Index};
 use super::recent::Recent;
 use super::{Chainstate, Error};
 
 /// Whose word is taken for the scripts of old blocks. Every other rule is checked in any case.
+///
+/// A block that was connected on somebody's word counts as verified from then on, as in Bitcoin Core: opening the ledger
+/// with less trust later does not verify it again. To have every script verified, start with an empty directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// Nobody's: every script is verified.
@@ -39,13 +43,21 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Bytes of block and undo files to keep; `None`: all.
     pub prune_bytes: Option<u64>,
+    /// Bytes from which a block file takes no more blocks; pruning deletes whole files.
+    pub block_file_bytes: u32,
     /// Whose word is taken for old scripts.
     pub trust: Trust,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, cache_bytes: DEFAULT_CACHE, prune_bytes: None, trust: Trust::default() }
+        Self {
+            threads: 0,
+            cache_bytes: DEFAULT_CACHE,
+            prune_bytes: None,
+            block_file_bytes: BLOCK_FILE_SIZE,
+            trust: Trust::default(),
+        }
     }
 }
 
@@ -57,6 +69,7 @@ impl Chainstate {
     pub fn open(directory: &Path, spec: Arc<Spec>, options: Options) -> Result<Self, Error> {
         let mut settings = yap_store::Options::new(&spec);
         settings.cache = options.cache_bytes;
+        settings.block_file_size = options.block_file_bytes;
         let store = Store::open(directory, &settings)?;
         let seed = RandomState::new().hash_one(0_u8);
         let tree = Tree::new(Arc::clone(&spec), seed);
@@ -68,9 +81,10 @@ impl Chainstate {
             tree,
             store,
             index: Index::default(),
-            in_flight: VecDeque::new(),
+            in_flight: Flight::default(),
             pool,
             verdicts,
+            early: VecDeque::new(),
             batches: 0,
             filters: Filters::start().map_err(|_| Error::Worker("block filters"))?,
             unfiltered: BTreeSet::new(),
@@ -79,6 +93,7 @@ impl Chainstate {
             dirty: BTreeSet::new(),
             recent: Recent::default(),
             events: VecDeque::new(),
+            stopped: false,
             seed,
             trusted: options.trust,
             prune_bytes: options.prune_bytes,

@@ -48,6 +48,7 @@ impl Import {
             cache_bytes: usize::try_from(self.dbcache).unwrap_or(usize::MAX).saturating_mul(1 << 20),
             trust: self.trust()?,
             prune_bytes: self.prune.map(|mib| u64::from(mib).saturating_mul(1 << 20)),
+            ..Options::default()
         };
         let mut chainstate = Chainstate::open(&directory, Arc::new(spec), options)?;
         let height = chainstate.tree().height(chainstate.tip());

@@ -55,19 +55,19 @@ impl<E: Engine> Queue<E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a batch, once there is room.
+    /// Appends a batch, once there is room. After the end it is dropped.
     pub(super) fn push(&self, batch: Batch) {
         let progress = Progress::new(batch);
-        let full = |state: &mut State<E>| !state.has_room(progress.size(), self.bound);
+        let full = |state: &mut State<E>| !state.stopped && !state.has_room(progress.size(), self.bound);
         let state = self.room.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
         self.append(state, progress);
     }
 
-    /// Appends a batch, or gives it back if there is no room.
+    /// Appends a batch, or gives it back if there is no room. After the end it is dropped.
     pub(super) fn try_push(&self, batch: Batch) -> Result<(), Batch> {
         let size = batch.size();
         let state = self.state();
-        if !state.has_room(size, self.bound) {
+        if !state.stopped && !state.has_room(size, self.bound) {
             return Err(batch);
         }
         self.append(state, Progress::new(batch));
@@ -75,6 +75,9 @@ impl<E: Engine> Queue<E> {
     }
 
     fn append(&self, mut state: MutexGuard<'_, State<E>>, progress: Progress<E>) {
+        if state.stopped {
+            return;
+        }
         let positions = progress.positions();
         // No more threads than can find something.
         let runs = progress.jobs().len().max(positions.div_ceil(WHOLE));
@@ -115,6 +118,7 @@ impl<E: Engine> Queue<E> {
         drop(state);
         drop(waiting);
         self.work.notify_all();
+        self.room.notify_all();
     }
 }
 

@@ -236,6 +236,62 @@ fn a_panic_of_the_engine_is_contained() {
     assert_eq!(results[2], Verdict { id: 2, result: Ok(()) });
 }
 
+/// An engine that panics where the pool does not expect it: when what was prepared is dropped.
+struct Brittle;
+
+struct Shards(bool);
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        assert!(!self.0, "as the test wants");
+    }
+}
+
+impl Engine for Brittle {
+    type Prepared = Shards;
+
+    fn prepare(&self, job: &Job) -> Result<Shards, Reason> {
+        Ok(Shards(job.spent.len() == 2))
+    }
+
+    fn verify(&self, _runs: &[Span<'_, Shards>]) -> Vec<No> {
+        Vec::new()
+    }
+
+    fn appetite(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn a_thread_that_panics_ends_the_verdicts_and_leaves_nobody_waiting() {
+    let (pool, verdicts) = Pool::new(Brittle, Options { threads: 3, inputs: 10, cache: None });
+    pool.submit(Batch::new(0, vec![job(0, &[Act::Hold; 2])]));
+    let (ended, end) = bounded(1);
+    let submitter = std::thread::spawn(move || {
+        // More than there is room for.
+        (1..100).for_each(|id| pool.submit(Batch::new(id, vec![job(0, &[Act::Hold; 3])])));
+        ended.send(()).unwrap();
+    });
+    let left = std::iter::from_fn(|| match verdicts.recv_timeout(PATIENCE) {
+        Ok(verdict) => Some(verdict),
+        Err(crossbeam_channel::RecvTimeoutError::Disconnected) => None,
+        Err(error @ crossbeam_channel::RecvTimeoutError::Timeout) => panic!("{error}"),
+    });
+    assert!(left.map(|verdict| verdict.id).all(|id| id != 0), "the batch that was lost has no verdict");
+    end.recv_timeout(PATIENCE).expect("submitting does not wait for threads that are gone");
+    submitter.join().unwrap();
+}
+
+#[test]
+fn whoever_has_the_last_verdict_finds_room() {
+    let (pool, verdicts, _strings) = start(2, 10);
+    for id in 0..2_000 {
+        assert!(pool.try_submit(Batch::new(id, vec![job(0, &[Act::Hold; 10])])).is_ok(), "batch {id}");
+        assert_eq!(next(&verdicts).id, id);
+    }
+}
+
 #[test]
 fn a_job_without_coins_does_not_pass_unseen() {
     let (pool, verdicts, _strings) = start(1, INPUTS);

@@ -39,6 +39,8 @@ impl<P> Loaded<'_, P> {
 impl<E: Engine> Worker<E> {
     /// Works until the pool is dropped.
     pub(super) fn run(&self) {
+        // Without this a batch whose run was in its hands would never be answered.
+        let _alarm = Alarm(&self.queue);
         while let Some(runs) = self.queue.take() {
             self.verify(&runs);
             for run in &runs {
@@ -104,11 +106,23 @@ impl<E: Engine> Worker<E> {
         if let (Ok(()), true, Some(cache)) = (&verdict.result, progress.remember(), &self.cache) {
             progress.jobs().iter().for_each(|job| cache.insert(job));
         }
+        // First, so that whoever receives the verdict finds the room.
+        self.queue.release(progress.size());
         select! {
             // Fails if nobody wants verdicts any more.
             send(self.verdicts, verdict) -> _ => {}
             recv(self.stopped) -> _ => {}
         }
-        self.queue.release(progress.size());
+    }
+}
+
+/// Ends all threads when one of them panics, which ends the verdicts: whoever waits for one hears of it.
+struct Alarm<'a, E: Engine>(&'a Queue<E>);
+
+impl<E: Engine> Drop for Alarm<'_, E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
     }
 }

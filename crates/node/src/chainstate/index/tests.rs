@@ -43,11 +43,15 @@ fn grow(tree: &mut Tree, count: usize, salt: u32) -> Vec<Id> {
     ids
 }
 
+/// Each block is in a file of its own.
+fn file(id: Id) -> u32 {
+    u32::try_from(id.index()).unwrap()
+}
+
 fn store(index: &mut Index, tree: &Tree, ids: &[Id]) {
     let block = Block::parse(serialize(&Spec::regtest().genesis)).unwrap();
     for &id in ids {
-        let file = u32::try_from(id.index()).unwrap();
-        index.stored(id, FilePosition { file, offset: 8 }, &block, tree);
+        index.stored(id, FilePosition { file: file(id), offset: 8 }, &block, tree);
     }
 }
 
@@ -56,8 +60,8 @@ fn blocks_after_a_pruned_one_beside_the_best_chain_can_not_be_the_tip() {
     let Chains { tree, mut index, trunk, side } = Chains::new(3, 4);
     store(&mut index, &tree, &side[..3]);
     assert_eq!(index.best(), trunk.last().copied());
-    index.prune(side[0], false, &tree);
-    index.unlink_after_pruned(&tree);
+    let gone = index.prune(&[file(side[0])], *trunk.last().unwrap(), &tree);
+    assert_eq!(gone, [side[0]]);
     // The branch gets longer than the trunk, but its first block is gone.
     store(&mut index, &tree, &side[3..]);
     assert_eq!(index.best(), trunk.last().copied());
@@ -72,8 +76,7 @@ fn a_block_that_was_pruned_while_it_waited_for_its_parent_is_not_linked() {
     let mut chains = Chains::new(1, 3);
     let (tree, side) = (chains.tree.clone(), chains.side.clone());
     store(&mut chains.index, &tree, &side[1..]);
-    chains.index.prune(side[1], false, &tree);
-    chains.index.unlink_after_pruned(&tree);
+    chains.index.prune(&[file(side[1])], *chains.trunk.last().unwrap(), &tree);
     store(&mut chains.index, &tree, &side[..1]);
     assert_eq!(chains.best(), chains.trunk.last().copied(), "the branch goes no further than its first block");
     store(&mut chains.index, &tree, &side[1..2]);
@@ -83,8 +86,8 @@ fn a_block_that_was_pruned_while_it_waited_for_its_parent_is_not_linked() {
 #[test]
 fn pruning_the_best_chain_unlinks_nothing() {
     let Chains { tree, mut index, trunk, side } = Chains::new(3, 4);
-    index.prune(trunk[0], true, &tree);
-    index.unlink_after_pruned(&tree);
+    let gone = index.prune(&[file(trunk[0])], *trunk.last().unwrap(), &tree);
+    assert_eq!(gone, [trunk[0]]);
     assert_eq!(index.best(), trunk.last().copied());
     store(&mut index, &tree, &side);
     assert_eq!(index.best(), side.last().copied());
