@@ -19,7 +19,6 @@ mod index;
 mod open;
 mod place;
 mod recent;
-mod reject;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -45,8 +44,8 @@ use self::flight::Flight;
 use self::index::Index;
 pub use self::open::{Options, Trust};
 use self::recent::Recent;
-pub use self::reject::Reject;
 use crate::prepare::Prepared;
+use crate::reject::Reject;
 
 /// Why the ledger cannot go on. Blocks that break rules are not errors: see [`Accepted`] and [`Event`].
 #[derive(Debug, thiserror::Error)]

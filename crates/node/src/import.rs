@@ -23,8 +23,9 @@ use yap_store::framing;
 
 use self::orphans::Orphans;
 use self::stages::{Item, Next, Stages};
-use crate::chainstate::{Accepted, Chainstate, Error, Event, Reject};
+use crate::chainstate::{Accepted, Chainstate, Error, Event};
 use crate::prepare::Prepared;
+use crate::reject::Reject;
 
 /// Problems that a [`Summary`] lists; more are only counted.
 pub const LISTED_PROBLEMS: usize = 100;

@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`prepare`] | the first stage of a block's way: parse, hash, check by itself |
+//! | [`reject`] | why a block was refused, whichever rule it broke |
 //! | [`chainstate`] | one chain's ledger: headers, blocks, coins and scripts in flight, kept in step |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`audit`] | checking what is stored against itself |
@@ -13,6 +14,7 @@ pub mod chainstate;
 pub mod cli;
 pub mod import;
 pub mod prepare;
+pub mod reject;
 
 pub use chainstate::Chainstate;
 pub use {yap_chain, yap_script, yap_store};

@@ -10,7 +10,7 @@ use yap_chain::header::pow;
 use yap_chain::spec::Spec;
 use yap_script::Kernel;
 
-use crate::chainstate::Reject;
+use crate::reject::Reject;
 
 /// A block that was read and looked at by itself.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use yap_script::{Batch, Verdict};
 
 use super::flight::InFlight;
 use super::place::{Line, place};
-use super::{Chainstate, Error, Event, Reject};
+use super::{Chainstate, Error, Event};
+use crate::reject::Reject;
 
 impl Chainstate {
     /// Connects and disconnects until the tip is the best block that is not known to be invalid.

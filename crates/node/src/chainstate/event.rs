@@ -2,7 +2,7 @@
 
 use yap_chain::bitcoin::BlockHash;
 
-use super::Reject;
+use crate::reject::Reject;
 
 /// Something happened to the ledger. Events come in the order of the changes they tell of.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ use yap_chain::block::Block;
 use yap_chain::header::Error as HeaderError;
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Totals};
-use yap_node::chainstate::{Accepted, Chainstate, Event, Options, Reject};
+use yap_node::chainstate::{Accepted, Chainstate, Event, Options};
 use yap_node::prepare::Prepared;
+use yap_node::reject::Reject;
 use yap_sim::unspent::{Set, Unspent};
 use yap_sim::verdict::{Kind, Subject, Verdict};
 

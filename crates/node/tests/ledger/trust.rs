@@ -6,8 +6,9 @@ use std::sync::Arc;
 use yap_chain::bitcoin::consensus::serialize;
 use yap_chain::bitcoin::{Amount, Block, BlockHash};
 use yap_chain::spec::Spec;
-use yap_node::chainstate::{Accepted, Chainstate, Event, Options, Reject, Trust};
+use yap_node::chainstate::{Accepted, Chainstate, Event, Options, Trust};
 use yap_node::prepare::Prepared;
+use yap_node::reject::Reject;
 use yap_sim::Builder;
 use yap_sim::lock::Kind;
 
