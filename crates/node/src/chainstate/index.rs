@@ -128,9 +128,9 @@ impl Index {
     pub(super) fn unlink_after_pruned(&mut self, tree: &Tree) {
         // A parent comes before its children, so one pass reaches all of them.
         for id in tree.iter() {
-            let Some(parent) = tree.parent(id).filter(|&parent| !self.is_linked(parent)) else { continue };
-            let sequence = std::mem::take(&mut self.entry_mut(id).sequence);
-            if sequence != 0 {
+            let sequence = self.entry(id).sequence;
+            if let Some(parent) = tree.parent(id).filter(|&parent| sequence != 0 && !self.is_linked(parent)) {
+                self.entry_mut(id).sequence = 0;
                 self.candidates.remove(&tree.candidate(id, sequence));
                 self.unlinked.entry(parent).or_default().push(id);
             }
