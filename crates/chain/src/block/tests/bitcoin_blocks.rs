@@ -20,7 +20,7 @@ fn blocks() -> impl Iterator<Item = (&'static str, Block)> {
 }
 
 fn in_context(block: &Block, deployments: &Deployments) -> Result<(), &'static str> {
-    let context = Context { height: EARLY, median_time_past: block.header().time - 1, deployments };
+    let context = Context { height: EARLY, median_time_past: block.header().time, deployments };
     check_in_context(block, &context).map_err(|error| error.reason())
 }
 
