@@ -31,7 +31,6 @@ fn merkle_root(block: &Block) -> Result<(), Error> {
         return Err(Error::MerkleRoot { claimed, computed });
     }
     // CVE-2012-2459: the block without the repeated end has the same root, and may be valid.
-    // CVE-2012-2459: the block without the repeated end has the same root, and may be valid.
     if root.repeated { Err(Error::RepeatedTransactions) } else { Ok(()) }
 }
 
