@@ -50,7 +50,7 @@ impl Spec {
     #[must_use]
     pub fn subsidy_at(&self, height: u32) -> Amount {
         let halvings = height.checked_div(self.subsidy.halving).unwrap_or(0);
-        // Sixty-four halvings leave nothing of any amount.
+        // BIP-0042: sixty-four halvings leave nothing of any amount, where a shift would start again.
         Amount::from_sat(self.subsidy.initial.to_sat().checked_shr(halvings).unwrap_or(0))
     }
 

@@ -154,6 +154,9 @@ impl Transaction {
     }
 }
 
+/// Items of a witness above which its memory is worth a copy. Usual ones have fewer.
+const MANY_ITEMS: usize = 16;
+
 /// Reads what Bitcoin Core reads; also gives the bytes used.
 fn decode(bytes: &[u8]) -> Result<(bitcoin::Transaction, usize), encode::Error> {
     // Where the count of inputs is 0, BIP-0144's marker is read. With 0 for its flag too, that was a transaction of
@@ -163,7 +166,12 @@ fn decode(bytes: &[u8]) -> Result<(bitcoin::Transaction, usize), encode::Error> 
         let lock_time = LockTime::from_consensus(u32::from_le_bytes([l0, l1, l2, l3]));
         return Ok((bitcoin::Transaction { version, lock_time, input: Vec::new(), output: Vec::new() }, 10));
     }
-    let (transaction, used) = encode::deserialize_partial::<bitcoin::Transaction>(bytes)?;
+    let (mut transaction, used) = encode::deserialize_partial::<bitcoin::Transaction>(bytes)?;
+    // A witness keeps four bytes per item besides, in a buffer that has grown by doubling: for items of no bytes up to
+    // eight times what a block holds. A copy has no more than it needs.
+    for input in transaction.input.iter_mut().filter(|input| input.witness.len() > MANY_ITEMS) {
+        input.witness = input.witness.clone();
+    }
     if transaction.input.is_empty() {
         return Err(encode::Error::ParseFailed("witness flag set but no inputs present"));
     }

@@ -57,6 +57,7 @@ fn coinbase_height(block: &Block, context: &Context<'_>) -> Result<(), Error> {
     }
 }
 
+/// BIP-0141: the weight, in place of the size, is limited.
 fn weight(block: &Block) -> Result<(), Error> {
     let weight = block.weight();
     if weight > MAX_WEIGHT { Err(Error::Weight { weight }) } else { Ok(()) }

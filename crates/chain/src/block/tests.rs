@@ -1,5 +1,6 @@
 //! Each rule by the smallest block that breaks it alone, and limits at the bound and one past it.
 
+mod bitcoin_blocks;
 mod context;
 mod parse;
 

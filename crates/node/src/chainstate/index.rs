@@ -133,10 +133,11 @@ impl Index {
 
     /// Takes a linked block out of the competition because one before it, or its own bytes, are here no more.
     fn unlink(&mut self, id: Id, tree: &Tree) {
-        let sequence = std::mem::take(&mut self.entry_mut(id).sequence);
+        let sequence = self.entry(id).sequence;
         if sequence == 0 {
             return;
         }
+        self.entry_mut(id).sequence = 0;
         self.candidates.remove(&tree.candidate(id, sequence));
         if let Some(parent) = tree.parent(id) {
             self.unlinked.entry(parent).or_default().push(id);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use yap_chain::block::Block;
 use yap_chain::header::tree::Id;
 
-/// Bytes of serialised blocks kept. Decoded blocks take about twice that; four blocks of full size fit.
+/// Bytes of serialised blocks kept. Decoded blocks take about twice that, and five times at worst; four blocks of full size fit.
 const LIMIT: usize = 16 << 20;
 
 /// A bounded cache, oldest out first.

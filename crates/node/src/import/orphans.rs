@@ -10,8 +10,8 @@ use crate::prepare::Prepared;
 /// Blocks held. Files of Bitcoin Core, written while blocks came from many peers, are out of order by up to 1,024.
 pub(super) const MOST_BLOCKS: usize = 1_024;
 
-/// Serialised bytes of the blocks held; decoded, they take about twice that besides, and four times if all their
-/// transactions are as small as can be.
+/// Serialised bytes of the blocks held; decoded, they take about twice that besides, four times if all their
+/// transactions are as small as can be, and five times if they are witness items of no bytes.
 pub(super) const MOST_BYTES: usize = 16 << 20;
 
 /// The name of a block that had to leave: where it came from, its hash and the parent that it lacks.

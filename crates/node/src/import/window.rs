@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Things that are held at most.
 pub(super) const MOST_ITEMS: usize = 64;
 
-/// Serialised bytes of the blocks that are held; decoded, they take about twice that besides, and four
-/// times if all their transactions are as small as can be. One block may be larger
+/// Serialised bytes of the blocks that are held; decoded, they take about twice that besides, four times
+/// if all their transactions are as small as can be, and five times if they are witness items of no bytes. One block may be larger
 /// than what is left when it comes alone.
 pub(super) const MOST_BYTES: usize = 16 << 20;
 

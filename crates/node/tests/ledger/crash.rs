@@ -155,7 +155,8 @@ fn an_import_that_fills_the_disk_says_so_and_goes_on_when_there_is_room() {
         assert_whole(&roomy);
         yap_with(&roomy, ["verify"]).ends(0);
     }
-    assert!(told >= 2, "{told}");
+    // A merge of the tables in the background may be the first to meet the full disk; it can only suppose why it failed.
+    assert!(told >= 1, "{told} of 5");
 }
 
 fn interrupt(process: u32) {

@@ -392,6 +392,25 @@ fn records_within_records_do_not_take_forever() {
     assert_whole(directory.path());
 }
 
+/// Items of no bytes take one byte each in a block, and five where they are decoded.
+#[test]
+fn large_blocks_of_empty_witness_items_do_not_fill_the_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut block: Block = deserialize(&blocks()[0]).unwrap();
+    block.txdata[0].input[0].witness = vec![Vec::new(); 3_990_000].into();
+    // Of an unknown parent each, so that they are held until their parents come.
+    let records = (0..20_u32).map(|nonce| {
+        block.header.prev_blockhash = bitcoin::hashes::Hash::hash(&nonce.to_le_bytes());
+        framed(&mine(&mut block))
+    });
+    let records: Vec<_> = records.collect();
+    let (success, memory) = feed(directory.path(), &mut records.into_iter());
+    eprintln!("{memory} MiB");
+    assert!(!success);
+    assert!(memory < MOST_MEMORY, "{memory} MiB");
+    assert_whole(directory.path());
+}
+
 #[test]
 fn block_files_that_bitcoin_core_masked_are_read() {
     let directory = tempfile::tempdir().unwrap();

@@ -325,7 +325,7 @@ fn a_failed_commit_stops_the_store_and_harms_nothing() {
     fs::rename(&tables, &aside).unwrap();
     create(&mut store, 10..20);
     store.begin_commit(Batch::new(tip(2))).unwrap();
-    assert!(matches!(store.flush(), Err(Error::Engine { .. })));
+    assert!(matches!(store.flush(), Err(Error::Io { .. })));
     assert_eq!(store.tip(), Some(tip(1)));
     assert!(matches!(store.begin_commit(Batch::new(tip(2))), Err(Error::Stopped)));
     assert!(matches!(store.write_block(&block(1), 1), Err(Error::Stopped)));
