@@ -61,6 +61,7 @@ impl Import {
         progress.clear();
         tell(output, &summary);
         output.fields(describe(&chainstate, &summary))?;
+        chainstate.close()?;
         Ok(if summary.stopped {
             Ending::Stopped
         } else if summary.problem_count > 0 {
