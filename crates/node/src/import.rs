@@ -189,7 +189,7 @@ pub fn import(
     stop: &Arc<AtomicBool>,
     report: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
-    headers::learn(chainstate, sources, unix_time(), stop);
+    headers::learn(chainstate, sources, unix_time(), stop)?;
     tracing::info!(headers = chainstate.tree().iter().count(), "learned the headers of regular files");
     let mut stages =
         Stages::start(chainstate, sources, options.threads, stop).map_err(|_| Error::Worker("reading and parsing"))?;

@@ -13,12 +13,17 @@ use super::{Chainstate, Error};
 /// Time after which a commit is due, so that a crash does not cost more than this.
 const INTERVAL: Duration = Duration::from_secs(300);
 
+/// Index records that wait for a commit at most: with the commit's copy some 20 MB. Headers alone can make them, when a
+/// whole chain's are learned before its first block.
+pub(super) const MOST_DIRTY: usize = 50_000;
+
 impl Chainstate {
     /// Whether memory or time ask for a commit.
     #[must_use]
     pub fn commit_due(&self) -> bool {
         self.store.needs_commit()
             || self.filters.is_full()
+            || self.dirty.len() >= MOST_DIRTY
             || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
     }
 

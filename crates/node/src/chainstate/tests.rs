@@ -237,3 +237,27 @@ fn a_reorganisation_broken_off_between_its_commits_goes_on_at_the_next_start() {
         assert_eq!(chainstate.tree().hash(chainstate.tip()), longer.tip());
     }
 }
+
+#[test]
+fn a_commit_is_due_at_the_bound_of_headers_without_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut chainstate = open(directory.path(), 64 << 20);
+    let mut header = chainstate.spec().genesis.header;
+    header.version = bitcoin::block::Version::NO_SOFT_FORK_SIGNALLING;
+    let (genesis, first) = (chainstate.spec().genesis.block_hash(), header.time);
+    // The genesis block waits for the first commit too.
+    for _ in 1..commit::MOST_DIRTY {
+        assert!(!chainstate.commit_due());
+        header.prev_blockhash = if header.time == first { genesis } else { header.block_hash() };
+        header.time += 1;
+        while header.validate_pow(header.target()).is_err() {
+            header.nonce += 1;
+        }
+        chainstate.accept_header(&header, NOW).unwrap();
+    }
+    assert!(chainstate.commit_due());
+    chainstate.flush().unwrap();
+    assert!(!chainstate.commit_due());
+    drop(chainstate);
+    assert_eq!(open(directory.path(), 64 << 20).tree().len(), commit::MOST_DIRTY);
+}

@@ -17,13 +17,16 @@ use yap_store::framing::{FRAME, MAX_RECORD};
 
 use super::Source;
 use super::mask::{self, Unmasked};
-use crate::chainstate::Chainstate;
+use crate::chainstate::{Chainstate, Error};
 
 /// Headers that are held while their parents are not known: 2 MB.
 const MOST_WAITING: usize = 16_384;
 
 /// Takes in the headers of all files among `sources`, until `stop`.
-pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32, stop: &AtomicBool) {
+///
+/// # Errors
+/// If the ledger cannot go on: headers are many, and committed on the way.
+pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32, stop: &AtomicBool) -> Result<(), Error> {
     for source in sources {
         // A pipe must not even be opened: whoever writes into it would be cut off when this ends.
         if let Source::File(path) = source
@@ -31,10 +34,13 @@ pub(super) fn learn(chainstate: &mut Chainstate, sources: &[Source], now: u32, s
             && let Ok(file) = mask::open(path)
         {
             let mut learner = Learner { chainstate, now, stop, waiting: BTreeMap::new(), held: 0 };
-            // The error comes again when the blocks are read.
-            let _ = learner.file(file);
+            // An error of the input comes again when the blocks are read.
+            if let Ok(learned) = learner.file(file) {
+                learned?;
+            }
         }
     }
+    Ok(())
 }
 
 struct Learner<'a> {
@@ -46,7 +52,8 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
-    fn file(&mut self, file: Unmasked<File>) -> std::io::Result<()> {
+    /// The outer error is the input's, the inner one the ledger's.
+    fn file(&mut self, file: Unmasked<File>) -> std::io::Result<Result<(), Error>> {
         let magic = self.chainstate.spec().magic;
         let mut file = BufReader::with_capacity(HEADER_SIZE.saturating_add(FRAME), file);
         while !self.stop.load(Ordering::Relaxed) {
@@ -54,18 +61,23 @@ impl Learner<'_> {
             file.read_exact(&mut prefix)?;
             let [m0, m1, m2, m3, l0, l1, l2, l3] = prefix;
             let length = u32::from_le_bytes([l0, l1, l2, l3]);
-            let Some(rest) = i64::from(length).checked_sub(80).filter(|rest| *rest >= 0) else { return Ok(()) };
+            let Some(rest) = i64::from(length).checked_sub(80).filter(|rest| *rest >= 0) else { return Ok(Ok(())) };
             if [m0, m1, m2, m3] != magic || usize::try_from(length).is_ok_and(|length| length > MAX_RECORD) {
-                return Ok(());
+                return Ok(Ok(()));
             }
             let mut header = [0; HEADER_SIZE];
             file.read_exact(&mut header)?;
             if let Ok(header) = deserialize::<Header>(&header) {
                 self.header(header);
             }
+            if self.chainstate.commit_due()
+                && let Err(error) = self.chainstate.commit()
+            {
+                return Ok(Err(error));
+            }
             file.seek_relative(rest)?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn header(&mut self, header: Header) {
