@@ -1,6 +1,6 @@
 //! Reading what is committed, from any thread.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,7 +94,7 @@ impl Reader {
         self.shared.files().total()
     }
 
-    /// Bytes of the tables on disk.
+    /// Bytes that the tables take on disk. The engine's journal is a sparse file, whose length says little.
     ///
     /// # Errors
     /// If their directory cannot be read.
@@ -106,7 +106,7 @@ impl Reader {
                 let entry = entry.map_err(Error::io(&folder))?;
                 match entry.metadata() {
                     Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                    Ok(metadata) => total = total.saturating_add(metadata.len()),
+                    Ok(metadata) => total = total.saturating_add(allocated(&metadata)),
                     // A merge of tables has replaced it meanwhile.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(Error::io(&entry.path())(error)),
@@ -241,6 +241,14 @@ pub(crate) fn decode_coin(row: &[u8]) -> Result<Coin, RowDamage> {
 /// The filter header of a row.
 pub(crate) fn decode_filter_header(row: &[u8]) -> Result<FilterHeader, RowDamage> {
     FilterHeader::from_slice(row).map_err(|_| RowDamage::Length(row.len()))
+}
+
+/// Bytes that a file takes on disk.
+fn allocated(metadata: &Metadata) -> u64 {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::blocks(metadata).saturating_mul(512);
+    #[cfg(not(unix))]
+    return metadata.len();
 }
 
 /// A row that is not what was written.
