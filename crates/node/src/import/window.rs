@@ -5,10 +5,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Things that are held at most.
 pub(super) const MOST_ITEMS: usize = 64;
 
-/// Serialised bytes of the blocks that are held; decoded, they take about twice that besides, four times
-/// if all their transactions are as small as can be, and five times if they are witness items of no bytes. One block may be larger
-/// than what is left when it comes alone.
-pub(super) const MOST_BYTES: usize = 16 << 20;
+/// Serialised bytes of the blocks that are held: two of the largest. Decoded, they take about twice that besides, four
+/// times if all their transactions are as small as can be, and five times if they are witness items of no bytes. One
+/// block may be larger than what is left when it comes alone.
+pub(super) const MOST_BYTES: usize = 8 << 20;
 
 /// What is held now.
 #[derive(Debug, Default)]
