@@ -2,7 +2,7 @@
 
 mod sort;
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use bitcoin::BlockHash;
@@ -11,7 +11,7 @@ use bitcoin::hashes::Hash;
 
 use crate::blocks::Unsynced;
 use crate::coins;
-use crate::database::{Database, Rows, Table, put_rows};
+use crate::database::{Rows, Table, put_rows};
 use crate::error::Error;
 use crate::index::Record;
 use crate::reader::Shared;
@@ -114,24 +114,34 @@ impl Pending {
     }
 }
 
+/// Sorted buckets that wait to be written, at most: some 200 kB of a full cache's.
+const AHEAD: usize = 4;
+
 /// Carries out a commit: the order of the steps is what makes it safe.
+///
+/// Two threads help: one waits for the disk, one sorts. What the tables are given counts with their last step alone, and
+/// that waits for both.
 fn write(shared: &Shared, work: Work) -> Result<(), Error> {
-    // 1. The bytes that rows will name.
-    work.unsynced.sync()?;
-    // 2. Everything else, at once.
-    write_tables(&shared.database, &work.coins, work.rows)?;
+    let Work { coins, unsynced, rows, pruned } = work;
+    let coins = &*coins;
+    let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+    thread::scope(|scope| {
+        let failed = || Error::io(&shared.directory);
+        // 1. The bytes that rows will name.
+        let synced = thread("sync").spawn_scoped(scope, move || unsynced.sync()).map_err(failed())?;
+        let (send, sorted) = mpsc::sync_channel(AHEAD);
+        let sorter = thread("sort").spawn_scoped(scope, move || sort::send(coins, &send)).map_err(failed())?;
+        // 2. Everything else, at once.
+        shared.database.ingest(|put| {
+            sorted.iter().try_for_each(|bucket: sort::Bucket| bucket.for_each(put))?;
+            put_rows(put, rows)?;
+            sorter.join().map_err(|_| Error::BrokenOff)?;
+            synced.join().unwrap_or(Err(Error::BrokenOff))
+        })
+    })?;
     // 3. What no row names any more. What is left now, the next opening deletes.
-    if let Err(error) = shared.files().delete(&work.pruned) {
+    if let Err(error) = shared.files().delete(&pruned) {
         tracing::warn!(%error, "could not delete pruned blocks");
     }
     Ok(())
-}
-
-fn write_tables(database: &Database, coins: &coins::Table, rows: Rows) -> Result<(), Error> {
-    database.ingest(|put| {
-        for bucket in sort::buckets(coins) {
-            bucket.for_each_sorted(&mut *put)?;
-        }
-        put_rows(put, rows)
-    })
 }

@@ -4,6 +4,8 @@
 //! encoded rows fall into buckets by the first byte of their txid, and each bucket is small enough to be sorted and read
 //! again within the caches: a quarter of a commit's time less than sorting references into the table.
 
+use std::sync::mpsc::SyncSender;
+
 use yap_chain::coin::codec;
 
 use crate::coins;
@@ -35,8 +37,18 @@ struct Row {
     end: usize,
 }
 
+/// Sorts the rows of all entries, and hands the buckets on in order until nobody takes them.
+pub(super) fn send(coins: &coins::Table, to: &SyncSender<Bucket>) {
+    for mut bucket in buckets(coins) {
+        bucket.sort();
+        if to.send(bucket).is_err() {
+            return;
+        }
+    }
+}
+
 /// The rows of all entries, the buckets in order.
-pub(super) fn buckets(coins: &coins::Table) -> Vec<Bucket> {
+fn buckets(coins: &coins::Table) -> Vec<Bucket> {
     // Txids are evenly spread, or someone pays for them not to be.
     let rows = (coins.len() / BUCKETS).saturating_mul(9) / 8;
     let bytes = rows.saturating_mul(USUAL_ROW);
@@ -69,11 +81,16 @@ impl Bucket {
         bytes.split_at_checked(KEY).unwrap_or_default()
     }
 
-    /// Writes the rows in the order of their keys.
-    pub(super) fn for_each_sorted(mut self, put: &mut Put<'_>) -> Result<(), Error> {
+    /// Puts the rows into the order of their keys.
+    fn sort(&mut self) {
         let mut rows = std::mem::take(&mut self.rows);
         rows.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| self.parts(a).0.cmp(self.parts(b).0)));
-        rows.iter().try_for_each(|row| {
+        self.rows = rows;
+    }
+
+    /// Writes the rows.
+    pub(super) fn for_each(&self, put: &mut Put<'_>) -> Result<(), Error> {
+        self.rows.iter().try_for_each(|row| {
             let (key, value) = self.parts(row);
             // An encoded coin is never empty.
             put(key, (!value.is_empty()).then_some(value))
@@ -101,12 +118,15 @@ mod tests {
         }
         let frozen: Arc<coins::Table> = cache.freeze();
         let mut rows = Vec::new();
-        for bucket in buckets(&frozen) {
+        let (send, sorted) = std::sync::mpsc::sync_channel(BUCKETS);
+        super::send(&frozen, &send);
+        drop(send);
+        for bucket in sorted {
             let mut put = |key: &[u8], value: Option<&[u8]>| {
                 rows.push((key.to_vec(), value.map(<[u8]>::to_vec)));
                 Ok(())
             };
-            bucket.for_each_sorted(&mut put).unwrap();
+            bucket.for_each(&mut put).unwrap();
         }
         let mut expected: Vec<_> = (0..5_000)
             .map(|number| {
