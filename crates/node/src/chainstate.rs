@@ -14,6 +14,8 @@ mod activate;
 mod commit;
 mod event;
 mod filters;
+#[cfg(test)]
+mod fixture;
 mod flight;
 mod index;
 mod open;

@@ -101,25 +101,13 @@ impl Drop for Filters {
 #[cfg(test)]
 mod tests {
     use yap_chain::bitcoin::consensus::serialize;
-    use yap_chain::header::tree::Tree;
     use yap_chain::spec::Spec;
 
+    use super::super::fixture::branch;
     use super::*;
 
     fn block() -> Arc<Block> {
         Arc::new(Block::parse(serialize(&Spec::regtest().genesis)).unwrap())
-    }
-
-    /// As many headers as asked for, one on the other.
-    fn ids(count: usize) -> Vec<Id> {
-        let mut tree = Tree::new(Arc::new(Spec::regtest()), 0);
-        let mut ids = vec![tree.genesis()];
-        while ids.len() < count {
-            let mut header = Spec::regtest().genesis.header;
-            header.prev_blockhash = tree.hash(*ids.last().unwrap());
-            ids.push(tree.insert_trusted(&header).unwrap());
-        }
-        ids
     }
 
     #[test]
@@ -132,7 +120,7 @@ mod tests {
             let _ = opened.recv();
             filter::basic(block, undo)
         };
-        let (block, undo, ids) = (block(), Arc::default(), ids(QUEUE + 2));
+        let (block, undo, ids) = (block(), Arc::default(), branch(QUEUE + 2));
         let mut filters = Filters::building(build, MOST_WAITING).unwrap();
         filters.request(ids[0], &block, &undo);
         arrival.recv().unwrap();
@@ -147,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_commit_is_due_at_the_bound_and_not_before() {
-        let (block, undo, ids) = (block(), Arc::default(), ids(MOST_WAITING));
+        let (block, undo, ids) = (block(), Arc::default(), branch(MOST_WAITING));
         let mut filters = Filters::start().unwrap();
         for &id in &ids[1..] {
             filters.request(id, &block, &undo);
@@ -163,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_panics_is_noticed_and_not_waited_for() {
-        let (block, undo, ids) = (block(), Arc::default(), ids(2 * QUEUE));
+        let (block, undo, ids) = (block(), Arc::default(), branch(2 * QUEUE));
         let mut filters = Filters::building(|_, _| panic!("as the test wants"), MOST_WAITING).unwrap();
         ids.iter().for_each(|&id| filters.request(id, &block, &undo));
         assert!(filters.take(ids[0]).is_none());

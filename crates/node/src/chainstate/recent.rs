@@ -52,9 +52,8 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::branch;
     use super::*;
-    use yap_chain::header::tree::Tree;
-    use yap_chain::spec::Spec;
 
     /// A block of 1 MiB: one transaction without witness data, whose only output has a long script.
     fn block() -> Arc<Block> {
@@ -70,23 +69,11 @@ mod tests {
         Arc::new(Block::parse(bytes).unwrap())
     }
 
-    /// As many blocks as asked for, one on the other.
-    fn ids(count: usize) -> Vec<Id> {
-        let mut tree = Tree::new(Arc::new(Spec::regtest()), 0);
-        let mut ids = vec![tree.genesis()];
-        while ids.len() < count {
-            let mut header = Spec::regtest().genesis.header;
-            header.prev_blockhash = tree.hash(*ids.last().unwrap());
-            ids.push(tree.insert_trusted(&header).unwrap());
-        }
-        ids
-    }
-
     #[test]
     fn the_oldest_leave_at_the_limit_and_not_before() {
         let block = block();
         let most = LIMIT / block.bytes().len();
-        let ids = ids(most + 1);
+        let ids = branch(most + 1);
         let mut recent = Recent::default();
         for &id in &ids[..most] {
             recent.insert(id, Arc::clone(&block));

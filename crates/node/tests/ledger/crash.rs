@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    HEIGHT, MUHASH, Ran, Random, assert_whole, copy, import, muhashes, run, test_data, vector, wait, yap, yap_with,
+    HEIGHT, MUHASH, Ran, Random, assert_whole, copy, import, import_stdin, muhashes, run, test_data, vector, wait, yap,
+    yap_with,
 };
 
 /// Kills imports of `file` at random moments until there were `kills`, and looks at what is left after each.
@@ -167,13 +168,7 @@ fn interrupt(process: u32) {
 fn ctrl_c_ends_an_import_that_waits_for_standard_input() {
     let directory = tempfile::tempdir().unwrap();
     let file = fs::read(vector("regtest-160.blk")).unwrap();
-    let mut child = yap(directory.path())
-        .args(["--json", "import", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = import_stdin(directory.path());
     let mut pipe = child.stdin.take().unwrap();
     // A pipe holds 64 KiB: when this returns, most of it was read, and the process waits for more.
     pipe.write_all(&file[..400_000]).unwrap();

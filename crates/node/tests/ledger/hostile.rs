@@ -12,8 +12,8 @@ use wait4::Wait4;
 use yap_node::import::{self, LISTED_PROBLEMS, Source, Summary};
 
 use crate::support::{
-    HEIGHT, MAGIC, MUHASH, Ran, Random, TIP, assert_whole, blocks, file_of, framed, import, muhash, open, run, vector,
-    yap, yap_with,
+    HEIGHT, MAGIC, MUHASH, Ran, Random, TIP, assert_whole, blocks, file_of, framed, import, import_stdin, muhash, open,
+    run, vector, yap, yap_with,
 };
 
 /// Imports bytes as a file, and gives what the command said with the file's name taken out.
@@ -28,13 +28,7 @@ fn import_bytes(data: &Path, bytes: &[u8]) -> Ran {
 
 /// Imports bytes that come through standard input.
 fn import_piped(data: &Path, parts: impl IntoIterator<Item = Vec<u8>>) -> Ran {
-    let mut child = yap(data)
-        .args(["--json", "import", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = import_stdin(data);
     let mut pipe = child.stdin.take().unwrap();
     for part in parts {
         pipe.write_all(&part).unwrap();

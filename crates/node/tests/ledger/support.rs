@@ -109,6 +109,13 @@ pub(crate) fn yap(data: &Path) -> Command {
     command
 }
 
+/// Starts to import what will be written to its standard input.
+pub(crate) fn import_stdin(data: &Path) -> Child {
+    let mut command = yap(data);
+    command.args(["--json", "import", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// What a command said and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
