@@ -1,0 +1,6 @@
+//! Bytes to messages and back.
+
+/// Why bytes are not a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {}

@@ -1,0 +1,40 @@
+//! The peer-to-peer protocol, without a clock, a socket, a disk or a thread.
+//!
+//! Bitcoin's messages (protocol 70016) and a few of our own, the state machines that answer them, and [`Node`], which
+//! routes between them. Inputs are calls that carry the time; outputs are data. Slow work (scripts, disk) leaves as an
+//! output and comes back as an input, so one seed and one list of inputs always give the same outputs.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`time`] | monotonic time and the wall clock, as values |
+//! | [`random`] | numbers that follow from a seed and that peers can't predict |
+//! | [`message`] | every message, as a type |
+//! | [`codec`] | bytes to messages and back, for both carriers, in chunks of any size |
+//! | [`address`] | where a peer is and who it is |
+//! | [`link`] | one connection as the driver describes it |
+//! | [`penalty`] | what a fault costs a peer, and why peers part |
+//! | [`ledger`] | what the node sees of the chain and the mempool |
+//! | [`io`] | the node's inputs and outputs |
+//! | [`node`] | routes between the machines |
+//! | [`peers`] | address book, wanted connections, scores |
+
+pub mod address;
+pub mod codec;
+pub mod io;
+pub mod ledger;
+pub mod link;
+pub mod message;
+pub mod node;
+pub mod peers;
+pub mod penalty;
+pub mod random;
+pub mod time;
+
+pub use address::Address;
+pub use io::{Input, Output};
+pub use ledger::Ledger;
+pub use link::{Link, PeerId};
+pub use message::Message;
+pub use node::{Config, Node, Role};
+pub use random::Random;
+pub use time::{Time, Timestamp};

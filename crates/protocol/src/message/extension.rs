@@ -1,0 +1,108 @@
+//! Messages that Bitcoin lacks (`docs/protocol.md`).
+
+use bitcoin::BlockHash;
+
+use crate::address::{Identity, Multiaddr};
+use crate::penalty::Reason;
+
+use super::version::Services;
+
+/// Which extensions a peer knows, as bits. Bits that we don't know are passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Features(pub u64);
+
+impl Features {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// `yapgoodbye`.
+    pub const GOODBYE: Self = Self(1);
+    /// `yaprecord`.
+    pub const PEER_RECORDS: Self = Self(1 << 1);
+    /// `yapfinal`.
+    pub const IRREVERSIBLE: Self = Self(1 << 2);
+    /// `yaptxinv`, `yapgettx`, `yapnotx`: transactions by short id.
+    pub const SHORT_IDS: Self = Self(1 << 3);
+    /// Everything that we know.
+    pub const ALL: Self = Self(0b1111);
+
+    /// Both these and those.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether all of `other` are among these.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// `yapgreeting`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// Which extensions the sender knows.
+    pub features: Features,
+    /// The genesis block of the sender's chain.
+    pub genesis: BlockHash,
+    /// The sender's newest block, for a comparison of chains before anything is asked.
+    pub tip: BlockHash,
+    /// The work of the sender's chain, big-endian. A claim: nothing is trusted because of it.
+    pub work: [u8; 32],
+    /// The sender's newest irreversible block, if it knows one (E5).
+    pub irreversible: Option<Irreversible>,
+    /// The key with which transactions are announced to the sender: their short ids are the SipHash-2-4 of the `wtxid`
+    /// under it.
+    pub short_id_key: [u64; 2],
+    /// Whether the receiver may send small transactions at once, without announcing them (E2).
+    pub push: bool,
+}
+
+/// A transaction, as it is announced by short id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Announced(pub u64);
+
+/// Most bytes of a goodbye's text.
+pub const MAX_GOODBYE_TEXT: usize = 128;
+
+/// `yapgoodbye`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goodbye {
+    /// Why, as a number; `Err` for one that we don't know.
+    pub reason: Result<Reason, u8>,
+    /// Why, in words; at most [`MAX_GOODBYE_TEXT`] bytes.
+    pub text: Box<str>,
+}
+
+/// `yapfinal`: a block that more than two thirds of the producers have built on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Irreversible {
+    /// Its height.
+    pub height: u32,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+/// Most endpoints in one record.
+pub const MAX_ENDPOINTS: usize = 16;
+
+/// What a peer says of itself, signed with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRecord {
+    /// Who says it.
+    pub identity: Identity,
+    /// A later record has a greater number: seconds since 1970 when it was made.
+    pub sequence: u64,
+    /// What the peer offers.
+    pub services: Services,
+    /// Where it is reached; at most [`MAX_ENDPOINTS`].
+    pub endpoints: Vec<Multiaddr>,
+    /// ed25519 over the rest, as docs/protocol.md says.
+    pub signature: [u8; 64],
+}

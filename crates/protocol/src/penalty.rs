@@ -1,0 +1,85 @@
+//! What a fault costs a peer, and why peers part.
+//!
+//! Each machine has its own faults, one variant per rule; each says its [`Penalty`]. The machine `peers` applies it.
+
+use std::fmt;
+
+/// What a fault costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Penalty {
+    /// Points towards [`SCORE_LIMIT`]; they fade with time. For what an honest peer may do now and then.
+    Score(u16),
+    /// The connection. For what breaks the protocol, but may be a bug or an old version.
+    Disconnect,
+    /// The connection, and a ban for a while. For what no honest peer sends.
+    Ban,
+}
+
+/// Points at which a peer is disconnected and banned for a while.
+pub const SCORE_LIMIT: u16 = 100;
+
+/// Why a connection ends; peers that know the extension are told before (`goodbye`, docs/protocol.md). The numbers are
+/// the wire's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The node stops.
+    Shutdown = 0,
+    /// There is no room for another peer.
+    Full = 1,
+    /// Another connection leads to the same peer.
+    Duplicate = 2,
+    /// The connection leads to ourselves.
+    Myself = 3,
+    /// The peer keeps another chain (its genesis block or magic differs).
+    WrongChain = 4,
+    /// The peer contradicts a block that is irreversible.
+    Forked = 5,
+    /// The peer's version or services are of no use.
+    Useless = 6,
+    /// The handshake did not come to its end in time, or came in the wrong order.
+    Handshake = 7,
+    /// The peer does not answer, or too slowly.
+    TooSlow = 8,
+    /// A message could not be read or was too large.
+    Malformed = 9,
+    /// The peer broke a rule of the protocol.
+    Misbehaved = 10,
+    /// The peer, or its address, is banned.
+    Banned = 11,
+    /// The peer sent a block or header that is invalid.
+    Invalid = 12,
+    /// Everything that the connection was for is done.
+    Done = 13,
+    /// The place was given to a more useful peer.
+    Evicted = 14,
+    /// The user asked for it.
+    Asked = 15,
+    /// A limit of memory or bandwidth was reached.
+    Overloaded = 16,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shutdown => "the node stops",
+            Self::Full => "no room for another peer",
+            Self::Duplicate => "already connected",
+            Self::Myself => "connected to itself",
+            Self::WrongChain => "another chain",
+            Self::Forked => "contradicts an irreversible block",
+            Self::Useless => "lacks what is needed",
+            Self::Handshake => "handshake not completed",
+            Self::TooSlow => "too slow",
+            Self::Malformed => "unreadable message",
+            Self::Misbehaved => "broke the protocol",
+            Self::Banned => "banned",
+            Self::Invalid => "invalid block or header",
+            Self::Done => "nothing left to do",
+            Self::Evicted => "place given to another peer",
+            Self::Asked => "asked to",
+            Self::Overloaded => "limit of memory or bandwidth reached",
+        })
+    }
+}
