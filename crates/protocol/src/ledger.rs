@@ -65,4 +65,15 @@ pub trait Ledger {
 
     /// What a transaction must pay to be accepted now, in satoshis per thousand virtual bytes.
     fn min_feerate(&self) -> u64;
+
+    /// On chains of signed blocks, how many producers sign them (design D1); 0 on chains of proof of work alone.
+    fn producers(&self) -> u16 {
+        0
+    }
+
+    /// Which producer signed the block, below [`producers`](Self::producers); `None` if that is not known.
+    fn producer(&self, id: tree::Id) -> Option<u16> {
+        let _ = id;
+        None
+    }
 }

@@ -20,6 +20,9 @@
 
 pub mod address;
 pub mod codec;
+#[cfg(test)]
+#[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]
+mod fixture;
 pub mod io;
 pub mod ledger;
 pub mod link;
