@@ -4,19 +4,22 @@
 //! keys, numbers and pushes, nothing left on the stack, nothing reserved for later soft forks. The engine that decides
 //! validity knows the flags of consensus alone, so [`check`] runs the script of an input once more, by itself.
 //!
-//! It verifies no signature and no commitment of a taproot output: it presumes that the engine says yes. That is enough,
-//! since where policy holds, a signature that is not empty must be valid (BIP-0146, NULLFAIL): `OP_CHECKSIG` gives true
-//! if, and only if, the signature is not empty. What follows of that:
+//! It trusts that the engine says yes, and so need not verify most signatures again: where policy holds, a signature that
+//! is not empty must be valid (BIP-0146, NULLFAIL), so `OP_CHECKSIG` gives true if, and only if, it is not empty. Where it
+//! is the last operation, or one that verifies, a wrong one fails for the engine too, and is presumed valid here. Only
+//! where the script might hold all the same (`OP_CHECKSIG OP_DROP OP_1`), or where it depends on the signatures which
+//! keys `OP_CHECKMULTISIG` looks at and one of these is badly encoded, they are verified. That a taproot output commits
+//! to a leaf is presumed as well, and that a usual input has the key of its hash.
 //!
-//! - What Bitcoin Core takes into its mempool passes here, and a no here is a no of Bitcoin Core's.
-//! - Not seen is a signature that is wrong and not empty while the script holds all the same, as with
-//!   `OP_CHECKSIG OP_DROP OP_1`. Where the script holds *because* it is wrong (`OP_CHECKSIG OP_NOT`), the answer is no.
-//! - Not seen either is the bad encoding of a key that `OP_CHECKMULTISIG` need not have looked at: each signature is
-//!   presumed to be of the first key that is left.
+//! So for scripts that the engine finds satisfied, the answer is Bitcoin Core's; for others, a no is one of Bitcoin
+//! Core's too. Asking the engine first is the cheaper order where a no is likely.
 //!
 //! The usual inputs (P2PKH, P2WPKH also behind P2SH, P2TR by its key) are told by their form, without a machine.
 
+use std::cell::RefCell;
+
 use bitcoin::TxIn;
+use bitcoin::sighash::SighashCache;
 
 mod encoding;
 mod error;
@@ -35,25 +38,25 @@ pub use machine::{
 
 use crate::coin::Coin;
 use crate::transaction::Transaction;
-use signature::Presumed;
+use signature::{Hashes, Thrifty};
 
 /// What one run of scripts is about.
 #[derive(Clone, Copy)]
 struct Spend<'a> {
+    transaction: &'a bitcoin::Transaction,
+    index: usize,
     input: &'a TxIn,
-    script: &'a [u8],
-    version: u32,
-    lock_time: u32,
+    coin: &'a Coin,
 }
 
 impl<'a> Spend<'a> {
     fn of(transaction: &'a bitcoin::Transaction, index: usize, spent: &'a [Coin]) -> Option<Self> {
-        Some(Self {
-            input: transaction.input.get(index)?,
-            script: spent.get(index)?.script().as_bytes(),
-            version: transaction.version.0.cast_unsigned(),
-            lock_time: transaction.lock_time.to_consensus_u32(),
-        })
+        Some(Self { transaction, index, input: transaction.input.get(index)?, coin: spent.get(index)? })
+    }
+
+    /// The script that is spent.
+    fn script(&self) -> &'a [u8] {
+        self.coin.script().as_bytes()
     }
 }
 
@@ -63,20 +66,25 @@ impl<'a> Spend<'a> {
 /// # Errors
 /// The first rule that is broken: one of policy, or one of consensus that was met on the way.
 pub fn check(transaction: &Transaction, index: usize, spent: &[Coin]) -> Result<(), Error> {
-    let spend = Spend::of(transaction.decoded(), index, spent).ok_or(Error::NoSuchInput { index })?;
-    if usual::holds(&spend) {
-        return Ok(());
-    }
-    verify::verify(&spend, flags::STANDARD, &Presumed { outputs: transaction.decoded().output.len(), index })
+    check_one(transaction, index, spent, &RefCell::new(SighashCache::new(transaction.decoded())))
 }
 
-/// Checks every input of `transaction`, as [`check`] does.
+/// Checks every input of `transaction`, as [`check`] does, hashing what they have in common once.
 ///
 /// # Errors
 /// The first input that fails, and why.
 pub fn check_all(transaction: &Transaction, spent: &[Coin]) -> Result<(), (usize, Error)> {
-    let inputs = 0..transaction.decoded().input.len();
-    inputs.into_iter().try_for_each(|index| check(transaction, index, spent).map_err(|error| (index, error)))
+    let hashes = RefCell::new(SighashCache::new(transaction.decoded()));
+    let mut inputs = 0..transaction.decoded().input.len();
+    inputs.try_for_each(|index| check_one(transaction, index, spent, &hashes).map_err(|error| (index, error)))
+}
+
+fn check_one(transaction: &Transaction, index: usize, spent: &[Coin], hashes: &Hashes<'_>) -> Result<(), Error> {
+    let spend = Spend::of(transaction.decoded(), index, spent).ok_or(Error::NoSuchInput { index })?;
+    if usual::holds(&spend) {
+        return Ok(());
+    }
+    verify::verify(&spend, flags::STANDARD, &Thrifty { spend: &spend, hashes })
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub(super) struct Machine<'a, S> {
     code: &'a [u8],
     /// Of the witness, not yet taken by signatures.
     weight: usize,
+    /// Whether the script must end with true, as all but an input's own.
+    last: bool,
 }
 
 impl<'a, S: Signatures> Machine<'a, S> {
@@ -85,7 +87,13 @@ impl<'a, S: Signatures> Machine<'a, S> {
             operations: 0,
             code: &[],
             weight,
+            last: true,
         }
+    }
+
+    /// The same, for a script after which another runs on the same stack.
+    pub(super) fn before_another(self) -> Self {
+        Self { last: false, ..self }
     }
 
     /// Runs `script`, and gives the stack that it leaves.
@@ -162,12 +170,12 @@ impl<'a, S: Signatures> Machine<'a, S> {
             OP_RIPEMD160..=OP_HASH256 => self.hash(opcode)?,
             OP_CODESEPARATOR => self.code = step.rest,
             OP_CHECKSIG | OP_CHECKSIGVERIFY => {
-                let success = self.check_signature()?;
+                let success = self.check_signature(self.is_decisive(step, OP_CHECKSIGVERIFY))?;
                 self.push_bool(success);
                 self.verify_if(opcode == OP_CHECKSIGVERIFY, Error::CheckSigVerify)?;
             }
             OP_CHECKMULTISIG | OP_CHECKMULTISIGVERIFY => {
-                let success = self.check_signatures()?;
+                let success = self.check_signatures(self.is_decisive(step, OP_CHECKMULTISIGVERIFY))?;
                 self.push_bool(success);
                 self.verify_if(opcode == OP_CHECKMULTISIGVERIFY, Error::CheckMultisigVerify)?;
             }
@@ -181,6 +189,12 @@ impl<'a, S: Signatures> Machine<'a, S> {
             _ => return Err(Error::BadOpcode),
         }
         Ok(())
+    }
+
+    /// Whether no input is satisfied if `step` gives false: it is the one that verifies at once, or nothing comes after
+    /// it.
+    fn is_decisive(&self, step: &Step<'_>, verifying: u8) -> bool {
+        step.opcode == verifying || (self.last && step.rest.is_empty())
     }
 
     fn has(&self, flags: Flags) -> bool {

@@ -1,43 +1,86 @@
 //! Who says whether a signature is valid.
 
-use super::Error;
+use std::cell::RefCell;
+
+use bitcoin::hashes::Hash;
+use bitcoin::secp256k1::{Message, PublicKey, Secp256k1, ecdsa};
+use bitcoin::sighash::{EcdsaSighashType, SighashCache};
+use bitcoin::{Script, Transaction};
+
 use super::machine::Dialect;
+use super::{Error, Spend};
 
 /// Bytes of a Schnorr signature (BIP-0340).
 const SCHNORR_SIZE: usize = 64;
 
+/// What the signatures of a transaction are over, as far as several have it in common.
+pub(super) type Hashes<'a> = RefCell<SighashCache<&'a Transaction>>;
+
+/// A question about an ECDSA signature.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    /// With its hash type behind it; it may be empty.
+    pub(super) signature: &'a [u8],
+    pub(super) key: &'a [u8],
+    /// The script that is signed.
+    pub(super) code: &'a [u8],
+    pub(super) dialect: Dialect,
+    /// Whether no script holds where such a signature is wrong, nor does anything depend on whose it is.
+    pub(super) decisive: bool,
+}
+
 /// An answer for each signature that a script asks about.
 pub(super) trait Signatures {
-    /// Whether `signature`, with its hash type behind it, is one of `key` over `code`.
-    fn ecdsa(&self, signature: &[u8], key: &[u8], code: &[u8], dialect: Dialect) -> bool;
+    /// Whether it is valid.
+    fn ecdsa(&self, question: &Question<'_>) -> bool;
 
     /// Whether `signature`, which is not empty, is one of the taproot key (BIP-0341) or a key in a tapscript (BIP-0342).
     fn schnorr(&self, signature: &[u8]) -> Result<(), Error>;
 }
 
-/// Presumes every signature valid that is not empty, as the engine will find: see the module above.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Presumed {
-    /// Outputs of the transaction.
-    pub(super) outputs: usize,
-    /// The input that is signed.
-    pub(super) index: usize,
+/// Presumes a signature valid where the engine would find out, and verifies the others: see the module above.
+#[derive(Clone, Copy)]
+pub(super) struct Thrifty<'a, 't> {
+    pub(super) spend: &'a Spend<'a>,
+    pub(super) hashes: &'a Hashes<'t>,
 }
 
-impl Signatures for Presumed {
-    fn ecdsa(&self, signature: &[u8], _: &[u8], _: &[u8], _: Dialect) -> bool {
-        !signature.is_empty()
+impl Signatures for Thrifty<'_, '_> {
+    fn ecdsa(&self, question: &Question<'_>) -> bool {
+        let Some((&hash_type, der)) = question.signature.split_last() else { return false };
+        question.decisive || self.verify(question, hash_type, der).is_some()
     }
 
     fn schnorr(&self, signature: &[u8]) -> Result<(), Error> {
-        // Consensus, but told by the form.
+        // All consensus: a wrong one ends any script. These are told by the form.
         match signature.get(SCHNORR_SIZE..) {
             Some([]) => Ok(()),
             // BIP-0341: one of the three, for all inputs or this one; 0 must be left out. SINGLE needs its output.
             Some([1 | 2 | 0x81 | 0x82]) => Ok(()),
-            Some([3 | 0x83]) if self.index < self.outputs => Ok(()),
+            Some([3 | 0x83]) if self.spend.index < self.spend.transaction.output.len() => Ok(()),
             Some([_]) => Err(Error::SchnorrSigHashtype),
             _ => Err(Error::SchnorrSigSize),
         }
+    }
+}
+
+impl Thrifty<'_, '_> {
+    /// Verifies a signature whose encoding has passed, so that its hash type is a defined one. Outside of witnesses
+    /// neither code separators nor the signature itself are in the code: both are refused before.
+    fn verify(&self, question: &Question<'_>, hash_type: u8, der: &[u8]) -> Option<()> {
+        let key = PublicKey::from_slice(question.key).ok()?;
+        let mut signature = ecdsa::Signature::from_der_lax(der).ok()?;
+        // Verifying takes low ones only, which is no rule of consensus.
+        signature.normalize_s();
+        let code = Script::from_bytes(question.code);
+        let mut hashes = self.hashes.borrow_mut();
+        let hash = if question.dialect == Dialect::Base {
+            let hash = hashes.legacy_signature_hash(self.spend.index, code, u32::from(hash_type)).ok()?;
+            hash.to_byte_array()
+        } else {
+            let kind = EcdsaSighashType::from_standard(u32::from(hash_type)).ok()?;
+            hashes.p2wsh_signature_hash(self.spend.index, code, self.spend.coin.value, kind).ok()?.to_byte_array()
+        };
+        Secp256k1::verification_only().verify_ecdsa(&Message::from_digest(hash), &signature, &key).ok()
     }
 }

@@ -15,7 +15,7 @@ const NESTED: usize = 22;
 pub(super) fn holds(spend: &Spend<'_>) -> bool {
     let script_sig = spend.input.script_sig.as_bytes();
     let witness = &spend.input.witness;
-    match Kind::of(bitcoin::Script::from_bytes(spend.script)) {
+    match Kind::of(spend.coin.script()) {
         Kind::P2wpkh => script_sig.is_empty() && in_witness(spend),
         // One item is a signature for the output key; the engine knows whether a valid one.
         Kind::P2tr => {

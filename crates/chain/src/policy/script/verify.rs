@@ -30,16 +30,16 @@ pub(super) fn verify(spend: &Spend<'_>, flags: Flags, signatures: &impl Signatur
     }
     // One after the other, on one stack: running both as one script would let the first skip the second
     // (CVE-2010-5141).
-    let pushed = Machine::new(&context, Dialect::Base, Vec::new(), 0).run(script_sig)?;
-    let nested = flags.contains(Flags::P2SH) && bitcoin::Script::from_bytes(spend.script).is_p2sh();
+    let pushed = Machine::new(&context, Dialect::Base, Vec::new(), 0).before_another().run(script_sig)?;
+    let nested = flags.contains(Flags::P2SH) && bitcoin::Script::from_bytes(spend.script()).is_p2sh();
     let before = if nested { pushed.clone() } else { Vec::new() };
-    let stack = Machine::new(&context, Dialect::Base, pushed, 0).run(spend.script)?;
+    let stack = Machine::new(&context, Dialect::Base, pushed, 0).run(spend.script())?;
     ends_true(&stack)?;
     let mut left = stack.len();
 
     let by_witness = flags.contains(Flags::WITNESS);
     let mut had_witness = false;
-    if let Some(program) = Program::of(spend.script).filter(|_| by_witness) {
+    if let Some(program) = Program::of(spend.script()).filter(|_| by_witness) {
         had_witness = true;
         // BIP-0141: otherwise anyone on the way could add to it.
         if !script_sig.is_empty() {

@@ -61,7 +61,7 @@ impl<S: Signatures> Machine<'_, S> {
             return Ok(());
         }
         let (asked, spend) = (self.lock_time()?, self.context.spend);
-        let given = i64::from(spend.lock_time);
+        let given = i64::from(spend.transaction.lock_time.to_consensus_u32());
         let same_unit = (asked < LOCK_TIME_THRESHOLD) == (given < LOCK_TIME_THRESHOLD);
         // A final input would let the transaction ignore its lock time.
         if same_unit && asked <= given && spend.input.sequence != Sequence::MAX {
@@ -81,7 +81,9 @@ impl<S: Signatures> Machine<'_, S> {
             return Ok(());
         }
         let given = i64::from(spend.input.sequence.to_consensus_u32());
-        let in_force = spend.version >= 2 && given & DISABLE == 0;
+        // Unsigned in Bitcoin: what looks negative is large.
+        let version = spend.transaction.version.0.cast_unsigned();
+        let in_force = version >= 2 && given & DISABLE == 0;
         let (asked_lock, given_lock) = (asked & (SECONDS | VALUE), given & (SECONDS | VALUE));
         let same_unit = asked_lock & SECONDS == given_lock & SECONDS;
         if in_force && same_unit && asked_lock <= given_lock { Ok(()) } else { Err(Error::UnsatisfiedLocktime) }

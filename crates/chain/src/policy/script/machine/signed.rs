@@ -3,16 +3,16 @@
 use super::{Dialect, Item, MAX_MULTISIG_KEYS, Machine, WEIGHT_PER_SIGNATURE};
 use crate::policy::opcode::{OP_PUSHDATA1, OP_PUSHDATA2};
 use crate::policy::script::encoding::{check_key, check_signature};
-use crate::policy::script::signature::Signatures;
+use crate::policy::script::signature::{Question, Signatures};
 use crate::policy::script::{Error, flags};
 use crate::transaction::sigops::step;
 use crate::verify::Flags;
 
 impl<'a, S: Signatures> Machine<'a, S> {
-    /// `OP_CHECKSIG`: signature, key.
-    pub(super) fn check_signature(&mut self) -> Result<bool, Error> {
+    /// `OP_CHECKSIG`: signature, key. `decisive`: the script does not hold if it gives false.
+    pub(super) fn check_signature(&mut self, decisive: bool) -> Result<bool, Error> {
         let [signature, key] = self.take()?;
-        self.check_one(&signature, &key)
+        self.check_one(&signature, &key, decisive)
     }
 
     /// `OP_CHECKSIGADD` (BIP-0342): signature, number, key.
@@ -22,19 +22,20 @@ impl<'a, S: Signatures> Machine<'a, S> {
         }
         let [signature, number, key] = self.take()?;
         let number = self.number(&number)?;
-        let success = self.check_one(&signature, &key)?;
+        let success = self.check_one(&signature, &key, false)?;
         self.push_number(number.wrapping_add(i64::from(success)));
         Ok(())
     }
 
-    fn check_one(&mut self, signature: &[u8], key: &[u8]) -> Result<bool, Error> {
+    fn check_one(&mut self, signature: &[u8], key: &[u8], decisive: bool) -> Result<bool, Error> {
         if self.dialect == Dialect::Tapscript {
             return self.check_tapscript(signature, key);
         }
         self.check_constant_code(signature)?;
         check_signature(signature, self.context.flags)?;
         check_key(key, self.context.flags, self.dialect)?;
-        let success = self.context.signatures.ecdsa(signature, key, self.code, self.dialect);
+        let question = Question { signature, key, code: self.code, dialect: self.dialect, decisive };
+        let success = self.context.signatures.ecdsa(&question);
         // BIP-0146: whatever else fails could be replaced by anyone on the way.
         if !success && !signature.is_empty() && self.has(flags::NULLFAIL) {
             return Err(Error::NullFail);
@@ -61,8 +62,9 @@ impl<'a, S: Signatures> Machine<'a, S> {
         Ok(success)
     }
 
-    /// `OP_CHECKMULTISIG`: something, signatures and their number, keys and their number.
-    pub(super) fn check_signatures(&mut self) -> Result<bool, Error> {
+    /// `OP_CHECKMULTISIG`: something, signatures and their number, keys and their number. `decisive`: the script does
+    /// not hold if it gives false.
+    pub(super) fn check_signatures(&mut self, decisive: bool) -> Result<bool, Error> {
         if self.dialect == Dialect::Tapscript {
             return Err(Error::TapscriptCheckMultisig);
         }
@@ -78,7 +80,8 @@ impl<'a, S: Signatures> Machine<'a, S> {
         for signature in signed {
             self.check_constant_code(signature)?;
         }
-        let success = self.match_signatures(signed, listed)?;
+        let encoded = |key: &Item<'_>| check_key(key, self.context.flags, self.dialect).is_ok();
+        let success = self.match_signatures(signed, listed, decisive && listed.iter().all(encoded))?;
         // BIP-0146.
         if !success && self.has(flags::NULLFAIL) && signed.iter().any(|signature| !signature.is_empty()) {
             return Err(Error::NullFail);
@@ -100,7 +103,12 @@ impl<'a, S: Signatures> Machine<'a, S> {
 
     /// Whether each signature is of one of the keys, in their order. Goes from the last to the first; which keys are
     /// looked at, and thus must be well encoded, depends on the signatures.
-    fn match_signatures(&self, mut signatures: &[Item<'a>], mut keys: &[Item<'a>]) -> Result<bool, Error> {
+    fn match_signatures(
+        &self,
+        mut signatures: &[Item<'a>],
+        mut keys: &[Item<'a>],
+        decisive: bool,
+    ) -> Result<bool, Error> {
         let context = self.context;
         while let Some((signature, others)) = signatures.split_last() {
             if signatures.len() > keys.len() {
@@ -109,7 +117,8 @@ impl<'a, S: Signatures> Machine<'a, S> {
             let Some((key, rest)) = keys.split_last() else { return Ok(false) };
             check_signature(signature, context.flags)?;
             check_key(key, context.flags, self.dialect)?;
-            if context.signatures.ecdsa(signature, key, self.code, self.dialect) {
+            let question = Question { signature, key, code: self.code, dialect: self.dialect, decisive };
+            if context.signatures.ecdsa(&question) {
                 signatures = others;
             }
             keys = rest;
