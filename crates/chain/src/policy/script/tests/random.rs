@@ -6,7 +6,7 @@ use bitcoin::{Amount, Script, ScriptBuf, Sequence, Witness};
 use super::verifier::Verifier;
 use crate::coin::Coin;
 use crate::fixture::{Random, outpoint, parsed, spend};
-use crate::policy::script::{Spend, check, flags, usual, verify};
+use crate::policy::script::{Spend, Thrifty, check, flags, usual, verify};
 use crate::policy::{self, Rules};
 use crate::verify::Flags;
 
@@ -123,7 +123,7 @@ fn what_is_told_by_its_form_the_machine_says_too() {
         if usual::holds(&spend) {
             let transaction = parsed(&transaction);
             let hashes = std::cell::RefCell::new(bitcoin::sighash::SighashCache::new(transaction.decoded()));
-            let thrifty = crate::policy::script::Thrifty { spend: &spend, hashes: &hashes };
+            let thrifty = Thrifty { spend: &spend, hashes: &hashes };
             assert_eq!(verify::verify(&spend, flags::STANDARD, &thrifty), Ok(()), "seed {seed}");
             told += 1;
         }
