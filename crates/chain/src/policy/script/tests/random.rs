@@ -1,5 +1,7 @@
 //! Scripts made at random: none does harm, and the answer is that with all signatures verified.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use bitcoin::hashes::{Hash, hash160, sha256};
 use bitcoin::{Amount, Script, ScriptBuf, Sequence, Witness};
 

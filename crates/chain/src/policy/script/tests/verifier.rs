@@ -1,5 +1,7 @@
 //! Signatures as they are: verified by libsecp256k1, over hashes by `bitcoin`.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use bitcoin::hashes::Hash;
 use bitcoin::secp256k1::{Message, PublicKey, Secp256k1, ecdsa};
 use bitcoin::sighash::{EcdsaSighashType, SighashCache};
@@ -62,10 +64,11 @@ fn signed_code(code: &[u8], signatures: &[&[u8]]) -> ScriptBuf {
 
 /// The push of `data` by its length.
 fn push(data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap().to_le_bytes();
     let opcode = match data.len() {
-        length @ 0..=75 => vec![length as u8],
-        length @ 76..=255 => vec![OP_PUSHDATA1, length as u8],
-        length => [&[OP_PUSHDATA2], &(length as u16).to_le_bytes()[..]].concat(),
+        0..=75 => vec![length[0]],
+        76..=255 => vec![OP_PUSHDATA1, length[0]],
+        _ => vec![OP_PUSHDATA2, length[0], length[1]],
     };
     [&opcode, data].concat()
 }
