@@ -84,7 +84,7 @@ fn check_one(transaction: &Transaction, index: usize, spent: &[Coin], hashes: &H
     if usual::holds(&spend) {
         return Ok(());
     }
-    verify::verify(&spend, flags::STANDARD, &Thrifty { spend: &spend, hashes })
+    verify::verify(&spend, flags::STANDARD, &Thrifty::new(&spend, hashes))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ fn judge(transaction: &Transaction, spent: &[Coin]) {
     let rules = Rules::default();
     let decoded = transaction.decoded();
     let alone = policy::check_alone(transaction, &rules);
-    let dusty = policy::dust(transaction, rules.dust_rate).count();
+    let dusty = dust(transaction, rules.dust_rate).count();
     if alone.is_ok() {
         assert!(decoded.output.iter().all(|output| Kind::of(&output.script_pubkey).is_standard()));
         assert!(transaction.weight() <= policy::MAX_WEIGHT && transaction.base_size() >= policy::MIN_BASE_SIZE);

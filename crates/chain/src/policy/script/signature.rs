@@ -39,10 +39,21 @@ pub(super) trait Signatures {
 }
 
 /// Presumes a signature valid where the engine would find out, and verifies the others: see the module above.
-#[derive(Clone, Copy)]
 pub(super) struct Thrifty<'a, 't> {
-    pub(super) spend: &'a Spend<'a>,
-    pub(super) hashes: &'a Hashes<'t>,
+    spend: &'a Spend<'a>,
+    hashes: &'a Hashes<'t>,
+    legacy: RefCell<Vec<Legacy>>,
+}
+
+/// What signatures outside of witnesses are over. Each takes hashing the whole transaction, so that without a memory of
+/// it an input with many signatures takes as many times (CVE-2013-2292).
+///
+/// Few of them can differ for one input: one for each of six hash types and, code separators being refused, for each
+/// of its script, the script it spends, and the one behind P2SH.
+struct Legacy {
+    hash_type: u8,
+    code: Vec<u8>,
+    hash: [u8; 32],
 }
 
 impl Signatures for Thrifty<'_, '_> {
@@ -64,7 +75,11 @@ impl Signatures for Thrifty<'_, '_> {
     }
 }
 
-impl Thrifty<'_, '_> {
+impl<'a, 't> Thrifty<'a, 't> {
+    pub(super) fn new(spend: &'a Spend<'a>, hashes: &'a Hashes<'t>) -> Self {
+        Self { spend, hashes, legacy: RefCell::default() }
+    }
+
     /// Verifies a signature whose encoding has passed, so that its hash type is a defined one. Outside of witnesses
     /// neither code separators nor the signature itself are in the code: both are refused before.
     fn verify(&self, question: &Question<'_>, hash_type: u8, der: &[u8]) -> Option<()> {
@@ -72,15 +87,25 @@ impl Thrifty<'_, '_> {
         let mut signature = ecdsa::Signature::from_der_lax(der).ok()?;
         // Verifying takes low ones only, which is no rule of consensus.
         signature.normalize_s();
-        let code = Script::from_bytes(question.code);
-        let mut hashes = self.hashes.borrow_mut();
         let hash = if question.dialect == Dialect::Base {
-            let hash = hashes.legacy_signature_hash(self.spend.index, code, u32::from(hash_type)).ok()?;
-            hash.to_byte_array()
+            self.legacy(hash_type, question.code)?
         } else {
             let kind = EcdsaSighashType::from_standard(u32::from(hash_type)).ok()?;
+            let (code, mut hashes) = (Script::from_bytes(question.code), self.hashes.borrow_mut());
             hashes.p2wsh_signature_hash(self.spend.index, code, self.spend.coin.value, kind).ok()?.to_byte_array()
         };
         Secp256k1::verification_only().verify_ecdsa(&Message::from_digest(hash), &signature, &key).ok()
+    }
+
+    fn legacy(&self, hash_type: u8, code: &[u8]) -> Option<[u8; 32]> {
+        let mut known = self.legacy.borrow_mut();
+        if let Some(legacy) = known.iter().find(|legacy| legacy.hash_type == hash_type && legacy.code == code) {
+            return Some(legacy.hash);
+        }
+        let (index, script) = (self.spend.index, Script::from_bytes(code));
+        let hash =
+            self.hashes.borrow().legacy_signature_hash(index, script, u32::from(hash_type)).ok()?.to_byte_array();
+        known.push(Legacy { hash_type, code: code.to_vec(), hash });
+        Some(hash)
     }
 }

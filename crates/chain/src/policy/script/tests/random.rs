@@ -125,7 +125,7 @@ fn what_is_told_by_its_form_the_machine_says_too() {
         if usual::holds(&spend) {
             let transaction = parsed(&transaction);
             let hashes = std::cell::RefCell::new(bitcoin::sighash::SighashCache::new(transaction.decoded()));
-            let thrifty = Thrifty { spend: &spend, hashes: &hashes };
+            let thrifty = Thrifty::new(&spend, &hashes);
             assert_eq!(verify::verify(&spend, flags::STANDARD, &thrifty), Ok(()), "seed {seed}");
             told += 1;
         }
