@@ -16,7 +16,7 @@ mod alone;
 pub mod dust;
 mod error;
 mod inputs;
-pub mod opcode;
+mod opcode;
 pub mod output;
 pub mod script;
 mod witness;

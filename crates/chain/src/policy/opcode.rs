@@ -4,7 +4,7 @@
 
 macro_rules! opcodes {
     ($($name:ident = $code:literal),* $(,)?) => {
-        $(#[doc = concat!("`", stringify!($name), "`")] pub const $name: u8 = $code;)*
+        $(#[doc = concat!("`", stringify!($name), "`")] pub(crate) const $name: u8 = $code;)*
     };
 }
 

@@ -4,6 +4,7 @@ mod names;
 mod notation;
 mod random;
 mod scripts;
+mod signed;
 mod stories;
 mod transactions;
 mod verifier;
