@@ -9,8 +9,8 @@ use super::opcode;
 use super::script::MAX_SCRIPT_SIZE;
 use crate::transaction::Transaction;
 
-/// What 1,000 virtual bytes cost, supposed for spending an output. It changes seldom, since it decides what is
-/// relayed: 3 satoshi per virtual byte, ten times what was once the least fee.
+/// What 1,000 virtual bytes cost, supposed for spending an output: 3 satoshi per virtual byte. It does not follow the
+/// least fee of relay, since whoever made outputs above it must find them relayed later too.
 pub const RATE: Amount = Amount::from_sat(3000);
 
 /// Bytes of an input without its script: outpoint, length of the script, sequence number.

@@ -15,7 +15,7 @@ const ORDER: [u8; 32] = [
     0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
 ];
 
-/// The hash types of BIP-0143's forerunner: `ALL`, `NONE`, `SINGLE`.
+/// The hash types that are defined: `ALL`, `NONE`, `SINGLE`.
 const HASH_TYPES: std::ops::RangeInclusive<u8> = 1..=3;
 /// Added where one input alone is signed.
 const ANYONE_CAN_PAY: u8 = 0x80;
