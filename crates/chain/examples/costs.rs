@@ -1,22 +1,28 @@
-//! Prints what codecs, filters and set hashes cost per coin or element, in release:
+//! Prints what codecs, filters, set hashes and rules of relay cost per coin, element or input, in release:
 //! `cargo run --release -p yap-chain --example costs`.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a program for whoever measures: it reads the clock and prints"
 )]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::{Amount, BlockHash, OutPoint, Script, Txid};
+use yap_chain::block::Block;
 use yap_chain::coin::{Coin, codec};
 use yap_chain::filter::gcs;
+use yap_chain::policy;
+use yap_chain::policy::output::Kind;
+use yap_chain::transaction::Transaction;
 use yap_chain::undo::{self, Undo};
 use yap_chain::utxo::{self, Hashes, MuHash, Stats};
 
@@ -55,7 +61,56 @@ fn coins() -> Vec<(OutPoint, Coin)> {
     coins
 }
 
+/// The transactions of a chain that Bitcoin Core made, with the coins that they spend.
+fn spends() -> Vec<(Transaction, Vec<Coin>)> {
+    let (mut rest, mut coins) = (&include_bytes!("../../../vectors/regtest-160.blk")[..], BTreeMap::new());
+    let mut spends = Vec::new();
+    while let [_, _, _, _, a, b, c, d, after @ ..] = rest {
+        let (block, after) = after.split_at(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
+        rest = after;
+        for transaction in Block::parse(block.to_vec()).unwrap().transactions() {
+            let decoded = transaction.decoded();
+            for (vout, output) in (0..).zip(&decoded.output) {
+                let coin = Coin::new(output.value, &output.script_pubkey, 1, transaction.is_coinbase());
+                coins.insert(OutPoint { txid: transaction.txid(), vout }, coin);
+            }
+            if !transaction.is_coinbase() {
+                let spent = decoded.input.iter().map(|input| coins[&input.previous_output].clone()).collect();
+                spends.push((transaction.clone(), spent));
+            }
+        }
+    }
+    spends
+}
+
+/// The rules of relay, and of how scripts are satisfied; per input.
+fn policy() {
+    let (spends, rules) = (spends(), policy::Rules::default());
+    let inputs: usize = spends.iter().map(|(_, spent)| spent.len()).sum();
+    let inputs = u32::try_from(inputs).unwrap();
+    measure("standardness, per input", inputs, || {
+        spends.iter().for_each(|(transaction, spent)| policy::check(transaction, spent, &rules).unwrap());
+    });
+    measure("script policy, per input", inputs, || {
+        spends.iter().for_each(|(transaction, spent)| policy::script::check_all(transaction, spent).unwrap());
+    });
+    let mut kinds = BTreeMap::<&str, Vec<(&Transaction, usize, &[Coin])>>::new();
+    for (transaction, spent) in &spends {
+        for (index, coin) in spent.iter().enumerate() {
+            kinds.entry(Kind::of(coin.script()).name()).or_default().push((transaction, index, spent));
+        }
+    }
+    for (kind, inputs) in kinds {
+        measure(&format!("script policy, {kind}"), u32::try_from(inputs.len()).unwrap(), || {
+            inputs.iter().for_each(|(transaction, index, spent)| {
+                policy::script::check(transaction, *index, spent).unwrap();
+            });
+        });
+    }
+}
+
 fn main() {
+    policy();
     let coins = coins();
     let mut bytes = Vec::new();
     measure("coin encode", COINS, || {

@@ -16,6 +16,7 @@
 //! | [`verify`] | script jobs: what a verification engine is asked |
 //! | [`utxo`] | hashes and totals of a whole UTXO set |
 //! | [`filter`] | compact block filters (BIP-0158) |
+//! | [`policy`] | what is relayed of what is valid: standard transactions |
 //! | [`integer`] | integers of variable length, as the formats above use them |
 
 pub mod block;
@@ -26,6 +27,7 @@ pub mod filter;
 mod fixture;
 pub mod header;
 pub mod integer;
+pub mod policy;
 pub mod spec;
 pub mod transaction;
 pub mod undo;

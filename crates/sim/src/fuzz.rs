@@ -7,6 +7,7 @@
 mod chain;
 mod disk;
 mod mutation;
+mod policy;
 mod samples;
 
 use bitcoin::consensus::encode;
@@ -21,6 +22,7 @@ use yap_chain::undo;
 pub use chain::{header, solution, spec};
 pub use disk::{framing, row};
 pub use mutation::mutated;
+pub use policy::policy;
 
 /// One decoder, and what must hold of it.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +45,7 @@ pub enum Outcome {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "block", body: block, samples: samples::blocks },
     Target { name: "transaction", body: transaction, samples: samples::transactions },
     Target { name: "coin", body: coin, samples: samples::coins },
@@ -57,6 +59,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "solution", body: solution, samples: samples::solutions },
     Target { name: "framing", body: framing, samples: samples::framings },
     Target { name: "row", body: row, samples: samples::rows },
+    Target { name: "policy", body: policy, samples: samples::spends },
 ];
 
 /// Bytes of memory that a decoded coin or undo data may take per byte read, as the codecs document.

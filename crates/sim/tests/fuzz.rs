@@ -129,6 +129,11 @@ fn rows_survive_damage() {
 }
 
 #[test]
+fn rules_of_relay_survive_damage() {
+    survives("policy");
+}
+
+#[test]
 fn empty_input_is_harmless() {
     for target in TARGETS {
         (target.body)(&[]); // Some take it, some refuse it; none may panic.

@@ -71,7 +71,7 @@ fn scaled(operations: u32) -> usize {
 
 /// Operations of one script, up to where it can't be read any further. `accurate`: a small number before
 /// `OP_CHECKMULTISIG` says how many keys there are.
-fn count(script: &[u8], accurate: bool) -> u32 {
+pub(crate) fn count(script: &[u8], accurate: bool) -> u32 {
     match script {
         // The templates that most outputs have: P2WPKH, P2SH, P2PKH, and P2WSH or P2TR.
         [] => 0,
@@ -104,15 +104,15 @@ fn count_any(script: &[u8], accurate: bool) -> u32 {
 }
 
 /// One operation of a script.
-struct Step<'a> {
-    opcode: u8,
+pub(crate) struct Step<'a> {
+    pub(crate) opcode: u8,
     /// What it pushes, if its bytes stand in the script.
-    data: &'a [u8],
-    rest: &'a [u8],
+    pub(crate) data: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 /// The first operation, or `None` at the end or where a push reaches past it.
-fn step(script: &[u8]) -> Option<Step<'_>> {
+pub(crate) fn step(script: &[u8]) -> Option<Step<'_>> {
     let (&opcode, rest) = script.split_first()?;
     let (length, rest) = match opcode {
         ..OP_PUSHDATA1 => (usize::from(opcode), rest),
@@ -136,7 +136,7 @@ fn step(script: &[u8]) -> Option<Step<'_>> {
 
 /// What the last operation of `script` pushes as bytes (nothing, if it is a small number), or `None` if the script
 /// does not only push. BIP-0016 takes it for the redeem script.
-fn last_push(script: &[u8]) -> Option<&[u8]> {
+pub(crate) fn last_push(script: &[u8]) -> Option<&[u8]> {
     let mut last: &[u8] = &[];
     let mut rest = script;
     while !rest.is_empty() {

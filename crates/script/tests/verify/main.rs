@@ -3,6 +3,7 @@
 
 mod chain;
 mod notation;
+mod policy;
 mod script_tests;
 mod split;
 mod tx_tests;

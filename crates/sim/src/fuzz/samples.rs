@@ -1,5 +1,6 @@
 //! Valid inputs of each target, most of them from a chain that Bitcoin Core made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bitcoin::block::{Header, Version};
@@ -10,6 +11,7 @@ use yap_chain::block::Block;
 use yap_chain::coin::{Coin, codec};
 use yap_chain::header::{Tree, pow};
 use yap_chain::spec::{Retarget, Spec};
+use yap_chain::transaction::Transaction;
 use yap_chain::undo::{self, Undo};
 use yap_chain::{filter, integer};
 
@@ -57,6 +59,28 @@ pub(super) fn transactions() -> Vec<Vec<u8>> {
     let blocks = parsed();
     let transactions = blocks.iter().flat_map(|block| block.transactions().iter().take(PER_BLOCK));
     transactions.map(|transaction| transaction.raw().as_slice().to_vec()).collect()
+}
+
+/// Transactions of the last blocks, and the coins that they spend.
+pub(super) fn spends() -> Vec<Vec<u8>> {
+    let blocks = crate::blk::blocks(FILE, MAGIC);
+    let blocks: Vec<Block> = blocks.iter().map(|block| Block::parse(block.to_vec()).expect("Core made it")).collect();
+    let mut coins = BTreeMap::new();
+    for (block, made) in blocks.iter().map(|block| (block, made(block))) {
+        for (transaction, made) in block.transactions().iter().zip(made) {
+            coins.extend((0..).zip(made.iter().cloned()).map(|(vout, coin)| ((transaction.txid(), vout), coin)));
+        }
+    }
+    let sample = |transaction: &Transaction| {
+        let raw = transaction.raw().as_slice();
+        let mut bytes = [&(raw.len() as u32).to_le_bytes(), raw].concat();
+        for OutPoint { txid, vout } in transaction.decoded().input.iter().map(|input| input.previous_output) {
+            codec::encode(&coins[&(txid, vout)], &mut bytes);
+        }
+        bytes
+    };
+    let last = blocks.iter().rev().take(SAMPLED).flat_map(|block| block.transactions().iter().skip(1).take(PER_BLOCK));
+    last.map(sample).collect()
 }
 
 pub(super) fn coins() -> Vec<Vec<u8>> {
