@@ -16,9 +16,11 @@
 //! | [`ledger`] | what the node sees of the chain and the mempool |
 //! | [`io`] | the node's inputs and outputs |
 //! | [`node`] | routes between the machines |
+//! | [`blocks`] | blocks: fetched, served, announced |
 //! | [`peers`] | address book, wanted connections, scores |
 
 pub mod address;
+pub mod blocks;
 pub mod codec;
 #[cfg(test)]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]
