@@ -17,6 +17,7 @@
 //! | [`io`] | the node's inputs and outputs |
 //! | [`node`] | routes between the machines |
 //! | [`peers`] | address book, wanted connections, scores |
+//! | [`relay`] | transactions among peers |
 
 pub mod address;
 pub mod codec;
@@ -31,6 +32,7 @@ pub mod node;
 pub mod peers;
 pub mod penalty;
 pub mod random;
+pub mod relay;
 pub mod time;
 
 pub use address::Address;
