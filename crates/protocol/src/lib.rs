@@ -18,6 +18,7 @@
 //! | [`node`] | routes between the machines |
 //! | [`blocks`] | blocks: fetched, served, announced |
 //! | [`peers`] | address book, wanted connections, scores |
+//! | [`relay`] | transactions among peers |
 
 pub mod address;
 pub mod blocks;
@@ -33,6 +34,7 @@ pub mod node;
 pub mod peers;
 pub mod penalty;
 pub mod random;
+pub mod relay;
 pub mod time;
 
 pub use address::Address;
