@@ -21,6 +21,8 @@
 //! | [`relay`] | transactions among peers |
 
 pub mod address;
+#[cfg(any(test, feature = "test-util"))]
+pub mod arbitrary;
 pub mod blocks;
 pub mod codec;
 #[cfg(test)]

@@ -112,3 +112,16 @@ impl fmt::Display for Reason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_number() {
+        for number in 0..=u8::MAX {
+            let reason = Reason::of(number);
+            assert_eq!(reason.map(|reason| reason as u8), (number <= Reason::Overloaded as u8).then_some(number));
+        }
+    }
+}

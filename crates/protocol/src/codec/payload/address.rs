@@ -22,6 +22,7 @@ const MIN_V2: usize = 9;
 /// The networks of BIP-0155.
 const IPV4: u8 = 1;
 const IPV6: u8 = 2;
+const TOR_V2: u8 = 3;
 const TOR_V3: u8 = 4;
 const I2P: u8 = 5;
 const CJDNS: u8 = 6;
@@ -54,6 +55,11 @@ fn ipv6(address: Ipv6Addr) -> NetworkId {
     let embeds = address.to_ipv4_mapped().is_some()
         || [TOR_V2_IN_IPV6, INTERNAL_IN_IPV6].iter().any(|prefix| octets.starts_with(prefix));
     if embeds || address.is_unspecified() { NetworkId::None } else { NetworkId::Known(Host::Ipv6(address)) }
+}
+
+/// CJDNS keeps to `fc00::/8`; what else is called so leads nowhere (BIP-0155).
+fn cjdns(address: Ipv6Addr) -> NetworkId {
+    if address.octets().starts_with(&[0xfc]) { NetworkId::Known(Host::Cjdns(address)) } else { NetworkId::None }
 }
 
 /// Writes an address and a port. What is no IP address is written as none: senders leave it out.
@@ -96,14 +102,14 @@ fn host(network: u8, bytes: &[u8]) -> Result<NetworkId, Error> {
         IPV6 => return <[u8; 16]>::try_from(bytes).map(|bytes| ipv6(bytes.into())).map_err(|_| size),
         TOR_V3 => <[u8; 32]>::try_from(bytes).map(Host::Tor),
         I2P => <[u8; 32]>::try_from(bytes).map(Host::I2p),
-        CJDNS => <[u8; 16]>::try_from(bytes).map(|bytes| Host::Cjdns(bytes.into())),
+        CJDNS => return <[u8; 16]>::try_from(bytes).map(|bytes| cjdns(bytes.into())).map_err(|_| size),
         other => return Ok(NetworkId::Other(other)),
     };
     host.map(NetworkId::Known).map_err(|_| size)
 }
 
-/// Writes an address. One of a network that we don't know was not kept, so only its network is written; none at all is
-/// IPv6's unspecified address.
+/// Writes an address. One of a network that we don't know was not kept, so only its network is written (and zeros, where
+/// BIP-0155 gives it a size); none at all is IPv6's unspecified address.
 pub(super) fn write_v2(address: &KnownAddress, sink: &mut impl Sink) {
     sink.put(&address.seen.header_time().to_le_bytes());
     sink.compact(usize::try_from(address.services.0).unwrap_or(usize::MAX));
@@ -119,6 +125,7 @@ pub(super) fn write_v2(address: &KnownAddress, sink: &mut impl Sink) {
         NetworkId::Known(Host::I2p(hash)) => host(I2P, hash),
         NetworkId::Known(Host::Cjdns(address)) => host(CJDNS, &address.octets()),
         NetworkId::Other(IPV4 | IPV6 | TOR_V3 | I2P | CJDNS) | NetworkId::None => host(IPV6, &[0; 16]),
+        NetworkId::Other(TOR_V2) => host(TOR_V2, &[0; 10]),
         NetworkId::Other(network) => host(*network, &[]),
     }
     sink.put(&address.port.to_be_bytes());
