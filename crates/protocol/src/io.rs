@@ -7,8 +7,8 @@ use yap_chain::block::Block;
 use yap_chain::transaction::Transaction;
 
 use crate::address::{Address, Endpoint};
-use crate::link::{Link, PeerId, Purpose};
 use crate::handshake::ClockOffset;
+use crate::link::{Link, PeerId, Purpose};
 use crate::message::{Irreversible, Message, PeerRecord};
 use crate::node::Fault;
 use crate::peers::AddError;

@@ -19,8 +19,8 @@ mod version;
 
 pub use compact::{BlockTransactions, CompactBlock, GetBlockTransactions, Prefilled, SendCompact, ShortId};
 pub use extension::{
-    Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, MAX_PEER_RECORDS, MAX_POOL_SUMS,
-    PeerRecord, PoolSummary, RecordError,
+    Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, MAX_PEER_RECORDS,
+    MAX_POOL_SUMS, PeerRecord, PoolSummary, RecordError,
 };
 pub use filter::{CFCheckpoints, CFHeaders, CFilter, GetCFCheckpoints, GetCFRange};
 pub use inventory::{Inventory, Locate, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR};

@@ -20,16 +20,12 @@
 mod blocks;
 mod config;
 mod deadline;
-mod event;
 mod fault;
 mod message;
 mod peers;
 mod relay;
 mod request;
 mod session;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -75,6 +71,12 @@ struct Turn<'a> {
     now: Time,
     wall: Timestamp,
     ledger: &'a mut dyn Ledger,
+}
+
+impl Turn<'_> {
+    fn moment(&self) -> headers::Moment {
+        headers::Moment { now: self.now, wall: self.wall }
+    }
 }
 
 impl Node {

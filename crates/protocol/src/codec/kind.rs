@@ -1,7 +1,8 @@
 //! Kinds of messages: their names, their types of one byte, their limits.
 
 use crate::message::{
-    MAX_ADDRESSES, MAX_GOODBYE_TEXT, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR, MAX_PEER_RECORDS, MAX_POOL_SUMS, Message, PeerRecord,
+    MAX_ADDRESSES, MAX_GOODBYE_TEXT, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR, MAX_PEER_RECORDS, MAX_POOL_SUMS, Message,
+    PeerRecord,
 };
 
 use super::payload::{MAX_BLOCK_TRANSACTIONS, MAX_CHECKPOINTS, MAX_FILTER, MAX_FILTER_HASHES};

@@ -1,6 +1,6 @@
 //! Messages that Bitcoin lacks (`docs/protocol.md`).
 
-use bitcoin::BlockHash;
+use bitcoin::{BlockHash, Work};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::address::{Identity, MAX_MULTIADDR, Multiaddr};
@@ -64,6 +64,14 @@ pub struct Greeting {
     pub short_id_key: [u64; 2],
     /// Whether the receiver may send small transactions at once, without announcing them (E2).
     pub push: bool,
+}
+
+impl Greeting {
+    /// The work of the sender's chain, as it claims.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        Work::from_be_bytes(self.work)
+    }
 }
 
 /// A transaction, as it is announced by short id.

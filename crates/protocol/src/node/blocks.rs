@@ -7,7 +7,6 @@ use bitcoin::BlockHash;
 use crate::io::{Event, Output, Processed, Reply, TipChange};
 use crate::link::PeerId;
 use crate::message::{Inventory, Message};
-use crate::peers::Useful;
 use crate::{blocks, headers};
 
 use super::{Node, Turn};
@@ -24,7 +23,7 @@ impl Node {
                     let outcomes = self.blocks.has(peer, id, turn.now, turn.ledger);
                     self.blocks_outcomes(outcomes, turn);
                 }
-                headers::Outcome::New { peer, .. } => self.peers.useful(peer, Useful::Headers, turn.now),
+                headers::Outcome::New { peer, .. } => self.peers.useful(peer, crate::peers::Useful::Headers, turn.now),
                 headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
                 headers::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
             }
@@ -43,7 +42,6 @@ impl Node {
                 blocks::Outcome::Process(block) => self.outputs.push_back(Output::Process(block)),
                 blocks::Outcome::Read { ticket, hash } => self.outputs.push_back(Output::ReadBlock { ticket, hash }),
                 blocks::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
-                blocks::Outcome::Useful(peer) => self.peers.useful(peer, Useful::Block, turn.now),
                 blocks::Outcome::Behind(behind) => {
                     self.event(Event::Syncing { behind });
                     self.catching_up(true, turn);

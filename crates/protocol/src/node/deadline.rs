@@ -34,7 +34,7 @@ impl Node {
             self.keepalive_outcomes(outcomes, turn);
         }
         if headers {
-            let outcomes = self.headers.deadline(turn.now, turn.ledger);
+            let outcomes = self.headers.deadline(turn.ledger, turn.moment());
             self.headers_outcomes(outcomes, turn);
         }
         if blocks {
@@ -65,7 +65,11 @@ impl Node {
         self.relay.check();
         self.irreversible.check(ledger);
         for (peer, session) in &self.sessions {
-            assert_ne!(self.handshake.is_pending(*peer), session.established.is_some(), "{peer} is in its handshake or past it");
+            assert_ne!(
+                self.handshake.is_pending(*peer),
+                session.established.is_some(),
+                "{peer} is in its handshake or past it"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use bitcoin::BlockHash;
 
+use crate::headers::Place;
 use crate::link::PeerId;
 use crate::message::{CompactBlock, Inventory, Message};
 
@@ -110,7 +111,7 @@ impl Node {
     fn inventory(&mut self, peer: PeerId, items: &[Inventory], turn: &mut Turn<'_>) {
         // As Bitcoin Core, of several blocks only the last is looked at: the others lead to it.
         if let Some(hash) = items.iter().rev().find_map(block_of) {
-            let outcomes = self.headers.on_inv(peer, hash, turn.now, turn.ledger);
+            let outcomes = self.headers.on_inv(peer, hash, turn.ledger, turn.moment());
             self.headers_outcomes(outcomes, turn);
         }
         let outcomes = self.relay.on_inv(peer, items, turn.now, turn.ledger);
@@ -118,12 +119,15 @@ impl Node {
     }
 
     fn headers(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
-        let outcomes = match message {
-            Message::GetHeaders(locate) => self.headers.on_getheaders(peer, &locate, turn.ledger),
-            Message::Headers(headers) => self.headers.on_headers(peer, &headers, turn.now, turn.wall, turn.ledger),
-            _ => Vec::new(),
-        };
-        self.headers_outcomes(outcomes, turn);
+        match message {
+            Message::GetHeaders(locate) => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+            Message::Headers(headers) => {
+                let at = turn.moment();
+                let outcomes = self.headers.on_headers(peer, &headers, turn.ledger, at);
+                self.headers_outcomes(outcomes, turn);
+            }
+            _ => {}
+        }
     }
 
     fn block_message(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
@@ -148,13 +152,23 @@ impl Node {
     }
 
     /// The header first: work, order, time. Only then is the block worth a look.
-    fn compact_block(&mut self, peer: PeerId, block: &CompactBlock, turn: &mut Turn<'_>) -> Vec<crate::blocks::Outcome> {
-        let outcomes = self.headers.on_headers(peer, &[block.header], turn.now, turn.wall, turn.ledger);
+    fn compact_block(
+        &mut self,
+        peer: PeerId,
+        block: &CompactBlock,
+        turn: &mut Turn<'_>,
+    ) -> Vec<crate::blocks::Outcome> {
+        let at = turn.moment();
+        let (place, outcomes) = self.headers.on_header(peer, &block.header, turn.ledger, at);
         self.headers_outcomes(outcomes, turn);
-        if !self.sessions.contains_key(&peer) {
-            return Vec::new();
+        match place {
+            Place::Accepted { .. } if self.sessions.contains_key(&peer) => {
+                self.blocks.on_compact_block(peer, block, turn.now, turn.ledger)
+            }
+            Place::Accepted { .. } | Place::Orphan | Place::LowWork | Place::Early | Place::Invalid | Place::Full => {
+                Vec::new()
+            }
         }
-        self.blocks.on_compact_block(peer, block, turn.now, turn.ledger)
     }
 
     fn transaction_message(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {

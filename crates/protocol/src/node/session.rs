@@ -4,9 +4,9 @@ use crate::handshake::{self, Established, Standing};
 use crate::io::{Event, Output};
 use crate::link::{Direction, Link, PeerId, Purpose};
 use crate::message::{Features, Goodbye, Message, Services};
-use crate::penalty::Reason;
 use crate::peers::Verdict;
-use crate::{blocks, compare, peers, relay};
+use crate::penalty::Reason;
+use crate::{blocks, compare, headers, peers, relay};
 
 use super::{Node, Turn};
 
@@ -64,9 +64,7 @@ impl Node {
         let known = *established.clone();
         let link = session.link.clone();
         session.established = Some(established);
-        let comparison = known.greeting.map(|greeting| {
-            compare::compare(turn.ledger, &greeting.tip, bitcoin::Work::from_be_bytes(greeting.work))
-        });
+        let comparison = known.greeting.map(|greeting| compare::compare(turn.ledger, &greeting.tip, greeting.work()));
         self.event(Event::PeerReady { peer, comparison });
         self.keepalive.ready(peer, known.latency, turn.now);
         let outcomes = self.peers.ready(peer, peers_facts(&known), turn.now);
@@ -82,7 +80,8 @@ impl Node {
         let facts = relay_facts(&known, &link, self.config.relay.relay);
         let outcomes = self.relay.ready(peer, facts, turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
-        let outcomes = self.headers.ready(peer, headers_facts(&known, &link), turn.now, turn.ledger);
+        let claim = known.greeting.map(|greeting| headers::Claim { tip: greeting.tip, work: greeting.work() });
+        let outcomes = self.headers.ready(peer, &link, claim, turn.ledger, turn.moment());
         self.headers_outcomes(outcomes, turn);
     }
 
@@ -114,7 +113,7 @@ impl Node {
         self.handshake.disconnected(peer);
         self.keepalive.disconnected(peer);
         self.irreversible.disconnected(peer);
-        let outcomes = self.headers.disconnected(peer, turn.now, turn.ledger);
+        let outcomes = self.headers.disconnected(peer, turn.ledger, turn.moment());
         self.headers_outcomes(outcomes, turn);
         let outcomes = self.blocks.disconnected(peer, turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
@@ -162,4 +161,3 @@ fn relay_facts(known: &Established, link: &Link, ours: bool) -> relay::Facts {
         latency: Some(known.latency),
     }
 }
-
