@@ -26,6 +26,8 @@ mod peers;
 mod relay;
 mod request;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
