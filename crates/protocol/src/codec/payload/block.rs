@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, CompactTarget, TxMerkleNode};
-use yap_chain::block::Block;
+use yap_chain::block::{Block, HEADER_SIZE};
 use yap_chain::transaction::Transaction;
 
 use crate::message::{
@@ -16,7 +16,7 @@ use super::super::sink::Sink;
 use super::Error;
 use super::source::Source;
 
-/// Most transactions of a block that BIP-0152 can speak of: its places have 16 bits. No block of 4,000,000 weight units
+/// Most transactions of a block that is read, as many as BIP-0152 can speak of: its places have 16 bits. No block of 4,000,000 weight units
 /// has as many, since each transaction weighs 240 at least.
 pub const MAX_BLOCK_TRANSACTIONS: usize = 1 << 16;
 
@@ -65,7 +65,12 @@ pub(super) fn write_headers(headers: &[Header], sink: &mut impl Sink) {
     });
 }
 
+/// Reads a block. Transactions of nothing take ten bytes here and some two hundred in memory, so that a block with more
+/// than can be valid is refused before they are read.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Block, Error> {
+    let mut source = Source::new("block", &bytes);
+    source.take(HEADER_SIZE)?;
+    source.count("transactions", MAX_BLOCK_TRANSACTIONS)?;
     Block::parse(bytes).map_err(|error| Error::Block { offset: error.offset })
 }
 
