@@ -142,6 +142,15 @@ fn the_signed_bytes_of_the_page_are_those_of_its_record() {
 }
 
 #[test]
+fn the_short_id_of_the_page_is_that_of_its_transaction() {
+    let Message::Greeting(greeting) = greeting(None) else { unreachable!("it was made so") };
+    let wtxid = Wtxid::from_byte_array(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+    let id = Announced::of(&wtxid, greeting.short_id_key);
+    let bytes = encode(&Message::Announce(vec![id]), Framing::Stream).split_off(2);
+    assert!(PAGE.contains(&format!("is announced as `{:x}`", bytes.as_hex())), "{id:?}");
+}
+
+#[test]
 fn the_page_names_every_kind_with_its_type_and_limit() {
     for kind in Kind::ALL {
         let row = format!("| `{}` | {} | {} |", kind.name(), kind.short(), thousands(kind.limit()));
