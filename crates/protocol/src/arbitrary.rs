@@ -4,6 +4,7 @@
 //! transactions spend nothing.
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "for tests, which a generator must stop that is wrong"
 )]

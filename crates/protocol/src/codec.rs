@@ -44,6 +44,7 @@ pub(crate) use payload::signed_bytes;
 pub use payload::{MAX_BLOCK_TRANSACTIONS, MAX_CHECKPOINTS, MAX_FILTER, MAX_FILTER_HASHES};
 pub use strip::{block_without_witness, transaction_without_witness};
 
+use crate::link::Carrier;
 use crate::message::Message;
 
 use sink::Counter;
@@ -55,6 +56,17 @@ pub enum Framing {
     Bitcoin([u8; 4]),
     /// Ours, for streams that are authenticated and keep their order: no magic, no checksum.
     Stream,
+}
+
+impl Framing {
+    /// The framing of a carrier; `magic` is the chain's.
+    #[must_use]
+    pub const fn of(carrier: Carrier, magic: [u8; 4]) -> Self {
+        match carrier {
+            Carrier::Bitcoin => Self::Bitcoin(magic),
+            Carrier::Libp2p => Self::Stream,
+        }
+    }
 }
 
 /// The message as bytes.

@@ -1,9 +1,16 @@
 //! Vectors, round trips, limits and damage, each in both framings.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops at what it did not expect"
+)]
+
 mod address;
 mod compact;
 mod decoder;
 mod limits;
+mod page;
 mod peer_record;
 mod rust_bitcoin;
 mod strip;

@@ -1,6 +1,7 @@
 //! Messages that Bitcoin lacks (`docs/protocol.md`).
 
-use bitcoin::{BlockHash, Work};
+use bitcoin::hashes::{Hash, siphash24};
+use bitcoin::{BlockHash, Work, Wtxid};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::address::{Identity, MAX_MULTIADDR, Multiaddr};
@@ -77,6 +78,15 @@ impl Greeting {
 /// A transaction, as it is announced by short id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Announced(pub u64);
+
+impl Announced {
+    /// The short id of a transaction for the peer whose greeting has this key.
+    #[must_use]
+    pub fn of(wtxid: &Wtxid, short_id_key: [u64; 2]) -> Self {
+        let [k0, k1] = short_id_key;
+        Self(siphash24::Hash::hash_to_u64_with_keys(k0, k1, wtxid.as_byte_array()))
+    }
+}
 
 /// Most sums of one [`PoolSummary`].
 pub const MAX_POOL_SUMS: usize = 256;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, CompactTarget, TxMerkleNode};
-use yap_chain::block::Block;
+use yap_chain::block::{Block, HEADER_SIZE};
 use yap_chain::transaction::Transaction;
 
 use crate::message::{
@@ -16,7 +16,7 @@ use super::super::sink::Sink;
 use super::Error;
 use super::source::Source;
 
-/// Most transactions of a block that BIP-0152 can speak of: its places have 16 bits. No block of 4,000,000 weight units
+/// Most transactions of a block that is read, as many as BIP-0152 can speak of: its places have 16 bits. No block of 4,000,000 weight units
 /// has as many, since each transaction weighs 240 at least.
 pub const MAX_BLOCK_TRANSACTIONS: usize = 1 << 16;
 
@@ -65,7 +65,12 @@ pub(super) fn write_headers(headers: &[Header], sink: &mut impl Sink) {
     });
 }
 
+/// Reads a block. Transactions of nothing take ten bytes here and some two hundred in memory, so that a block with more
+/// than can be valid is refused before they are read.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Block, Error> {
+    let mut source = Source::new("block", &bytes);
+    source.take(HEADER_SIZE)?;
+    source.count("transactions", MAX_BLOCK_TRANSACTIONS)?;
     Block::parse(bytes).map_err(|error| Error::Block { offset: error.offset })
 }
 
@@ -96,9 +101,9 @@ impl Places {
 }
 
 /// Writes a place as its difference; `next` is the one after the last.
-fn write_place(place: u16, next: &mut usize, sink: &mut impl Sink) {
-    sink.compact(usize::from(place).saturating_sub(*next));
-    *next = usize::from(place).saturating_add(1);
+fn write_place(place: u16, next: &mut u64, sink: &mut impl Sink) {
+    sink.compact(u64::from(place).saturating_sub(*next));
+    *next = u64::from(place).saturating_add(1);
 }
 
 /// Reads a transaction. It keeps a copy of its bytes, not the whole payload.

@@ -85,8 +85,7 @@ fn write_unsigned(record: &PeerRecord, sink: &mut impl Sink) {
     sink.put(&record.sequence.to_le_bytes());
     sink.put(&record.services.0.to_le_bytes());
     sink.list(&record.endpoints, |endpoint, sink| {
-        sink.compact(endpoint.as_bytes().len());
-        sink.put(endpoint.as_bytes());
+        sink.counted(endpoint.as_bytes());
     });
 }
 

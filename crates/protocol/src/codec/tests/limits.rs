@@ -69,6 +69,7 @@ fn lists_have_as_many_items_as_allowed_and_not_one_more() {
         ("getblocktxn", 65_536, 32, 1, 0),
         ("blocktxn", 65_536, 32, 10, 0),
         ("cmpctblock", 65_535, 88, 6, 1),
+        ("block", 65_536, 80, 10, 0),
     ];
     for (name, limit, before, item, after) in lists {
         let result = payload(name, &counted(before, limit, item, after));
