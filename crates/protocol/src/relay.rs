@@ -24,7 +24,7 @@
 //!
 //! The branches form a tree that grows by itself: whoever gives a transaction first becomes a branch (`yappush` on), who
 //! pushes one that we have already stops being one (`yappush` off). Announcements on all other links mend it, and shorten
-//! it: a transaction that is announced `push_wait` before its branch brings it is asked for, and so moves the branch.
+//! it: a transaction that is announced long before its branch brings it is asked for, and so moves the branch.
 //!
 //! Invariants: at most [`MAX_IN_FLIGHT`] requests to a peer, each with a deadline; a peer is never told of, or sent
 //! unasked, what it has; all that is kept is bounded ([`State::check`]).
@@ -69,6 +69,7 @@ pub use peer::{HAS_GENERATION, MAX_BATCH, MAX_JUDGING, MAX_OWED, OFFER_GENERATIO
 pub use requests::{FIRST_WAIT, MAX_ANNOUNCED, MAX_IN_FLIGHT, MAX_WAIT, MIN_WAIT};
 pub use serve::{SERVE_BYTES, SERVE_PAUSE};
 pub use sync::{FIRST_LOOK, MAX_SYNC, SYNC_AGAIN, SYNC_PAUSE};
+pub use tell::MAX_PUSH_WAIT;
 pub use verdict::MAX_PARENTS;
 
 use id::{Id, Key};
@@ -112,7 +113,7 @@ pub struct Config {
     pub push: Push,
     /// Bytes up to which a transaction is small.
     pub push_bytes: usize,
-    /// How long an announced transaction may still be pushed before it is asked for.
+    /// How long, at least, an announced transaction may still be pushed before it is asked for. It grows to what is seen.
     pub push_wait: Duration,
     /// How long announcements are gathered for one message. Longer saves bytes and, in minutes, hides where a
     /// transaction came from.
@@ -134,7 +135,7 @@ impl Default for Config {
             relay: true,
             push: Push::Tree { least: 1, most: 24 },
             push_bytes: PUSH_BYTES,
-            push_wait: Duration::from_millis(150),
+            push_wait: Duration::from_millis(100),
             batch: Duration::from_millis(10),
             inbound_wait: Duration::ZERO,
             serve_mempool: false,
@@ -219,6 +220,8 @@ pub struct State {
     peers: BTreeMap<PeerId, Peer>,
     /// How many of them are branches.
     branches: usize,
+    /// How long they are waited for.
+    push_wait: Duration,
     requests: Requests,
     known: Known,
     orphans: Orphans,
@@ -240,6 +243,7 @@ impl State {
             catching_up: false,
             peers: BTreeMap::new(),
             branches: 0,
+            push_wait: config.push_wait,
             requests: Requests::new(random.next_u64()),
             known: Known::new(&mut random),
             orphans: Orphans::default(),
@@ -450,7 +454,7 @@ impl State {
         // Ends: each timer that is set again lies later.
         while let Some((peer, timer)) = self.timers.due(now) {
             match timer {
-                Timer::Batch => self.flush(peer, ledger),
+                Timer::Batch => self.flush(peer, now, ledger),
                 Timer::Owed => self.serve(peer, now, ledger),
                 Timer::Sync => self.sync(peer, now, ledger),
                 Timer::Fee => self.tell_filter(peer, now, ledger),

@@ -59,6 +59,8 @@ pub(super) struct Peer {
     pub(super) sync: Sync,
     /// The `feefilter` that it was sent.
     pub(super) filter_sent: Option<u64>,
+    /// When gathered announcements were last sent.
+    pub(super) flushed: Time,
     /// When it last asked for something.
     pub(super) asked: Time,
 }
@@ -77,6 +79,7 @@ impl Peer {
             judging: 0,
             sync: Sync::default(),
             filter_sent: None,
+            flushed: Time::ZERO,
             asked: Time::ZERO,
         }
     }

@@ -49,6 +49,17 @@ pub(super) enum Ask {
     Hash(Inventory),
 }
 
+/// What a body is the answer to.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// Whether it was asked of who sent it.
+    pub(super) requested: bool,
+    /// Who announced it.
+    pub(super) announcers: Vec<PeerId>,
+    /// For how long we had heard of it.
+    pub(super) waited: Duration,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Announcer {
     peer: PeerId,
@@ -68,6 +79,8 @@ enum Stage {
 struct Candidate {
     /// Its turn in the order of announcement: parents come before children.
     turn: u64,
+    /// When we first heard of it.
+    since: Time,
     hash: Option<Inventory>,
     announcers: Vec<Announcer>,
     stage: Stage,
@@ -147,9 +160,9 @@ impl Requests {
         }
     }
 
-    /// `peer` has `id`. It may be asked for from `ready` on; `hash` names it where the peer told (else it is asked for by
+    /// `peer` says now that it has `id`. It may be asked for from `ready` on; `hash` names it where the peer told (else it is asked for by
     /// short id).
-    pub(super) fn announced(&mut self, peer: PeerId, id: Id, hash: Option<Inventory>, ready: Time) {
+    pub(super) fn announced(&mut self, peer: PeerId, id: Id, hash: Option<Inventory>, (now, ready): (Time, Time)) {
         let Some(line) = self.lines.get_mut(&peer) else { return };
         let full = line.open.len() >= MAX_ANNOUNCED;
         if full || !line.open.insert(id) {
@@ -161,7 +174,7 @@ impl Requests {
             let stage = Stage::Waiting(ready);
             self.timers.insert((ready, self.turns, id));
             let announcers = vec![announcer];
-            self.candidates.insert(id, Candidate { turn: self.turns, hash, announcers, stage });
+            self.candidates.insert(id, Candidate { turn: self.turns, since: now, hash, announcers, stage });
             return;
         };
         candidate.announcers.push(announcer);
@@ -173,14 +186,15 @@ impl Requests {
         }
     }
 
-    /// A body came from `peer`: it is asked of nobody any more. Says whether it was asked of `peer`, and who announced it.
-    pub(super) fn received(&mut self, peer: PeerId, id: Id, now: Time) -> (bool, Vec<PeerId>) {
+    /// A body came from `peer`: it is asked of nobody any more.
+    pub(super) fn received(&mut self, peer: PeerId, id: Id, now: Time) -> Received {
+        let waited = self.candidates.get(&id).map_or(Duration::ZERO, |candidate| now.since(candidate.since));
         let sent = self.candidates.get(&id).and_then(|candidate| match candidate.stage {
             Stage::Asked { peer: asked, sent, .. } if asked == peer => Some(sent),
             Stage::Asked { .. } | Stage::Waiting(_) | Stage::Stuck => None,
         });
         let announcers = self.finish(id);
-        let Some(line) = self.lines.get_mut(&peer) else { return (false, announcers) };
+        let Some(line) = self.lines.get_mut(&peer) else { return Received { requested: false, announcers, waited } };
         let requested = line.late.remove(&id);
         if let Some(sent) = sent {
             let sample = now.since(sent);
@@ -188,7 +202,7 @@ impl Requests {
             // Smoothed as TCP does its round trips.
             line.latency = Some(line.latency.map_or(sample, |before| smooth(before, sample)));
         }
-        (requested, announcers)
+        Received { requested, announcers, waited }
     }
 
     /// Forgets a candidate that is had, or not wanted any more; gives those who announced it.

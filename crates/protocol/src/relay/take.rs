@@ -13,7 +13,7 @@ use crate::time::Time;
 use super::id::Id;
 use super::known::Judging;
 use super::peer::MAX_JUDGING;
-use super::requests::Ask;
+use super::requests::{Ask, Received};
 use super::{Fault, Outcome, State};
 
 impl State {
@@ -76,14 +76,14 @@ impl State {
             return;
         }
         let ready = self.ready_at(name, now);
-        self.requests.announced(name, id, hash, ready);
+        self.requests.announced(name, id, hash, (now, ready));
     }
 
     /// When what `name` announced now may be asked for.
     fn ready_at(&self, name: PeerId, now: Time) -> Time {
         let mut ready = now;
         if self.push_expected(name) {
-            ready = ready.after(self.config.push_wait);
+            ready = ready.after(self.push_wait);
         }
         if self.peers.get(&name).is_some_and(|peer| !peer.facts.outbound) {
             ready = ready.after(self.config.inbound_wait);
@@ -108,13 +108,9 @@ impl State {
     /// A body came.
     pub(super) fn transaction(&mut self, name: PeerId, transaction: Arc<Transaction>, now: Time) {
         let ids = self.ids(&transaction);
-        let (by_wtxid, mut announcers) = self.requests.received(name, ids.0, now);
-        let (mut requested, mut more) = (by_wtxid, Vec::new());
-        if ids.1 != ids.0 {
-            let by_txid;
-            (by_txid, more) = self.requests.received(name, ids.1, now);
-            requested |= by_txid;
-        }
+        let by_wtxid = self.requests.received(name, ids.0, now);
+        let by_txid = if ids.1 == ids.0 { Received::default() } else { self.requests.received(name, ids.1, now) };
+        let requested = by_wtxid.requested || by_txid.requested;
         if !requested && !self.admitted(name) {
             return;
         }
@@ -133,10 +129,15 @@ impl State {
             self.ask(now);
             return;
         }
-        more.retain(|peer| !announcers.contains(peer));
-        announcers.append(&mut more);
-        announcers.retain(|peer| *peer != name);
-        announcers.insert(0, name);
+        if !requested {
+            self.pushed(name, by_wtxid.waited);
+        }
+        let mut announcers = vec![name];
+        for announcer in by_wtxid.announcers.into_iter().chain(by_txid.announcers) {
+            if !announcers.contains(&announcer) {
+                announcers.push(announcer);
+            }
+        }
         self.judge(ids, Judging { transaction, giver: Some(name), announcers }, None);
         self.ask(now);
     }

@@ -1,6 +1,7 @@
 //! Telling peers: pushing, gathering announcements, and the branches of the tree that pushes follow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bitcoin::Wtxid;
 use yap_chain::transaction::Transaction;
@@ -14,6 +15,9 @@ use super::id::Id;
 use super::peer::{MAX_BATCH, Peer};
 use super::timers::Timer;
 use super::{Outcome, Push, State};
+
+/// Longest wait for a branch.
+pub const MAX_PUSH_WAIT: Duration = Duration::from_secs(1);
 
 impl State {
     /// Tells everybody who lacks and wants it of a transaction that is pending now.
@@ -46,9 +50,14 @@ impl State {
             }
             peer.batch.push(id);
             if peer.batch.len() >= MAX_BATCH {
-                self.flush(name, ledger);
+                self.flush(name, now, ledger);
             } else {
-                self.timers.start(name, Timer::Batch, now.after(self.config.batch));
+                // Where pushes go ahead, an announcement only mends, and can wait for others. Elsewhere it leads: the
+                // first goes at once, and what follows closely is gathered.
+                let leads = self.branches == 0 || !peer.pushable();
+                let at =
+                    if leads { peer.flushed.after(self.config.batch).max(now) } else { now.after(self.config.batch) };
+                self.timers.start(name, Timer::Batch, at);
             }
         }
         if told {
@@ -57,8 +66,9 @@ impl State {
     }
 
     /// Sends what was gathered for a peer, without what it got in the meantime.
-    pub(super) fn flush(&mut self, name: PeerId, ledger: &dyn Ledger) {
+    pub(super) fn flush(&mut self, name: PeerId, now: Time, ledger: &dyn Ledger) {
         let Some(peer) = self.peers.get_mut(&name) else { return };
+        peer.flushed = now;
         let mut batch = std::mem::take(&mut peer.batch);
         if !peer.by_txid() {
             batch.retain(|id| !peer.has.contains(*id));
@@ -152,6 +162,16 @@ impl State {
         self.out.push(Outcome::Send(giver, Message::Push(false)));
     }
 
+    /// A branch brought a transaction of which we had heard for so long. As with round trips, the wait for branches
+    /// follows what was seen, up at once and down slowly, so that slow branches are not taken for broken ones.
+    pub(super) fn pushed(&mut self, name: PeerId, waited: Duration) {
+        if self.peers.get(&name).is_some_and(|peer| peer.branch) {
+            let seen = waited.saturating_add(part(waited, 2));
+            let decayed = self.push_wait.saturating_sub(part(self.push_wait, 5));
+            self.push_wait = decayed.max(seen).clamp(self.config.push_wait, MAX_PUSH_WAIT.max(self.config.push_wait));
+        }
+    }
+
     /// A peer is gone: what was its branch is gone, too.
     pub(super) fn fell(&mut self, peer: &Peer) {
         if peer.branch {
@@ -174,4 +194,9 @@ fn named(peer: &mut Peer, key: super::id::Key, id: Id, wtxid: &Wtxid, ledger: &d
     }
     peer.has.insert(id);
     Some(Inventory::Wtx(*wtxid))
+}
+
+/// `time` / 2^`shift`.
+fn part(time: Duration, shift: u32) -> Duration {
+    Duration::from_micros(u64::try_from(time.as_micros() >> shift).unwrap_or(u64::MAX))
 }

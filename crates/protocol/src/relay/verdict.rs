@@ -102,7 +102,7 @@ impl State {
         let id = self.key.txid(&parent);
         // What pays too little alone is asked for again: its child may pay.
         if !self.catching_up && !self.known.at_hand(id) && !self.known.confirmed.contains(id) {
-            self.requests.announced(announcer, id, Some(Inventory::WitnessTx(parent)), now);
+            self.requests.announced(announcer, id, Some(Inventory::WitnessTx(parent)), (now, now));
         }
     }
 
