@@ -59,6 +59,12 @@ mod timers;
 mod verdict;
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "numbers of a test are small, and it looks for one kind of message"
+)]
 mod tests;
 
 pub use fees::{FEE_CHANGE, FEE_INTERVAL};
@@ -335,7 +341,7 @@ impl State {
         self.requests.finish(ids.1);
         if !self.judge(
             ids,
-            Judging { transaction: Arc::clone(&transaction), giver: None, announcers: Vec::new() },
+            Judging { transaction: Arc::clone(&transaction), giver: None, announcers: Vec::new(), graft: false },
             None,
         ) {
             // A peer gave it, and it is judged already; whoever submits it wants to know what becomes of it all the same.

@@ -33,6 +33,8 @@ pub(super) struct Judging {
     pub(super) giver: Option<PeerId>,
     /// Who announced it, the giver among them.
     pub(super) announcers: Vec<PeerId>,
+    /// Whether the giver becomes a branch if it is accepted.
+    pub(super) graft: bool,
 }
 
 /// What is known, and what of it is still at hand.

@@ -114,6 +114,7 @@ impl State {
         if !requested && !self.admitted(name) {
             return;
         }
+        let graft = self.branches_lack(ids.0, &transaction);
         let Some(peer) = self.peers.get_mut(&name) else { return };
         peer.has.insert(if peer.by_txid() { ids.1 } else { ids.0 });
         self.own.seen(ids.0);
@@ -138,7 +139,7 @@ impl State {
                 announcers.push(announcer);
             }
         }
-        self.judge(ids, Judging { transaction, giver: Some(name), announcers }, None);
+        self.judge(ids, Judging { transaction, giver: Some(name), announcers, graft }, None);
         self.ask(now);
     }
 

@@ -139,13 +139,18 @@ impl State {
         self.set_branch(name, branch);
     }
 
-    /// `giver` was first to give `transaction`. It becomes a branch, unless one of the branches has the transaction too:
-    /// then that one announced it, as it does with what is large or old, and is not at fault.
-    pub(super) fn graft(&mut self, giver: PeerId, transaction: &Transaction) {
-        let id = self.key.wtxid(&transaction.wtxid());
+    /// Whether nobody who is a branch has a small transaction that came from elsewhere. If one has it, it announced it,
+    /// as branches do with what is old, and is not at fault. Asked before we tell anybody ourselves.
+    pub(super) fn branches_lack(&self, id: Id, transaction: &Transaction) -> bool {
         let small = transaction.total_size() <= self.config.push_bytes;
-        let had = self.peers.values().any(|peer| peer.branch && peer.has.contains(id));
-        if small && !had && self.may_branch(giver) {
+        let few = matches!(self.config.push, Push::Tree { least, .. } if self.branches < least);
+        small && (few || !self.peers.values().any(|peer| peer.branch && peer.has.contains(id)))
+    }
+
+    /// `giver` was first to give a transaction that [branches lacked](Self::branches_lack): it becomes a branch.
+    pub(super) fn graft(&mut self, giver: PeerId) {
+        let branch = self.peers.get(&giver).is_some_and(|peer| peer.branch);
+        if !branch && self.may_branch(giver) {
             self.set_branch(giver, true);
             self.out.push(Outcome::Send(giver, Message::Push(true)));
         }

@@ -52,7 +52,9 @@ impl State {
         self.orphans.remove(id);
         if let Some(giver) = judging.giver {
             self.out.push(Outcome::Useful(giver));
-            self.graft(giver, &judging.transaction);
+            if judging.graft {
+                self.graft(giver);
+            }
         }
     }
 
@@ -141,11 +143,16 @@ impl State {
         let (Some(giver), true) = (announcers.first().copied(), self.known.pair(parent_ids.0, child_ids.0)) else {
             return false;
         };
-        let judging = Judging { transaction: Arc::clone(child), giver: Some(giver), announcers: announcers.clone() };
+        let judging = Judging {
+            transaction: Arc::clone(child),
+            giver: Some(giver),
+            announcers: announcers.clone(),
+            graft: false,
+        };
         if !self.judge(child_ids, judging, Some(Arc::clone(parent))) {
             return false;
         }
-        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers };
+        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers, graft: false };
         self.known.judge(parent_ids, judging);
         true
     }
@@ -157,7 +164,7 @@ impl State {
             let Some((_, announcers)) = self.orphans.get(ids.0) else { continue };
             let announcers = announcers.to_vec();
             let giver = announcers.first().copied();
-            self.judge(ids, Judging { transaction: child, giver, announcers }, None);
+            self.judge(ids, Judging { transaction: child, giver, announcers, graft: false }, None);
         }
     }
 

@@ -97,6 +97,8 @@ pub(super) struct Node {
     pub(super) pool: Pool,
     /// The other ends of its links: node, the link's name there, and one-way latency.
     pub(super) links: Vec<(usize, PeerId, Duration)>,
+    /// Whether it keeps everything to itself, though it stays connected.
+    pub(super) silent: bool,
     /// When each transaction became pending.
     pub(super) since: BTreeMap<Wtxid, Time>,
     wakes: Option<Time>,
@@ -145,6 +147,7 @@ impl Net {
             relay: State::new(config, random.fork(&format!("node {index}"))),
             pool: Pool::default(),
             links: Vec::new(),
+            silent: false,
             since: BTreeMap::new(),
             wakes: None,
         };
@@ -253,6 +256,9 @@ impl Net {
     }
 
     fn receive(&mut self, to: usize, from: PeerId, message: Message) -> Vec<Outcome> {
+        if self.nodes[to].links.is_empty() {
+            return Vec::new();
+        }
         let now = self.now;
         let Node { relay, pool, .. } = &mut self.nodes[to];
         match message {
@@ -290,7 +296,20 @@ impl Net {
         }
     }
 
+    /// `at` loses all its links.
+    pub(super) fn cut(&mut self, at: usize) {
+        for (index, (other, there, _)) in std::mem::take(&mut self.nodes[at].links).into_iter().enumerate() {
+            let outcomes = self.nodes[at].relay.disconnected(PeerId(index as u64), self.now);
+            self.apply(at, outcomes);
+            let outcomes = self.nodes[other].relay.disconnected(there, self.now);
+            self.apply(other, outcomes);
+        }
+    }
+
     fn send(&mut self, at: usize, peer: PeerId, message: Message) {
+        if self.nodes[at].silent || self.nodes[at].links.is_empty() {
+            return;
+        }
         self.sent.count(&message);
         let (to, from, latency) = self.nodes[at].links[usize::try_from(peer.0).unwrap()];
         let arrives = self.now.after(latency).after(self.random.up_to(self.jitter));
