@@ -35,6 +35,17 @@ impl Target {
         identity.map(Self::Identity).into_iter().chain(host.map(Self::host)).collect()
     }
 
+    /// Everything by which the peer at `address` may have been banned, be it by the user.
+    pub(super) fn matching(address: &Address, identity: Option<Identity>) -> Vec<Self> {
+        let identity = identity.or(address.identity);
+        identity.map(Self::Identity).into_iter().chain(Self::hosted(address)).collect()
+    }
+
+    /// The target of the host of `address`, wherever it is.
+    pub(super) fn hosted(address: &Address) -> Option<Self> {
+        address.endpoint.host().map(Self::host)
+    }
+
     /// A host's target.
     #[must_use]
     pub fn host(host: Host) -> Self {
@@ -66,6 +77,11 @@ impl Bans {
         let (_, gone) = self.ends.pop_first()?;
         self.until.remove(&gone);
         Some(gone)
+    }
+
+    /// When a ban ends.
+    pub(super) fn until(&self, target: &Target) -> Option<Timestamp> {
+        self.until.get(target).copied()
     }
 
     /// Lifts a ban. Says whether there was one.

@@ -12,6 +12,17 @@ use crate::time::Timestamp;
 
 use super::ban::Target;
 
+mod codec;
+#[cfg(test)]
+mod tests;
+
+pub use codec::DecodeError;
+
+pub(super) use codec::write_address;
+
+/// Most anchors that are kept.
+pub(super) const MAX_ANCHORS: usize = 8;
+
 /// What the address book knows of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {

@@ -23,6 +23,9 @@ pub const FEELER_INTERVAL: Duration = Duration::from_secs(120);
 /// How long a ban lasts. Bitcoin Core's default.
 pub const BAN: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a seed may take to answer.
+pub(super) const SEED_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What the machine is told when it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
