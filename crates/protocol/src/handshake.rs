@@ -50,6 +50,9 @@ pub const MIN_VERSION: u32 = 31_800;
 /// Most handshakes at a time, some 1 KiB each. Twice the inbound connections that a large node has.
 pub const MAX_PENDING: usize = 256;
 
+/// Of those, as many are kept for peers that we dial: else whoever dials us and says nothing could keep us from dialling.
+pub const RESERVED_OUTBOUND: usize = 32;
+
 /// What we say of ourselves on every connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -96,8 +99,7 @@ pub struct Established {
     pub start_height: i32,
     /// How the peer sees our address.
     pub seen_as: (NetworkId, u16),
-    /// Whether transactions go both ways: the peer wants to hear of them (BIP-0037), and the link is not for blocks
-    /// alone.
+    /// Whether the peer is told of transactions: it wants to be (BIP-0037), and the link is not for blocks alone.
     pub relay: bool,
     /// Whether the peer is told of transactions by `wtxid` (BIP-0339).
     pub wtxid_relay: bool,
@@ -153,7 +155,8 @@ impl State {
 
     /// Takes an open connection on which nothing was said. If we dialled it, we speak first.
     pub fn connected(&mut self, peer: PeerId, link: &Link, standing: &Standing, now: Time) -> Vec<Outcome> {
-        if self.pending.len() >= MAX_PENDING {
+        let reserved = if link.direction == Direction::Inbound { RESERVED_OUTBOUND } else { 0 };
+        if self.pending.len().saturating_add(reserved) >= MAX_PENDING {
             return vec![Outcome::Part(peer, Reason::Full)];
         }
         let nonce = self.random.next_u64();

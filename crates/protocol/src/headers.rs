@@ -297,10 +297,9 @@ impl State {
             }
             let waits = self.peers.get(&peer).is_some_and(|entry| entry.turn == Turn::Waiting);
             if !self.caught_up {
-                if self.is_syncing() {
-                    break;
+                if self.is_syncing() || !self.take_turn(peer, ledger, at) {
+                    continue;
                 }
-                self.take_turn(peer, ledger, at);
             } else if !waits {
                 self.set_turn(peer, Turn::Asked);
             } else if !self.take_turn(peer, ledger, at) {

@@ -93,12 +93,14 @@ impl Peer {
         let last = self.wanted.or_else(|| self.claim.map(|claim| claim.tip))?;
         let id = tree.get(&last).filter(|id| tree.status(*id) == tree::Status::Valid)?;
         self.learned();
-        self.turn = Turn::Idle;
         Some(id)
     }
 
-    /// What it announced is known.
+    /// What it announced is known: it need not be asked.
     pub(super) fn learned(&mut self) {
+        if self.is_next() {
+            self.turn = Turn::Idle;
+        }
         self.wanted = None;
         self.claim = None;
         self.unconnecting = 0;

@@ -282,6 +282,10 @@ impl State {
                 if !locator.is_empty() && self.goes_on(peer, ledger, at) {
                     return vec![self.ask(peer, locator, at.now)];
                 }
+                if let Some(entry) = self.peers.get_mut(&peer).filter(|entry| entry.is_syncing()) {
+                    // It took for ever: whoever waits comes first now.
+                    entry.stalls = 1;
+                }
                 self.rest(peer, Turn::Waiting);
                 self.advance(ledger, at)
             }
@@ -308,7 +312,7 @@ impl State {
     /// A peer's answer, or announcement, came to its end.
     fn ended(&mut self, peer: PeerId, ending: Ending, ledger: &dyn Ledger, at: Moment) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
-        if entry.question.is_none() {
+        if entry.question.is_none() && !entry.is_syncing() {
             // Nobody asked: it was an announcement, and told what it had to tell.
             return Vec::new();
         }
