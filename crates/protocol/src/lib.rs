@@ -17,11 +17,13 @@
 //! | [`io`] | the node's inputs and outputs |
 //! | [`node`] | routes between the machines |
 //! | [`blocks`] | blocks: fetched, served, announced |
+//! | [`compact`] | compact blocks: made and rebuilt |
 //! | [`peers`] | address book, wanted connections, scores |
 
 pub mod address;
 pub mod blocks;
 pub mod codec;
+pub mod compact;
 #[cfg(test)]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]
 mod fixture;
