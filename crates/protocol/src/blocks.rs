@@ -332,7 +332,7 @@ impl State {
             Processed::Invalid { reason, mutated } => {
                 self.recent.remove(id);
                 // BIP-0152: a compact block may be sent on before it is validated, so whoever did is not to blame.
-                if source.via == Via::Whole {
+                if source.via == Via::Whole && self.download.knows(source.peer) {
                     let fault =
                         if *mutated { Fault::Mutated { hash } } else { Fault::Invalid { hash, reason: *reason } };
                     out.push(Outcome::Fault(source.peer, fault));

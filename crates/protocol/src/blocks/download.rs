@@ -35,9 +35,6 @@ mod slots;
 pub(super) use line::Line;
 use slots::{Key, Slots};
 
-#[cfg(test)]
-mod tests;
-
 /// How far above the lowest missing block others are fetched, as in Bitcoin Core.
 pub(super) const WINDOW: usize = 1024;
 
@@ -194,9 +191,9 @@ impl State {
         self.target.map_or(0, |target| tree.height(target).saturating_sub(tree.height(ledger.tip())))
     }
 
-    /// Whether nothing is wanted or processed.
-    pub(super) fn is_idle(&self) -> bool {
-        self.slots.is_empty() && self.processing.is_empty()
+    /// Whether the peer is connected.
+    pub(super) fn knows(&self, peer: PeerId) -> bool {
+        self.lines.contains_key(&peer)
     }
 
     /// A block came from a peer, whole. If it is wanted, it is taken for processed from now on.
@@ -551,16 +548,19 @@ impl State {
             .collect()
     }
 
-    /// The lowest blocks that others should have sent by now, if the peer has nothing else to do. Sets when to look again.
+    /// The lowest blocks that others should have sent by now, or will send much later than the peer would, which has nothing
+    /// else to do. Sets when to look again.
     fn overdue_for(&mut self, peer: PeerId, most: usize, now: Time, ledger: &dyn Ledger) -> Vec<Key> {
         let Some(line) = self.lines.get(&peer).filter(|line| line.is_proven()) else { return Vec::new() };
+        // What it would send long before the other is not waited for: the window's start may wait for a slow peer.
+        let sooner = now.after(line.expected(self.average()).saturating_mul(2).saturating_add(slots::MARGIN));
         let mut keys = Vec::new();
         let mut again: Option<Time> = None;
         for (key, side, expected) in self.slots.asked().take(HEAD) {
             if !Self::can_ask(line, key, side, ledger) {
                 continue;
             }
-            if expected <= now {
+            if expected <= now || expected > sooner {
                 keys.push(key);
             } else {
                 again = Some(again.map_or(expected, |again| again.min(expected)));

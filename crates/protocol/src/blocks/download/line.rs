@@ -149,7 +149,9 @@ impl Line {
             return FIRST;
         }
         let average = average.max(1);
-        let work = self.rate.within(WORK).min(MAX_OWED_BYTES).checked_div(average).unwrap_or(0);
+        // Beside what is on its way for as long as an answer takes.
+        let wait = WORK.saturating_add(self.latency);
+        let work = self.rate.within(wait).min(MAX_OWED_BYTES).checked_div(average).unwrap_or(0);
         usize::try_from(work).unwrap_or(MAX_OWED).clamp(1, MAX_OWED)
     }
 

@@ -14,7 +14,7 @@ use crate::time::Time;
 pub(crate) type Key = (u32, tree::Id);
 
 /// Least wait after which a block that should have come is asked of an idle peer too.
-const MARGIN: Duration = Duration::from_millis(100);
+pub(crate) const MARGIN: Duration = Duration::from_millis(100);
 
 /// Least wait after which a block is asked of any other peer.
 const GRACE: Duration = Duration::from_secs(1);
