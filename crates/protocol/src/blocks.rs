@@ -46,9 +46,10 @@ mod serve;
 mod tests;
 
 use self::download::{Arrival, Via};
+use self::outcome::Turn;
+pub use self::outcome::{Facts, Fault, Outcome, Serves};
 use self::rebuild::{Answer, Step};
 use self::recent::Recent;
-pub use outcome::{Facts, Fault, Outcome, Serves};
 
 /// What is told when the node starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,25 +145,25 @@ impl State {
 
     /// A peer's handshake is done. Compact blocks are negotiated with it (BIP-0152).
     pub fn ready(&mut self, peer: PeerId, facts: Facts, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         self.download.ready(peer, facts, now);
         self.serve.ready(peer);
-        self.announce.ready(peer, facts, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        self.announce.ready(peer, facts, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// A peer is gone. What it owed is asked of others.
     pub fn disconnected(&mut self, peer: PeerId, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         self.download.disconnected(peer, now);
         self.serve.disconnected(peer);
-        self.announce.disconnected(peer, &mut out);
+        self.announce.disconnected(peer, turn);
         for step in self.rebuild.gone(peer, None, now) {
-            self.step(step, now, ledger, &mut out);
+            self.step(step, turn);
         }
-        self.work(now, ledger, &mut out);
-        out
+        self.work(turn);
+        turn.finish()
     }
 
     /// A peer showed that it has a block and those before it. The header is in the tree. What is to be fetched of it is
@@ -174,11 +175,11 @@ impl State {
 
     /// What was sent to a peer piles up, or has drained.
     pub fn congested(&mut self, peer: PeerId, congested: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         self.announce.congested(peer, congested);
         self.serve.congested(peer, congested);
-        self.work(now, ledger, &mut out);
-        out
+        self.work(turn);
+        turn.finish()
     }
 
     /// `sendheaders` (BIP-0130).
@@ -195,22 +196,22 @@ impl State {
 
     /// `getdata`: answers what it asks of blocks, and passes over the rest, which is `relay`'s.
     pub fn on_getdata(&mut self, peer: PeerId, items: &[Inventory], now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        self.serve.getdata(peer, items, &self.recent, now, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        let turn = &mut Turn::new(now, ledger);
+        self.serve.getdata(peer, items, &self.recent, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// `getblocks`.
-    pub fn on_getblocks(&mut self, peer: PeerId, message: &Locate, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        self.serve.getblocks(peer, message, ledger, &mut out);
-        out
+    pub fn on_getblocks(&mut self, peer: PeerId, message: &Locate, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
+        let turn = &mut Turn::new(now, ledger);
+        self.serve.getblocks(peer, message, turn);
+        turn.finish()
     }
 
     /// `notfound`: looks at blocks, and passes over the rest, which is `relay`'s.
     pub fn on_notfound(&mut self, peer: PeerId, items: &[Inventory], now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         for item in items {
             let hash = match item {
                 Inventory::Block(hash) | Inventory::WitnessBlock(hash) | Inventory::CompactBlock(hash) => hash,
@@ -219,11 +220,11 @@ impl State {
             let Some(id) = ledger.tree().get(hash) else { continue };
             self.download.refused(peer, id, now, ledger);
             for step in self.rebuild.gone(peer, Some(id), now) {
-                self.step(step, now, ledger, &mut out);
+                self.step(step, turn);
             }
         }
-        self.work(now, ledger, &mut out);
-        out
+        self.work(turn);
+        turn.finish()
     }
 
     /// `block`.
@@ -232,17 +233,17 @@ impl State {
         let Some(id) = ledger.tree().get(&hash) else {
             return vec![Outcome::Fault(peer, Fault::Unrequested { hash })];
         };
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         match self.download.take(peer, id, &block, now, ledger) {
-            Arrival::Wanted => self.arrived(peer, id, &block, now, ledger, &mut out),
+            Arrival::Wanted => self.arrived(peer, id, &block, turn),
             // A deep `getblocktxn` is answered by the whole block, which may have come otherwise in the meantime.
             Arrival::Unrequested if !self.rebuild.asked(id, peer) => {
-                out.push(Outcome::Fault(peer, Fault::Useless { hash }));
+                turn.out.push(Outcome::Fault(peer, Fault::Useless { hash }));
             }
             Arrival::Late | Arrival::Unrequested => {}
         }
-        self.work(now, ledger, &mut out);
-        out
+        self.work(turn);
+        turn.finish()
     }
 
     /// `cmpctblock`, after `headers` has accepted its header (or known it). One whose header is not in the tree is passed
@@ -254,14 +255,14 @@ impl State {
         now: Time,
         ledger: &dyn Ledger,
     ) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         let hash = message.header.block_hash();
         if let Some(id) = ledger.tree().get(&hash) {
             self.has(peer, id, now, ledger);
-            self.compact_came(peer, id, message, now, ledger, &mut out);
-            self.work(now, ledger, &mut out);
+            self.compact_came(peer, id, message, turn);
+            self.work(turn);
         }
-        out
+        turn.finish()
     }
 
     /// `getblocktxn`.
@@ -272,10 +273,10 @@ impl State {
         now: Time,
         ledger: &dyn Ledger,
     ) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        self.serve.getblocktxn(peer, message, &self.recent, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        let turn = &mut Turn::new(now, ledger);
+        self.serve.getblocktxn(peer, message, &self.recent, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// `blocktxn`. What nobody asked for is passed over.
@@ -286,21 +287,21 @@ impl State {
         now: Time,
         ledger: &dyn Ledger,
     ) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        let Some(id) = ledger.tree().get(&message.block) else { return out };
+        let turn = &mut Turn::new(now, ledger);
+        let Some(id) = ledger.tree().get(&message.block) else { return turn.finish() };
         let witnesses = has_witnesses(id, ledger);
         match self.rebuild.answer(peer, id, &message.transactions, witnesses, now) {
-            Answer::Whole(id, whole) => self.rebuilt(peer, id, whole, now, ledger, &mut out),
+            Answer::Whole(id, whole) => self.rebuilt(peer, id, whole, turn),
             Answer::Broken { asked, sent, then } => {
                 let fault = Fault::BlockTransactions { hash: message.block, asked, sent };
-                out.push(Outcome::Fault(peer, fault));
-                self.steps(then, now, ledger, &mut out);
+                turn.out.push(Outcome::Fault(peer, fault));
+                self.steps(then, turn);
             }
-            Answer::Failed(then) => self.steps(then, now, ledger, &mut out),
+            Answer::Failed(then) => self.steps(then, turn),
             Answer::Unneeded => {}
         }
-        self.work(now, ledger, &mut out);
-        out
+        self.work(turn);
+        turn.finish()
     }
 
     /// The answer to [`Outcome::Read`].
@@ -311,31 +312,30 @@ impl State {
         now: Time,
         ledger: &dyn Ledger,
     ) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        self.serve.read(ticket, block, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        let turn = &mut Turn::new(now, ledger);
+        self.serve.read(ticket, block, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// The answer to [`Outcome::Process`]. The tree knows already which headers are invalid. Blocks of our own that were
     /// processed without coming from here may be told too; they are passed over.
     pub fn processed(&mut self, hash: BlockHash, outcome: &Processed, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
-        let Some(source) = self.download.processed(&hash, now, ledger) else { return out };
+        let turn = &mut Turn::new(now, ledger);
+        let Some(source) = self.download.processed(&hash, now, ledger) else { return turn.finish() };
         let id = source.id;
         match outcome {
             Processed::Stored | Processed::Known => {
                 if !self.catching_up {
-                    self.announce.gave(source.peer, &mut out);
+                    self.announce.gave(source.peer, turn);
                 }
             }
             Processed::Invalid { reason, mutated } => {
                 self.recent.remove(id);
                 // BIP-0152: a compact block may be sent on before it is validated, so whoever did is not to blame.
                 if source.via == Via::Whole && self.download.knows(source.peer) {
-                    let fault =
-                        if *mutated { Fault::Mutated { hash } } else { Fault::Invalid { hash, reason: *reason } };
-                    out.push(Outcome::Fault(source.peer, fault));
+                    let fault = if *mutated { Fault::Mutated { hash } } else { Fault::Invalid { hash, reason } };
+                    turn.out.push(Outcome::Fault(source.peer, fault));
                 }
                 if *mutated {
                     self.download.want_again(id, Some(source.peer), now, ledger);
@@ -347,14 +347,14 @@ impl State {
                 self.download.want_again(id, None, now, ledger);
             }
         }
-        self.serve.settle(&self.recent, now, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        self.serve.settle(&self.recent, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// The chain that is connected has changed, by whatever block: peers that lack it are told.
     pub fn tip(&mut self, change: &TipChange, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         let tree = ledger.tree();
         for id in change.disconnected.iter().filter_map(|hash| tree.get(hash)) {
             for transaction in self.recent.block(id).into_iter().flat_map(|block| block.transactions()).skip(1) {
@@ -371,13 +371,13 @@ impl State {
         self.download.tip(now, ledger);
         let download = &self.download;
         self.rebuild.retain(|id| download.is_missing(id, ledger));
-        self.look_at_distance(now, ledger, &mut out);
+        self.look_at_distance(turn);
         if !self.catching_up && !new.is_empty() {
-            self.announce_tip(&new, ledger, &mut out);
+            self.announce_tip(&new, turn);
         }
-        self.serve.settle(&self.recent, now, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        self.serve.settle(&self.recent, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// A transaction that a block may well have though it is not in the mempool: refused, replaced, or an orphan.
@@ -387,13 +387,13 @@ impl State {
 
     /// Does what is due.
     pub fn deadline(&mut self, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
-        let mut out = Vec::new();
+        let turn = &mut Turn::new(now, ledger);
         for step in self.rebuild.deadline(now) {
-            self.step(step, now, ledger, &mut out);
+            self.step(step, turn);
         }
-        self.serve.settle(&self.recent, now, ledger, &mut out);
-        self.work(now, ledger, &mut out);
-        out
+        self.serve.settle(&self.recent, turn);
+        self.work(turn);
+        turn.finish()
     }
 
     /// When [`deadline`](Self::deadline) has something to do.
@@ -419,49 +419,35 @@ impl State {
 /// What several of the above have in common.
 impl State {
     /// What may have become possible: asking for blocks, sending blocks, being caught up.
-    fn work(&mut self, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
-        self.download.deadline(!self.catching_up, now, ledger, out);
-        self.look_at_distance(now, ledger, out);
-        self.serve.pump(&mut self.recent, now, ledger, out);
+    fn work(&mut self, turn: &mut Turn<'_>) {
+        self.download.deadline(!self.catching_up, turn);
+        self.look_at_distance(turn);
+        self.serve.pump(&mut self.recent, turn);
     }
 
     /// A whole block came that was wanted.
-    fn arrived(
-        &mut self,
-        peer: PeerId,
-        id: tree::Id,
-        block: &Arc<Block>,
-        now: Time,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn arrived(&mut self, peer: PeerId, id: tree::Id, block: &Arc<Block>, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         if !self.catching_up {
             // It is about to be sent on. Otherwise its contents are looked at when it is processed.
             if !compact::is_genuine(block, has_witnesses(id, ledger)) {
                 let hash = block.hash();
                 self.download.processed(&hash, now, ledger);
                 self.download.want_again(id, Some(peer), now, ledger);
-                out.push(Outcome::Fault(peer, Fault::Mutated { hash }));
+                turn.out.push(Outcome::Fault(peer, Fault::Mutated { hash }));
                 return;
             }
             let unpooled = (0..=u16::MAX).zip(block.transactions()).skip(1);
             let unpooled = unpooled.filter(|(_, transaction)| ledger.pooled(&transaction.wtxid()).is_none());
             let unpooled = unpooled.map(|(index, _)| index).collect();
-            self.send_on(id, block, unpooled, ledger, out);
+            self.send_on(id, block, unpooled, turn);
         }
         self.rebuild.forget(id);
-        out.push(Outcome::Process(Arc::clone(block)));
+        turn.out.push(Outcome::Process(Arc::clone(block)));
     }
 
-    fn compact_came(
-        &mut self,
-        peer: PeerId,
-        id: tree::Id,
-        message: &CompactBlock,
-        now: Time,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn compact_came(&mut self, peer: PeerId, id: tree::Id, message: &CompactBlock, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         let tree = ledger.tree();
         let asked = self.download.owes(peer, id);
         let near = tree.height(id) <= tree.height(ledger.tip()).saturating_add(MAX_AHEAD);
@@ -476,7 +462,7 @@ impl State {
         let partial = Partial::new(message, ledger, &self.extras, self.random.next_u64());
         if matches!(partial, Err(compact::Error::Malformed)) {
             self.download.refused(peer, id, now, ledger);
-            out.push(Outcome::Fault(peer, Fault::CompactBlock { hash: message.header.block_hash() }));
+            turn.out.push(Outcome::Fault(peer, Fault::CompactBlock { hash: message.header.block_hash() }));
             return;
         }
         if !self.download.hold(peer, id, now, ledger) {
@@ -488,61 +474,49 @@ impl State {
         };
         if partial.missing().is_empty() {
             match partial.complete(&[], has_witnesses(id, ledger)) {
-                Ok(whole) => self.rebuilt(peer, id, whole, now, ledger, out),
+                Ok(whole) => self.rebuilt(peer, id, whole, turn),
                 // Two transactions have one short id: no fault of whoever sent it.
                 Err(_) => self.download.unhold(id, now, ledger),
             }
             return;
         }
         let step = self.rebuild.add(id, message.header.block_hash(), peer, partial, now);
-        self.steps(step, now, ledger, out);
+        self.steps(step, turn);
     }
 
-    fn steps(&mut self, step: Option<Step>, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn steps(&mut self, step: Option<Step>, turn: &mut Turn<'_>) {
         if let Some(step) = step {
-            self.step(step, now, ledger, out);
+            self.step(step, turn);
         }
     }
 
-    fn step(&mut self, step: Step, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn step(&mut self, step: Step, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         match step {
             Step::Ask(peer, block, indexes) => {
                 let message = GetBlockTransactions { block, indexes };
-                out.push(Outcome::Send(peer, Message::GetBlockTransactions(message)));
+                turn.out.push(Outcome::Send(peer, Message::GetBlockTransactions(message)));
             }
             Step::GiveUp(id) => self.download.unhold(id, now, ledger),
         }
     }
 
     /// A block was rebuilt from a compact one.
-    fn rebuilt(
-        &mut self,
-        peer: PeerId,
-        id: tree::Id,
-        whole: Whole,
-        now: Time,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn rebuilt(&mut self, peer: PeerId, id: tree::Id, whole: Whole, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         self.rebuild.forget(id);
         if !self.download.is_missing(id, ledger) {
             return;
         }
         let Whole { block, unpooled } = whole;
         self.download.rebuilt(peer, id, &block, now, ledger);
-        self.send_on(id, &block, unpooled, ledger, out);
-        out.push(Outcome::Process(block));
+        self.send_on(id, &block, unpooled, turn);
+        turn.out.push(Outcome::Process(block));
     }
 
     /// Sends a block on before it is validated, if it is the next one (BIP-0152).
-    fn send_on(
-        &mut self,
-        id: tree::Id,
-        block: &Arc<Block>,
-        unpooled: BTreeSet<u16>,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn send_on(&mut self, id: tree::Id, block: &Arc<Block>, unpooled: BTreeSet<u16>, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         let parent = ledger.tree().parent(id);
         let next = parent.is_some_and(|parent| parent == ledger.tip() || self.recent.contains(parent));
         self.recent.push(id, block, unpooled);
@@ -550,26 +524,28 @@ impl State {
             return;
         }
         if let Some(compact) = self.recent.compact(id, self.random.next_u64()) {
-            self.announce.forward(id, &compact, ledger, out);
-            self.say_relayed(id, ledger, out);
+            self.announce.forward(id, &compact, turn);
+            self.say_relayed(id, turn);
         }
     }
 
     /// Tells peers of the tip, with the blocks `new` that lead to it.
-    fn announce_tip(&mut self, new: &[tree::Id], ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn announce_tip(&mut self, new: &[tree::Id], turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         let tip = ledger.tip();
         let compact = self.recent.compact(tip, self.random.next_u64());
-        let before = out.len();
-        self.announce.tip(tip, new, compact.as_ref(), ledger, out);
-        if out.len() > before {
-            self.say_relayed(tip, ledger, out);
+        let before = turn.out.len();
+        self.announce.tip(tip, new, compact.as_ref(), turn);
+        if turn.out.len() > before {
+            self.say_relayed(tip, turn);
         }
     }
 
-    fn say_relayed(&mut self, id: tree::Id, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn say_relayed(&mut self, id: tree::Id, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         if self.relayed != Some(id) {
             self.relayed = Some(id);
-            out.push(Outcome::Relayed(ledger.tree().hash(id)));
+            turn.out.push(Outcome::Relayed(ledger.tree().hash(id)));
         }
     }
 
@@ -580,21 +556,22 @@ impl State {
     }
 
     /// Finds whether we are behind, or are not any more.
-    fn look_at_distance(&mut self, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn look_at_distance(&mut self, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         let behind = self.download.behind(ledger);
         if self.catching_up && behind <= CAUGHT_UP && self.is_recent(now, ledger) {
             self.catching_up = false;
             self.told_behind = 0;
-            out.push(Outcome::CaughtUp);
+            turn.out.push(Outcome::CaughtUp);
             let tip = ledger.tip();
             if tip != ledger.tree().genesis() {
-                self.announce_tip(&[tip], ledger, out);
+                self.announce_tip(&[tip], turn);
             }
         } else if behind > FELL_BEHIND || (self.catching_up && behind > 0) {
             self.catching_up = true;
             if self.told_behind == 0 {
                 self.told_behind = behind;
-                out.push(Outcome::Behind(behind));
+                turn.out.push(Outcome::Behind(behind));
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use yap_chain::header::tree;
 
+use super::outcome::Turn;
 use super::{Config, Facts, Outcome, Serves};
 use crate::compact;
 use crate::ledger::Ledger;
@@ -88,7 +89,7 @@ impl State {
         self.chosen.iter().filter(of).count()
     }
 
-    pub(super) fn ready(&mut self, id: PeerId, facts: Facts, out: &mut Vec<Outcome>) {
+    pub(super) fn ready(&mut self, id: PeerId, facts: Facts, turn: &mut Turn<'_>) {
         let peer = Peer {
             facts,
             best: None,
@@ -105,7 +106,7 @@ impl State {
         if chosen {
             self.chosen.push(id);
         }
-        send_compact(id, chosen, out);
+        send_compact(id, chosen, turn);
     }
 
     fn may_choose(&self, facts: Facts) -> bool {
@@ -114,7 +115,7 @@ impl State {
             && self.count(facts.carrier) < self.limit(facts.carrier)
     }
 
-    pub(super) fn disconnected(&mut self, id: PeerId, out: &mut Vec<Outcome>) {
+    pub(super) fn disconnected(&mut self, id: PeerId, turn: &mut Turn<'_>) {
         self.peers.remove(&id);
         let before = self.chosen.len();
         self.chosen.retain(|other| *other != id);
@@ -125,7 +126,7 @@ impl State {
         if let Some((next, _)) = next {
             let next = *next;
             self.chosen.push(next);
-            send_compact(next, true, out);
+            send_compact(next, true, turn);
         }
     }
 
@@ -161,7 +162,7 @@ impl State {
 
     /// A peer gave us a new block first, and it was good: it is asked for the next one unasked, in place of whichever
     /// did so longest ago.
-    pub(super) fn gave(&mut self, id: PeerId, out: &mut Vec<Outcome>) {
+    pub(super) fn gave(&mut self, id: PeerId, turn: &mut Turn<'_>) {
         let Some(facts) = self.peers.get(&id).map(|peer| peer.facts) else { return };
         let limit = self.limit(facts.carrier);
         if limit == 0 {
@@ -175,10 +176,10 @@ impl State {
         }
         if self.count(facts.carrier) >= limit {
             let Some(at) = self.least_useful(facts) else { return };
-            send_compact(self.chosen.remove(at), false, out);
+            send_compact(self.chosen.remove(at), false, turn);
         }
         self.chosen.insert(0, id);
-        send_compact(id, true, out);
+        send_compact(id, true, turn);
     }
 
     /// The place of the one that has to leave for another. Whoever connects to us could push out all that we chose, so
@@ -205,16 +206,11 @@ impl State {
     }
 
     /// Sends a compact block on before it is validated (BIP-0152).
-    pub(super) fn forward(
-        &mut self,
-        id: tree::Id,
-        compact: &Arc<CompactBlock>,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn forward(&mut self, id: tree::Id, compact: &Arc<CompactBlock>, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         for (peer, state) in &mut self.peers {
             if state.takes_unasked(id, ledger) {
-                out.push(Outcome::Send(*peer, Message::CompactBlock(Arc::clone(compact))));
+                turn.out.push(Outcome::Send(*peer, Message::CompactBlock(Arc::clone(compact))));
                 state.note(id);
             }
         }
@@ -227,9 +223,9 @@ impl State {
         tip: tree::Id,
         new: &[tree::Id],
         compact: Option<&Arc<CompactBlock>>,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
+        turn: &mut Turn<'_>,
     ) {
+        let ledger = turn.ledger;
         let tree = ledger.tree();
         for (id, peer) in &mut self.peers {
             if peer.knows(tip, ledger) {
@@ -247,7 +243,7 @@ impl State {
                 }
                 _ => Message::Inv(vec![Inventory::Block(tree.hash(tip))]),
             };
-            out.push(Outcome::Send(*id, message));
+            turn.out.push(Outcome::Send(*id, message));
             // An `inv` of a block whose parent it lacks does not make it know the blocks between.
             if placed {
                 peer.sent = Some(tip);
@@ -277,7 +273,7 @@ impl Peer {
     }
 }
 
-fn send_compact(peer: PeerId, high_bandwidth: bool, out: &mut Vec<Outcome>) {
+fn send_compact(peer: PeerId, high_bandwidth: bool, turn: &mut Turn<'_>) {
     let message = SendCompact { high_bandwidth, version: compact::VERSION };
-    out.push(Outcome::Send(peer, Message::SendCompact(message)));
+    turn.out.push(Outcome::Send(peer, Message::SendCompact(message)));
 }

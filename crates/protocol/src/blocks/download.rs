@@ -23,6 +23,7 @@ use bitcoin::BlockHash;
 use yap_chain::block::Block;
 use yap_chain::header::tree;
 
+use super::outcome::Turn;
 use super::{Facts, Fault, Outcome};
 use crate::ledger::Ledger;
 use crate::link::PeerId;
@@ -48,7 +49,7 @@ pub(super) const MAX_BYTES: u64 = 64 << 20;
 pub(super) const MAX_PROCESSING: usize = 256;
 
 /// Lowest slots that idle peers are asked for though another was asked before.
-const HEAD: usize = 32;
+const HEAD: usize = 64;
 
 /// What a block is taken to have before any came.
 const FIRST_AVERAGE: u64 = 20_000;
@@ -351,14 +352,15 @@ impl State {
     }
 
     /// Does what is due.
-    pub(super) fn deadline(&mut self, live: bool, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    pub(super) fn deadline(&mut self, live: bool, turn: &mut Turn<'_>) {
+        let now = turn.now;
         while let Some((key, peer, asked)) = self.slots.pop_due(now) {
             let others = self.lines.values().any(|line| line.is_proven() && !line.late);
             if let Some(line) = self.lines.get_mut(&peer)
                 && line.is_late(asked)
                 && others
             {
-                Self::stalled(peer, line, out);
+                Self::stalled(peer, line, turn);
                 self.stale = true;
             }
             self.slots.release(key, None);
@@ -368,29 +370,30 @@ impl State {
             && at <= now
         {
             self.silences.remove(&(at, peer));
-            self.look_at_silence(peer, now, out);
+            self.look_at_silence(peer, turn);
         }
         if self.plan_at.is_some_and(|at| at <= now) {
-            self.plan(live, now, ledger, out);
+            self.plan(live, turn);
         }
     }
 
     /// Blocks that nobody is waiting for any more are forgotten with whoever does not send them.
-    fn stalled(peer: PeerId, line: &mut Line, out: &mut Vec<Outcome>) {
+    fn stalled(peer: PeerId, line: &mut Line, turn: &mut Turn<'_>) {
         line.shunned = true;
         if line.is_outbound() {
-            out.push(Outcome::Fault(peer, Fault::Stalled { owed: line.owed.len() }));
+            turn.out.push(Outcome::Fault(peer, Fault::Stalled { owed: line.owed.len() }));
         }
     }
 
-    fn look_at_silence(&mut self, peer: PeerId, now: Time, out: &mut Vec<Outcome>) {
+    fn look_at_silence(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+        let now = turn.now;
         let Some(line) = self.lines.get_mut(&peer) else { return };
         match line.patience(self.largest) {
             Some(until) if until > now => {
                 self.silences.insert((until, peer));
             }
             Some(_) => {
-                Self::stalled(peer, line, out);
+                Self::stalled(peer, line, turn);
                 self.slots.release_all(peer, line.owed.keys().copied());
                 self.stale = true;
                 self.replan(now);
@@ -408,7 +411,8 @@ impl State {
 
 /// Planning: what to fetch, and of whom.
 impl State {
-    fn plan(&mut self, live: bool, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn plan(&mut self, live: bool, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         self.plan_at = None;
         if std::mem::take(&mut self.stale) {
             self.aim(ledger);
@@ -418,7 +422,7 @@ impl State {
             self.plan_at = Some(until);
             return;
         }
-        self.assign(live, now, ledger, out);
+        self.assign(live, turn);
     }
 
     /// Chooses the chain to fetch: of those that a usable peer has, the one with the most work.
@@ -499,7 +503,8 @@ impl State {
         if owed == 0 && self.processing.is_empty() { blocks.max(1) } else { blocks }
     }
 
-    fn assign(&mut self, live: bool, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn assign(&mut self, live: bool, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         if self.slots.is_empty() {
             return;
         }
@@ -524,7 +529,7 @@ impl State {
                 keys = self.overdue_for(peer, room, now, ledger);
             }
             allowance = allowance.saturating_sub(keys.len());
-            self.ask(peer, &keys, live, now, ledger, out);
+            self.ask(peer, &keys, live, turn);
         }
     }
 
@@ -553,7 +558,7 @@ impl State {
     fn overdue_for(&mut self, peer: PeerId, most: usize, now: Time, ledger: &dyn Ledger) -> Vec<Key> {
         let Some(line) = self.lines.get(&peer).filter(|line| line.is_proven()) else { return Vec::new() };
         // What it would send long before the other is not waited for: the window's start may wait for a slow peer.
-        let sooner = now.after(line.expected(self.average()).saturating_mul(2).saturating_add(slots::MARGIN));
+        let sooner = now.after(line.expected(self.average()).saturating_add(slots::MARGIN).saturating_mul(3));
         let mut keys = Vec::new();
         let mut again: Option<Time> = None;
         for (key, side, expected) in self.slots.asked().take(HEAD) {
@@ -573,7 +578,8 @@ impl State {
         keys
     }
 
-    fn ask(&mut self, peer: PeerId, keys: &[Key], live: bool, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn ask(&mut self, peer: PeerId, keys: &[Key], live: bool, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         let (average, largest) = (self.average(), self.largest);
         let Some(line) = self.lines.get_mut(&peer) else { return };
         if keys.is_empty() {
@@ -596,7 +602,7 @@ impl State {
             self.silences.retain(|(_, other)| *other != peer);
             self.silences.insert((until, peer));
         }
-        out.push(Outcome::Send(peer, Message::GetData(items)));
+        turn.out.push(Outcome::Send(peer, Message::GetData(items)));
     }
 
     /// Panics if an invariant or a bound does not hold.

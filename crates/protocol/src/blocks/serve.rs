@@ -13,6 +13,7 @@ use bitcoin::BlockHash;
 use yap_chain::block::Block;
 use yap_chain::header::tree;
 
+use super::outcome::Turn;
 use super::recent::Recent;
 use super::{Fault, Outcome};
 use crate::compact;
@@ -171,15 +172,8 @@ impl State {
         self.stale.contains(&id) && tree.status(id) == tree::Status::Valid && age < STALE_AGE && by_work < STALE_AGE
     }
 
-    pub(super) fn getdata(
-        &mut self,
-        peer: PeerId,
-        items: &[Inventory],
-        recent: &Recent,
-        now: Time,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn getdata(&mut self, peer: PeerId, items: &[Inventory], recent: &Recent, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         let Some(queue) = self.queues.get(&peer) else { return };
         let mut room = MAX_QUEUE.saturating_sub(queue.blocks.len());
         let mut absent = Vec::new();
@@ -208,7 +202,7 @@ impl State {
             }
         }
         if !absent.is_empty() {
-            out.push(Outcome::Send(peer, Message::NotFound(absent)));
+            turn.out.push(Outcome::Send(peer, Message::NotFound(absent)));
         }
     }
 
@@ -218,13 +212,13 @@ impl State {
         peer: PeerId,
         message: GetBlockTransactions,
         recent: &Recent,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
+        turn: &mut Turn<'_>,
     ) {
+        let ledger = turn.ledger;
         let tree = ledger.tree();
         let Some(id) = tree.get(&message.block) else { return };
         if let Some(block) = recent.block(id) {
-            out.push(parts(peer, block, &message.indexes));
+            turn.out.push(parts(peer, block, &message.indexes));
             return;
         }
         let Some(queue) = self.queues.get(&peer).filter(|_| self.is_served(id, ledger) && ledger.has_block(id)) else {
@@ -241,7 +235,8 @@ impl State {
     }
 
     /// `getblocks`: hashes of the connected chain after the peer's last block on it.
-    pub(super) fn getblocks(&mut self, peer: PeerId, message: &Locate, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    pub(super) fn getblocks(&mut self, peer: PeerId, message: &Locate, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         let Some(queue) = self.queues.get_mut(&peer) else { return };
         let tree = ledger.tree();
         let tip = ledger.tip();
@@ -262,45 +257,33 @@ impl State {
             }
         }
         if !items.is_empty() {
-            out.push(Outcome::Send(peer, Message::Inv(items)));
+            turn.out.push(Outcome::Send(peer, Message::Inv(items)));
         }
     }
 
     /// Takes a block that was read.
-    pub(super) fn read(
-        &mut self,
-        ticket: Ticket,
-        block: Option<Arc<Block>>,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn read(&mut self, ticket: Ticket, block: Option<Arc<Block>>, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         let Some(Read { peer, id, what }) = self.reads.remove(&ticket) else { return };
         let Some(queue) = self.queues.get_mut(&peer) else { return };
         queue.reads = queue.reads.saturating_sub(1);
         match (block, what) {
-            (Some(block), What::Block(form)) => self.send(peer, id, form, &block, ledger, out),
-            (Some(block), What::Parts(indexes)) => out.push(parts(peer, &block, &indexes)),
+            (Some(block), What::Block(form)) => self.send(peer, id, form, &block, turn),
+            (Some(block), What::Parts(indexes)) => turn.out.push(parts(peer, &block, &indexes)),
             (None, What::Block(form)) => {
                 let item = inventory(ledger.tree().hash(id), form);
-                out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
+                turn.out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
             }
             (None, What::Parts(_)) => {
                 let item = Inventory::WitnessBlock(ledger.tree().hash(id));
-                out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
+                turn.out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
             }
         }
     }
 
     /// Sends a block that was read or is recent.
-    fn send(
-        &mut self,
-        peer: PeerId,
-        id: tree::Id,
-        form: Form,
-        block: &Arc<Block>,
-        ledger: &dyn Ledger,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn send(&mut self, peer: PeerId, id: tree::Id, form: Form, block: &Arc<Block>, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         let message = match form {
             Form::Whole => Message::Block(Arc::clone(block)),
             Form::Stripped => Message::Block(stripped(block)),
@@ -309,18 +292,19 @@ impl State {
                 Message::CompactBlock(Arc::new(compact))
             }
         };
-        out.push(Outcome::Send(peer, message));
+        turn.out.push(Outcome::Send(peer, message));
         if let Some(queue) = self.queues.get_mut(&peer)
             && queue.continue_at == Some(id)
         {
             queue.continue_at = None;
             let tip = Inventory::Block(ledger.tree().hash(ledger.tip()));
-            out.push(Outcome::Send(peer, Message::Inv(vec![tip])));
+            turn.out.push(Outcome::Send(peer, Message::Inv(vec![tip])));
         }
     }
 
     /// Lets each peer have its turn while reads are left.
-    pub(super) fn pump(&mut self, recent: &mut Recent, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    pub(super) fn pump(&mut self, recent: &mut Recent, turn: &mut Turn<'_>) {
+        let now = turn.now;
         self.again = self.again.filter(|again| *again > now);
         let mut bursts: BTreeMap<PeerId, (usize, usize)> = BTreeMap::new();
         loop {
@@ -337,7 +321,7 @@ impl State {
                 return;
             }
             self.turn = peer;
-            let bytes = self.serve_next(peer, recent, ledger, out);
+            let bytes = self.serve_next(peer, recent, turn);
             let burst = bursts.entry(peer).or_default();
             *burst = (burst.0.saturating_add(1), burst.1.saturating_add(bytes));
         }
@@ -350,10 +334,11 @@ impl State {
     }
 
     /// Sends a peer's next block if it is recent, or has it read. Gives the bytes that were sent.
-    fn serve_next(&mut self, peer: PeerId, recent: &mut Recent, ledger: &dyn Ledger, out: &mut Vec<Outcome>) -> usize {
+    fn serve_next(&mut self, peer: PeerId, recent: &mut Recent, turn: &mut Turn<'_>) -> usize {
+        let ledger = turn.ledger;
         let Some(queue) = self.queues.get_mut(&peer) else { return 0 };
         if let Some((id, indexes)) = queue.parts.pop_front() {
-            self.start_read(peer, id, What::Parts(indexes), ledger, out);
+            self.start_read(peer, id, What::Parts(indexes), turn);
             return 0;
         }
         let Some((id, form)) = queue.blocks.pop_front() else { return 0 };
@@ -362,34 +347,36 @@ impl State {
         if form == Form::Compact
             && let Some(compact) = recent.compact(id, self.random.next_u64())
         {
-            out.push(Outcome::Send(peer, Message::CompactBlock(compact)));
+            turn.out.push(Outcome::Send(peer, Message::CompactBlock(compact)));
             return 0;
         }
         if let Some(block) = recent.block(id).map(Arc::clone) {
-            self.send(peer, id, form, &block, ledger, out);
+            self.send(peer, id, form, &block, turn);
             return block.bytes().len();
         }
         if ledger.has_block(id) {
-            self.start_read(peer, id, What::Block(form), ledger, out);
+            self.start_read(peer, id, What::Block(form), turn);
         } else {
             let item = inventory(ledger.tree().hash(id), form);
-            out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
+            turn.out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
         }
         0
     }
 
-    fn start_read(&mut self, peer: PeerId, id: tree::Id, what: What, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    fn start_read(&mut self, peer: PeerId, id: tree::Id, what: What, turn: &mut Turn<'_>) {
+        let ledger = turn.ledger;
         self.next_ticket = self.next_ticket.wrapping_add(1);
         let ticket = Ticket(self.next_ticket);
         self.reads.insert(ticket, Read { peer, id, what });
         if let Some(queue) = self.queues.get_mut(&peer) {
             queue.reads = queue.reads.saturating_add(1);
         }
-        out.push(Outcome::Read { ticket, hash: ledger.tree().hash(id) });
+        turn.out.push(Outcome::Read { ticket, hash: ledger.tree().hash(id) });
     }
 
     /// Looks again at what waits for a block to be validated.
-    pub(super) fn settle(&mut self, recent: &Recent, now: Time, ledger: &dyn Ledger, out: &mut Vec<Outcome>) {
+    pub(super) fn settle(&mut self, recent: &Recent, turn: &mut Turn<'_>) {
+        let (now, ledger) = (turn.now, turn.ledger);
         for (until, peer, id, form) in std::mem::take(&mut self.waiting) {
             if self.is_served(id, ledger) {
                 if let Some(queue) = self.queues.get_mut(&peer).filter(|queue| queue.blocks.len() < MAX_QUEUE) {
@@ -399,7 +386,7 @@ impl State {
                 self.waiting.push_back((until, peer, id, form));
             } else {
                 let item = inventory(ledger.tree().hash(id), form);
-                out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
+                turn.out.push(Outcome::Send(peer, Message::NotFound(vec![item])));
             }
         }
     }

@@ -295,7 +295,7 @@ fn honest_peers_are_asked_for_each_block_once() {
 
 #[test]
 fn slow_peers_hold_up_nothing_and_are_not_punished() {
-    let (chain, source) = chain(5_000);
+    let (chain, source) = chain(10_000);
     let reference = Run::new(&chain, &source, &[HONEST; 4]).finish();
     let slow = Model { latency: Duration::from_millis(800), bandwidth: 2_000, ..HONEST };
     let models = [HONEST, HONEST, HONEST, HONEST, slow, slow, slow, slow];
