@@ -17,6 +17,7 @@
 //! | [`io`] | the node's inputs and outputs |
 //! | [`node`] | routes between the machines |
 //! | [`blocks`] | blocks: fetched, served, announced |
+//! | [`compact`] | compact blocks: made and rebuilt |
 //! | [`peers`] | address book, wanted connections, scores |
 //! | [`handshake`] | who is there, and what each side can do |
 //! | [`keepalive`] | finds peers that are dead or too slow |
@@ -30,6 +31,7 @@ pub mod address;
 pub mod arbitrary;
 pub mod blocks;
 pub mod codec;
+pub mod compact;
 pub mod compare;
 #[cfg(test)]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]

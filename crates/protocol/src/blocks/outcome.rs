@@ -6,9 +6,11 @@ use bitcoin::BlockHash;
 use yap_chain::block::Block;
 
 use crate::io::Ticket;
+use crate::ledger::Ledger;
 use crate::link::{Carrier, Direction, PeerId};
 use crate::message::Message;
 use crate::penalty::{Penalty, Reason};
+use crate::time::Time;
 
 /// Which blocks a peer serves, by the services of its `version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,5 +151,22 @@ impl Fault {
             | Self::BlockTransactions { .. }
             | Self::GetBlockTransactions { .. } => Reason::Misbehaved,
         }
+    }
+}
+
+/// What every step of the machine is given, and where it says what it wants done.
+pub(super) struct Turn<'a> {
+    pub(super) now: Time,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) out: Vec<Outcome>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(now: Time, ledger: &'a dyn Ledger) -> Self {
+        Self { now, ledger, out: Vec::new() }
+    }
+
+    pub(super) fn finish(&mut self) -> Vec<Outcome> {
+        std::mem::take(&mut self.out)
     }
 }
