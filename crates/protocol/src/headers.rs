@@ -29,6 +29,11 @@ mod receive;
 mod serve;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may overflow or panic: it fails"
+)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +71,8 @@ pub const SYNC_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Time more for each header that should exist by the clock, likewise.
 pub const SYNC_TIMEOUT_PER_HEADER: Duration = Duration::from_millis(1);
 
-/// Questions left unanswered in a row after which a peer is left.
+/// Questions left unanswered in a row after which a peer is not asked unless it announces something; if we dialled it, it
+/// is left.
 pub const MAX_STALLS: u8 = 3;
 
 /// Announcements in a row whose headers the peer does not give when asked, before it is a fault. A peer whose chain
@@ -256,7 +262,10 @@ impl State {
             entry.turn = Turn::New;
             if entry.stalls >= MAX_STALLS {
                 entry.turn = Turn::Idle;
-                outcomes.push(Outcome::Part(peer, Reason::TooSlow));
+                // Whoever dialled us may be learning the chain from us: Bitcoin Core before 24 then answered nobody.
+                if !entry.inbound {
+                    outcomes.push(Outcome::Part(peer, Reason::TooSlow));
+                }
             }
         }
         if expired {
@@ -362,7 +371,8 @@ impl State {
     /// A peer has shown to have a header that is in the tree and valid.
     fn shown(&mut self, peer: PeerId, id: tree::Id, tree: &tree::Tree) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
-        if entry.best.is_some_and(|best| best == id || tree.work(best) > tree.work(id)) {
+        let valid = |best: &tree::Id| tree.status(*best) == tree::Status::Valid;
+        if entry.best.filter(valid).is_some_and(|best| best == id || tree.work(best) > tree.work(id)) {
             return Vec::new();
         }
         entry.best = Some(id);

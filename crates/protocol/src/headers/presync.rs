@@ -239,7 +239,8 @@ impl Presync {
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn bytes(&self) -> usize {
         let held = self.keeping.as_ref().map_or(0, |keeping| keeping.held.capacity());
-        self.commitments.words.capacity() * size_of::<u64>() + held * size_of::<Packed>()
+        let bits = self.commitments.words.capacity().saturating_mul(size_of::<u64>());
+        held.saturating_mul(size_of::<Packed>()).saturating_add(bits)
     }
 }
 

@@ -255,14 +255,14 @@ impl State {
 
     /// Whether a peer whose answer was full may be asked on.
     fn goes_on(&mut self, peer: PeerId, ledger: &dyn Ledger, at: Moment) -> bool {
-        match self.peers.get(&peer).map(|entry| entry.turn) {
-            Some(Turn::Syncing { until }) => {
-                // Whoever takes for ever gives way, but to nobody is no use.
-                let others = self.peers.values().any(|other| other.is_next() && !other.inbound);
-                at.now <= until || !others
+        let Some(entry) = self.peers.get(&peer) else { return false };
+        match entry.turn {
+            Turn::Syncing { until } => {
+                // Whoever takes for ever gives way, but not to nobody, nor one that we dialled to one that dialled us.
+                let waits = |other: &super::Peer| other.is_next() && (entry.inbound || !other.inbound);
+                at.now <= until || !self.peers.values().any(waits)
             }
-            Some(Turn::New | Turn::Asked | Turn::Waiting | Turn::Idle) => self.take_turn(peer, ledger, at),
-            None => false,
+            Turn::New | Turn::Asked | Turn::Waiting | Turn::Idle => self.take_turn(peer, ledger, at),
         }
     }
 

@@ -127,6 +127,19 @@ fn what_is_announced_while_an_answer_is_due_is_asked_for_after_it() {
 }
 
 #[test]
+fn a_peer_that_leaves_an_invalid_chain_shows_its_next_one() {
+    let mut bob = remote(10, 1);
+    let fork = bob.tree.ancestor(bob.tip, 8).unwrap();
+    let mut node = Local::new(bob.clone());
+    node.ready(BOB, false, claim(&bob)).clear();
+    node.ledger.tree.invalidate(&bob.tree.hash(bob.tip));
+    bob.tip = grow(&mut bob.tree, fork, 1, 2);
+    let outcomes = node.headers(BOB, &[bob.tree.header(bob.tip)]);
+    let id = node.ledger.tree.get(&bob.tree.hash(bob.tip)).unwrap();
+    assert!(outcomes.contains(&Outcome::Has { peer: BOB, id }), "{outcomes:?}");
+}
+
+#[test]
 fn a_compact_blocks_header_finds_its_place() {
     let mut bob = remote(300, 1);
     let mut node = Local::new(bob.clone());

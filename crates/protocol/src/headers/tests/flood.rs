@@ -1,6 +1,7 @@
 //! Chains of little work: honest ones get through, others leave nothing behind.
 
 use super::*;
+use yap_chain::spec::{ProofOfWork, Retarget};
 
 /// Small numbers, so that short chains meet every case.
 fn careful() -> Config {
@@ -115,6 +116,36 @@ fn what_was_released_before_the_peer_left_stays() {
     let outcomes = node.ready(ALICE, true, None);
     node.talk(ALICE, &bob, outcomes).clear();
     assert_eq!(node.ledger.tree.len(), 5_001);
+}
+
+/// Counting looks at each header's bits without the headers before: whatever the rule, it must let honest chains pass.
+#[test]
+fn chains_whose_target_moves_get_through() {
+    let bitcoin = |min_difficulty_blocks| Retarget::Bitcoin { interval: 20, min_difficulty_blocks, bip94: false };
+    let asert = Retarget::Asert { half_life: 7_200 };
+    // Seconds between headers: ASERT sees a chain ahead of its schedule; of twenty headers, Bitcoin counts nineteen gaps.
+    for (salt, (retarget, gap)) in [(asert, 597), (bitcoin(false), 630), (bitcoin(true), 630)].into_iter().enumerate() {
+        let spec = Spec::regtest();
+        let spec = Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec };
+        let mut bob = ledger(spec.clone());
+        let mut random = Random::new([u8::try_from(salt).unwrap(); 32]);
+        let start = bob.tree.time(bob.tip);
+        for height in 1..=5_000_u32 {
+            let early = u32::try_from(random.below(3_000)).unwrap();
+            let time = (start + gap * height + early).max(bob.tree.median_time_past(bob.tip) + 1);
+            let header = child(&bob.tree, bob.tip, 1);
+            let bits = bob.tree.next_bits(bob.tip, time);
+            bob.tip = bob.tree.accept(&mined(Header { time, bits, ..header }), u32::MAX).unwrap().id();
+        }
+        assert!(bob.tree.iter().any(|id| bob.tree.bits(id) != bob.tree.bits(bob.tree.genesis())), "{retarget:?}");
+        let minimum_work = bob.tree.work_less(bob.tip, 20);
+        let mut node = Local::with(ledger(Spec { minimum_work, ..spec }), careful());
+        let first = node.ready(BOB, true, None);
+        let rest = node.talk(BOB, &bob, first);
+        assert_eq!(faults(&rest), [], "{retarget:?}");
+        assert_eq!(node.ledger.tree.len(), 5_001, "{retarget:?}");
+        assert!(node.bytes > 0, "{retarget:?}");
+    }
 }
 
 #[test]
