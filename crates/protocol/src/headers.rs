@@ -13,7 +13,7 @@
 //!                                                └─ too little ──▶ counted, then fetched again ─▶ tree
 //! ```
 //!
-//! Until one peer has answered to its end, one at a time is asked, the one that promises most first; then all the others
+//! Until one peer has answered to its end, one at a time is asked, of those we dialled who promises most; then all others
 //! are, so that every branch becomes known.
 //!
 //! No header enters the tree before its chain claims at least [`threshold`]'s work: headers are kept for ever, and else

@@ -54,7 +54,8 @@ pub(super) enum Turn {
     Idle,
 }
 
-/// The order in which peers are asked, the least first: who answered, whom we dialled, who promises most.
+/// The order in which peers are asked, the least first: who answered, whom we dialled, who of those promises most. What
+/// others promise counts for nothing: by promising the moon, whoever dials us often enough could keep us waiting.
 pub(super) type Rank = (u8, bool, Reverse<Option<Work>>, u64);
 
 impl Peer {
@@ -85,7 +86,8 @@ impl Peer {
     }
 
     pub(super) fn rank(&self) -> Rank {
-        (self.stalls, self.inbound, Reverse(self.claim.map(|claim| claim.work)), self.lot)
+        let promised = self.claim.filter(|_| !self.inbound).map(|claim| claim.work);
+        (self.stalls, self.inbound, Reverse(promised), self.lot)
     }
 
     /// If all that it is to be asked for has become known: that header. It need not be asked any more.

@@ -345,6 +345,20 @@ mod tests {
         assert_eq!(bits.pop(), None);
     }
 
+    /// Who knew which headers are remembered could send others between them.
+    #[test]
+    fn nobody_knows_which_headers_are_remembered() {
+        let tree = tree::Tree::new(std::sync::Arc::new(yap_chain::spec::Spec::regtest()), 7);
+        let mut random = Random::new([3; 32]);
+        let mut drawn = || {
+            let start = tree.genesis();
+            Presync::new(start, tree.work(start), &tree, &Config::default(), &mut random, Timestamp(0)).offset
+        };
+        let offsets: std::collections::BTreeSet<u32> = (0..2_000).map(|_| drawn()).collect();
+        // Of 640, some 28 are left out by chance.
+        assert!(offsets.len() > 500 && offsets.iter().all(|offset| *offset < COMMITMENT_PERIOD), "{}", offsets.len());
+    }
+
     #[test]
     fn a_packed_header_comes_back() {
         let header = yap_chain::spec::Spec::bitcoin().genesis.header;

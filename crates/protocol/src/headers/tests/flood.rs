@@ -158,6 +158,7 @@ fn a_block_announced_meanwhile_does_not_disturb() {
     let next = node.headers(BOB, &headers);
     bob.tip = grow(&mut bob.tree, bob.tip, 1, 1);
     assert_eq!(node.headers(BOB, &[bob.tree.header(bob.tip)]), []);
+    assert!(node.state.peers[&BOB].presync.is_some(), "it goes on where it was");
     node.talk(BOB, &bob, next).clear();
     assert!(node.knows(bob.tree.hash(bob.tip)));
 }
