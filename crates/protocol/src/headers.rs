@@ -79,6 +79,9 @@ pub const MAX_STALLS: u8 = 3;
 /// changes between the two is honest.
 pub const MAX_UNCONNECTING: u8 = 10;
 
+/// Times that a chain may change while it is fetched twice, as by a reorganisation, before the peer is asked no more.
+pub const MAX_RESTARTS: u8 = 3;
+
 /// Headers that one announcement has at most, as Bitcoin Core's `MAX_BLOCKS_TO_ANNOUNCE`. More are an answer.
 pub const MAX_ANNOUNCED: usize = 8;
 
@@ -353,6 +356,7 @@ impl State {
                 self.deadlines.remove(&(old, peer));
             }
             entry.asked_for = entry.wanted;
+            entry.again = false;
             self.deadlines.insert((deadline, peer));
         }
         Outcome::Send(peer, serve::ask(locator))
@@ -361,7 +365,7 @@ impl State {
     /// Remembers the newest block that a peer has announced and that we don't know, and asks for it if we may.
     fn want(&mut self, peer: PeerId, hash: BlockHash, ledger: &dyn Ledger, at: Moment) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
-        entry.wanted = Some(hash);
+        entry.announced(hash);
         if entry.question.is_none() && entry.turn == Turn::Idle {
             entry.turn = Turn::New;
         }

@@ -48,6 +48,7 @@ impl World {
                     assert!(remote.tree.contains(&self.node.ledger.tree.hash(id)));
                 }
                 Outcome::New { .. } => {}
+                Outcome::Part(peer, Reason::TooSlow) => self.disconnect(usize::try_from(peer.0).unwrap()),
                 other => panic!("an honest peer: {other:?}"),
             }
         }
@@ -114,6 +115,10 @@ fn every_branch_of_honest_peers_becomes_known_in_any_order() {
                 0..3 => world.connect(index),
                 3 => world.disconnect(index),
                 4..6 => world.announce(index),
+                6 if world.node.state.next_deadline().is_some() && world.random.below(4) == 0 => {
+                    let outcomes = world.node.wait();
+                    world.act(outcomes);
+                }
                 _ => world.deliver(),
             }
         }
