@@ -97,6 +97,7 @@ impl Meeting {
 #[test]
 fn two_nodes_that_dial_each_other_at_once_keep_one_connection() {
     for seed in 0..300 {
+        println!("SEED={seed}");
         let mut meeting = Meeting::new(seed);
         meeting.dial(0, PeerId(1));
         meeting.dial(1, PeerId(2));
@@ -112,6 +113,7 @@ fn two_nodes_that_dial_each_other_at_once_keep_one_connection() {
 #[test]
 fn of_any_number_of_connections_both_keep_the_same_one() {
     for seed in 0..300 {
+        println!("SEED={seed}");
         let mut meeting = Meeting::new(seed);
         for peer in 0..5 {
             let from = meeting.random.index(2);
@@ -128,6 +130,7 @@ fn of_any_number_of_connections_both_keep_the_same_one() {
 #[test]
 fn no_order_of_messages_breaks_anything() {
     for seed in 0..50 {
+        println!("SEED={seed}");
         let mut random = Random::new([2; 32]).fork(&seed.to_string());
         let mut state = state(1);
         let greeting = Greeting {
