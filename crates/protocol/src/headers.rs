@@ -13,7 +13,7 @@
 //!                                                └─ too little ──▶ counted, then fetched again ─▶ tree
 //! ```
 //!
-//! Until one peer has answered to its end, one at a time is asked, the one that promises most first; then all the others
+//! Until one peer has answered to its end, one at a time is asked, of those we dialled who promises most; then all others
 //! are, so that every branch becomes known.
 //!
 //! No header enters the tree before its chain claims at least [`threshold`]'s work: headers are kept for ever, and else
@@ -29,6 +29,11 @@ mod receive;
 mod serve;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may overflow or panic: it fails"
+)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,12 +71,16 @@ pub const SYNC_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Time more for each header that should exist by the clock, likewise.
 pub const SYNC_TIMEOUT_PER_HEADER: Duration = Duration::from_millis(1);
 
-/// Questions left unanswered in a row after which a peer is left.
+/// Questions left unanswered in a row after which a peer is not asked unless it announces something; if we dialled it, it
+/// is left.
 pub const MAX_STALLS: u8 = 3;
 
 /// Announcements in a row whose headers the peer does not give when asked, before it is a fault. A peer whose chain
 /// changes between the two is honest.
 pub const MAX_UNCONNECTING: u8 = 10;
+
+/// Times that a chain may change while it is fetched twice, as by a reorganisation, before the peer is asked no more.
+pub const MAX_RESTARTS: u8 = 3;
 
 /// Headers that one announcement has at most, as Bitcoin Core's `MAX_BLOCKS_TO_ANNOUNCE`. More are an answer.
 pub const MAX_ANNOUNCED: usize = 8;
@@ -256,7 +265,10 @@ impl State {
             entry.turn = Turn::New;
             if entry.stalls >= MAX_STALLS {
                 entry.turn = Turn::Idle;
-                outcomes.push(Outcome::Part(peer, Reason::TooSlow));
+                // Whoever dialled us may be learning the chain from us: Bitcoin Core before 24 then answered nobody.
+                if !entry.inbound {
+                    outcomes.push(Outcome::Part(peer, Reason::TooSlow));
+                }
             }
         }
         if expired {
@@ -344,6 +356,7 @@ impl State {
                 self.deadlines.remove(&(old, peer));
             }
             entry.asked_for = entry.wanted;
+            entry.again = false;
             self.deadlines.insert((deadline, peer));
         }
         Outcome::Send(peer, serve::ask(locator))
@@ -352,7 +365,7 @@ impl State {
     /// Remembers the newest block that a peer has announced and that we don't know, and asks for it if we may.
     fn want(&mut self, peer: PeerId, hash: BlockHash, ledger: &dyn Ledger, at: Moment) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
-        entry.wanted = Some(hash);
+        entry.announced(hash);
         if entry.question.is_none() && entry.turn == Turn::Idle {
             entry.turn = Turn::New;
         }
@@ -362,7 +375,8 @@ impl State {
     /// A peer has shown to have a header that is in the tree and valid.
     fn shown(&mut self, peer: PeerId, id: tree::Id, tree: &tree::Tree) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
-        if entry.best.is_some_and(|best| best == id || tree.work(best) > tree.work(id)) {
+        let valid = |best: &tree::Id| tree.status(*best) == tree::Status::Valid;
+        if entry.best.filter(valid).is_some_and(|best| best == id || tree.work(best) > tree.work(id)) {
             return Vec::new();
         }
         entry.best = Some(id);

@@ -12,6 +12,7 @@
 //! kept per peer.
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,12 +25,17 @@ pub(super) struct Peer {
     pub(super) wanted: Option<BlockHash>,
     /// What was wanted when it was asked.
     pub(super) asked_for: Option<BlockHash>,
+    /// Whether it announced more than `wanted` tells, or after it was asked: to know one is then not to know all. Of two
+    /// announcements none need be the newer one, as a carrier may have a stream for blocks alone.
+    pub(super) again: bool,
     /// The header of the most work that it has shown.
     pub(super) best: Option<tree::Id>,
     /// Questions that it did not answer, in a row.
     pub(super) stalls: u8,
     /// Announcements that led nowhere, in a row.
     pub(super) unconnecting: u8,
+    /// Times that its chain changed while it was fetched twice, in a row.
+    pub(super) restarts: u8,
     pub(super) presync: Option<Box<Presync>>,
     /// Decides between equals, so that nobody can choose to be the first.
     lot: u64,
@@ -54,7 +59,8 @@ pub(super) enum Turn {
     Idle,
 }
 
-/// The order in which peers are asked, the least first: who answered, whom we dialled, who promises most.
+/// The order in which peers are asked, the least first: who answered, whom we dialled, who of those promises most. What
+/// others promise counts for nothing: by promising the moon, whoever dials us often enough could keep us waiting.
 pub(super) type Rank = (u8, bool, Reverse<Option<Work>>, u64);
 
 impl Peer {
@@ -67,9 +73,11 @@ impl Peer {
             question: None,
             wanted: None,
             asked_for: None,
+            again: false,
             best: None,
             stalls: 0,
             unconnecting: 0,
+            restarts: 0,
             presync: None,
             lot,
         }
@@ -85,20 +93,31 @@ impl Peer {
     }
 
     pub(super) fn rank(&self) -> Rank {
-        (self.stalls, self.inbound, Reverse(self.claim.map(|claim| claim.work)), self.lot)
+        let promised = self.claim.filter(|_| !self.inbound).map(|claim| claim.work);
+        (self.stalls, self.inbound, Reverse(promised), self.lot)
     }
 
     /// If all that it is to be asked for has become known: that header. It need not be asked any more.
     pub(super) fn settled(&mut self, tree: &tree::Tree) -> Option<tree::Id> {
+        if self.again {
+            return None;
+        }
         let last = self.wanted.or_else(|| self.claim.map(|claim| claim.tip))?;
         let id = tree.get(&last).filter(|id| tree.status(*id) == tree::Status::Valid)?;
         self.learned();
         Some(id)
     }
 
-    /// What it announced is known: it need not be asked.
+    /// It announced a block that we don't know.
+    pub(super) fn announced(&mut self, hash: BlockHash) {
+        let after = self.question.is_some() && self.asked_for != Some(hash);
+        self.again |= after || self.wanted.is_some_and(|wanted| wanted != hash);
+        self.wanted = Some(hash);
+    }
+
+    /// What it announced is known: if that is all, it need not be asked.
     pub(super) fn learned(&mut self) {
-        if self.is_next() {
+        if self.is_next() && !self.again {
             self.turn = Turn::Idle;
         }
         self.wanted = None;

@@ -7,7 +7,7 @@ use yap_chain::spec::Spec;
 
 use super::peer::Turn;
 use super::presync::{After, Presync, Progress};
-use super::{Fault, MAX_ANNOUNCED, MAX_UNCONNECTING, Moment, Outcome, Place, State, threshold};
+use super::{Fault, MAX_ANNOUNCED, MAX_RESTARTS, MAX_UNCONNECTING, Moment, Outcome, Place, State, threshold};
 use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::MAX_HEADERS;
@@ -35,6 +35,8 @@ enum Ending {
     Complete,
     /// Its chain has too little work, as far as it told.
     LowWork,
+    /// Its chain is another than the one that was counted, as after a reorganisation.
+    Changed,
     /// What follows can't be taken now: the clock, or the tree's room.
     NotNow,
 }
@@ -169,7 +171,8 @@ impl State {
         let Some(mut presync) = presync else { return Step::End(Ending::LowWork) };
         let (headers, after) = match presync.feed(ledger.tree(), batch.headers, batch.hashes, batch.is_full()) {
             Err(fault) => return Step::Fault(fault),
-            Ok(Progress::Ended) => return Step::End(Ending::LowWork),
+            Ok(Progress::TooLittle) => return Step::End(Ending::LowWork),
+            Ok(Progress::Changed) => return Step::End(Ending::Changed),
             Ok(Progress::More) => (Vec::new(), After::More),
             Ok(Progress::Release(headers, after)) => (headers, after),
         };
@@ -185,7 +188,7 @@ impl State {
             }
             (After::Done, Some(last)) if batch.is_full() => Step::More(ledger.tree().locator(last)),
             (After::Done, _) => Step::End(Ending::Complete),
-            (After::Ended, _) => Step::End(Ending::LowWork),
+            (After::Changed, _) => Step::End(Ending::Changed),
         }
     }
 
@@ -255,14 +258,14 @@ impl State {
 
     /// Whether a peer whose answer was full may be asked on.
     fn goes_on(&mut self, peer: PeerId, ledger: &dyn Ledger, at: Moment) -> bool {
-        match self.peers.get(&peer).map(|entry| entry.turn) {
-            Some(Turn::Syncing { until }) => {
-                // Whoever takes for ever gives way, but to nobody is no use.
-                let others = self.peers.values().any(|other| other.is_next() && !other.inbound);
-                at.now <= until || !others
+        let Some(entry) = self.peers.get(&peer) else { return false };
+        match entry.turn {
+            Turn::Syncing { until } => {
+                // Whoever takes for ever gives way, but not to nobody, nor one that we dialled to one that dialled us.
+                let waits = |other: &super::Peer| other.is_next() && (entry.inbound || !other.inbound);
+                at.now <= until || !self.peers.values().any(waits)
             }
-            Some(Turn::New | Turn::Asked | Turn::Waiting | Turn::Idle) => self.take_turn(peer, ledger, at),
-            None => false,
+            Turn::New | Turn::Asked | Turn::Waiting | Turn::Idle => self.take_turn(peer, ledger, at),
         }
     }
 
@@ -270,7 +273,7 @@ impl State {
         match step {
             Step::Aside(hash) => {
                 if let Some(entry) = self.peers.get_mut(&peer) {
-                    entry.wanted = Some(hash);
+                    entry.announced(hash);
                 }
                 Vec::new()
             }
@@ -313,15 +316,26 @@ impl State {
     fn ended(&mut self, peer: PeerId, ending: Ending, ledger: &dyn Ledger, at: Moment) -> Vec<Outcome> {
         let Some(entry) = self.peers.get_mut(&peer) else { return Vec::new() };
         if entry.question.is_none() && !entry.is_syncing() {
-            // Nobody asked: it was an announcement, and told what it had to tell.
-            return Vec::new();
+            // Nobody asks any more: it was an announcement, or an answer that came too late. What the peer announced
+            // before and did not give is asked for again.
+            if ending != Ending::Complete || entry.wanted.is_none() || entry.turn != Turn::Idle {
+                return Vec::new();
+            }
+            entry.turn = Turn::New;
+            return self.advance(ledger, at);
         }
         entry.answered();
         let mut outcomes = Vec::new();
         let mut turn = Turn::Idle;
         match (ending, entry.wanted) {
+            (Ending::Changed, _) => {
+                entry.restarts = entry.restarts.saturating_add(1);
+                turn = if entry.restarts < MAX_RESTARTS { Turn::New } else { Turn::Idle };
+            }
             // What was announced is not worth knowing, or not now; it is no fault of the peer's.
-            (Ending::LowWork | Ending::NotNow, _) => entry.wanted = None,
+            (Ending::LowWork | Ending::NotNow, _) => (entry.wanted, entry.again) = (None, false),
+            // What came after the question may not be in the answer.
+            (Ending::Complete, _) if entry.again => turn = Turn::New,
             (Ending::Complete, Some(wanted)) if entry.asked_for == Some(wanted) => {
                 entry.wanted = None;
                 entry.unconnecting = entry.unconnecting.saturating_add(1);
@@ -329,7 +343,6 @@ impl State {
                     outcomes.push(Outcome::Fault(peer, Fault::Unconnecting { count: entry.unconnecting }));
                 }
             }
-            // It was announced after the question, and may not be in the answer.
             (Ending::Complete, Some(_)) => turn = Turn::New,
             (Ending::Complete, None) => {}
         }
@@ -338,6 +351,9 @@ impl State {
             // As in Bitcoin Core: before we have the chain that the spec demands, who lacks it only takes a better
             // one's place.
             outcomes.push(Outcome::Part(peer, Reason::Useless));
+        }
+        if ending == Ending::Complete {
+            entry.restarts = 0;
         }
         self.caught_up |= ending == Ending::Complete;
         self.rest(peer, turn);

@@ -96,6 +96,7 @@ fn claim(chain: &Chain) -> Option<Claim> {
 
 /// The node under test.
 struct Local {
+    wall: Timestamp,
     state: State,
     ledger: Chain,
     now: Time,
@@ -109,11 +110,11 @@ impl Local {
     }
 
     fn with(ledger: Chain, config: Config) -> Self {
-        Self { state: State::new(config, Random::new([4; 32])), ledger, now: Time::ZERO, bytes: 0 }
+        Self { wall: WALL, state: State::new(config, Random::new([4; 32])), ledger, now: Time::ZERO, bytes: 0 }
     }
 
     fn at(&self) -> Moment {
-        Moment { now: self.now, wall: WALL }
+        Moment { now: self.now, wall: self.wall }
     }
 
     fn checked(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {

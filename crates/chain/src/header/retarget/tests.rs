@@ -223,7 +223,7 @@ proptest! {
             let parent = chain.tree.header(chain.tip);
             chain.push(gap);
             let (height, bits) = (chain.tree.height(chain.tip), chain.tree.bits(chain.tip));
-            prop_assert!(permits(chain.tree.spec(), height, &parent, bits), "{} at {}", bits, height);
+            prop_assert!(permits(chain.tree.spec(), height, &parent, bits), "{:x} at {}", bits, height);
         }
     }
 }

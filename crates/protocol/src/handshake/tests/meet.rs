@@ -45,7 +45,7 @@ impl Meeting {
         for outcome in outcomes {
             match outcome {
                 Outcome::Send(peer, message) => {
-                    self.queues.entry((1 - side, peer)).or_default().push_back(Some(message))
+                    self.queues.entry((1 - side, peer)).or_default().push_back(Some(message));
                 }
                 Outcome::Done(peer, established) => self.done(side, peer, &established),
                 other => panic!("{other:?}"),
@@ -97,6 +97,7 @@ impl Meeting {
 #[test]
 fn two_nodes_that_dial_each_other_at_once_keep_one_connection() {
     for seed in 0..300 {
+        println!("SEED={seed}");
         let mut meeting = Meeting::new(seed);
         meeting.dial(0, PeerId(1));
         meeting.dial(1, PeerId(2));
@@ -112,6 +113,7 @@ fn two_nodes_that_dial_each_other_at_once_keep_one_connection() {
 #[test]
 fn of_any_number_of_connections_both_keep_the_same_one() {
     for seed in 0..300 {
+        println!("SEED={seed}");
         let mut meeting = Meeting::new(seed);
         for peer in 0..5 {
             let from = meeting.random.index(2);
@@ -122,6 +124,61 @@ fn of_any_number_of_connections_both_keep_the_same_one() {
         let [alice, bob] = &meeting.sides;
         assert_eq!(left(alice), left(bob), "seed {seed}");
         assert_eq!(left(alice).len(), 1, "seed {seed}");
+    }
+}
+
+#[test]
+fn no_order_of_messages_breaks_anything() {
+    for seed in 0..50 {
+        println!("SEED={seed}");
+        let mut random = Random::new([2; 32]).fork(&seed.to_string());
+        let mut state = state(1);
+        let greeting = Greeting {
+            features: Features::ALL,
+            genesis: standing().genesis,
+            tip: standing().tip,
+            work: [0; 32],
+            irreversible: None,
+            short_id_key: [1, 2],
+            push: true,
+        };
+        let messages = [
+            Message::Version(Box::new(version())),
+            Message::Verack,
+            Message::WtxidRelay,
+            Message::SendAddrV2,
+            Message::Greeting(greeting),
+            Message::Greeting(Greeting { genesis: BlockHash::all_zeros(), ..greeting }),
+            Message::Ping(1),
+        ];
+        let mut now = Time::ZERO;
+        for _ in 0..300 {
+            let peer = PeerId(random.below(4));
+            let outcomes = match random.below(12) {
+                0 if !state.is_pending(peer) => {
+                    let direction = if random.below(2) == 0 { Direction::Inbound } else { Direction::Outbound };
+                    state.connected(peer, &libp2p(direction, None), &standing(), now)
+                }
+                1 => {
+                    state.disconnected(peer);
+                    Vec::new()
+                }
+                2 => {
+                    now = now.after(random.up_to(Duration::from_secs(20)));
+                    state.deadline(now)
+                }
+                _ => state.on_message(peer, random.pick(&messages).unwrap(), &standing(), now),
+            };
+            state.check();
+            let over = |outcome: &Outcome| match outcome {
+                Outcome::Done(peer, _) | Outcome::Part(peer, _) => Some(*peer),
+                Outcome::Send(..) | Outcome::Fault(..) | Outcome::Clock(_) => None,
+            };
+            for peer in outcomes.iter().filter_map(over) {
+                assert!(!state.is_pending(peer), "seed {seed}");
+            }
+            assert!(state.next_deadline().is_none_or(|deadline| deadline > now), "seed {seed}");
+        }
     }
 }
 

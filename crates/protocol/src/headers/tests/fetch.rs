@@ -61,6 +61,17 @@ fn who_has_our_tip_shows_it_without_being_asked() {
 }
 
 #[test]
+fn what_we_have_needs_no_work_to_be_shown() {
+    let bob = remote(500, 1);
+    let mut node = Local::new(bob.clone());
+    node.ready(BOB, true, None).clear();
+    let early = headers_to(&bob.tree, bob.tree.ancestor(bob.tip, 100).unwrap());
+    let outcomes = node.headers(BOB, &early);
+    let shown = node.ledger.tree.ancestor(node.ledger.tip, 100).unwrap();
+    assert_eq!(outcomes, [Outcome::Has { peer: BOB, id: shown }]);
+}
+
+#[test]
 fn who_promises_most_is_asked_first_and_who_promises_too_little_is_not() {
     let mut node = Local::new(remote(200, 9));
     let (short, long, longer) = (remote(40, 1), remote(300, 2), remote(400, 3));
@@ -69,7 +80,9 @@ fn who_promises_most_is_asked_first_and_who_promises_too_little_is_not() {
     assert_eq!(asked(&outcomes), [BOB]);
     assert_eq!(node.ready(CAROL, true, claim(&longer)), []);
     assert_eq!(node.ready(PeerId(4), false, claim(&long)), []);
-    assert_eq!(asked(&node.gone(BOB)), [PeerId(4)], "whom we dialled comes first");
+    assert_eq!(node.ready(PeerId(5), false, claim(&longer)), []);
+    assert_eq!(asked(&node.gone(BOB)), [PeerId(5)], "whom we dialled comes first, and the most work");
+    assert_eq!(asked(&node.gone(PeerId(5))), [PeerId(4)]);
     assert_eq!(asked(&node.gone(PeerId(4))), [CAROL]);
 }
 
@@ -124,6 +137,19 @@ fn what_is_announced_while_an_answer_is_due_is_asked_for_after_it() {
     assert_eq!(asked(&outcomes), [BOB]);
     node.talk(BOB, &bob, outcomes).clear();
     assert!(node.knows(bob.tree.hash(bob.tip)));
+}
+
+#[test]
+fn a_peer_that_leaves_an_invalid_chain_shows_its_next_one() {
+    let mut bob = remote(10, 1);
+    let fork = bob.tree.ancestor(bob.tip, 8).unwrap();
+    let mut node = Local::new(bob.clone());
+    node.ready(BOB, false, claim(&bob)).clear();
+    node.ledger.tree.invalidate(&bob.tree.hash(bob.tip));
+    bob.tip = grow(&mut bob.tree, fork, 1, 2);
+    let outcomes = node.headers(BOB, &[bob.tree.header(bob.tip)]);
+    let id = node.ledger.tree.get(&bob.tree.hash(bob.tip)).unwrap();
+    assert!(outcomes.contains(&Outcome::Has { peer: BOB, id }), "{outcomes:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Chains of little work: honest ones get through, others leave nothing behind.
 
 use super::*;
+use yap_chain::spec::{ProofOfWork, Retarget};
 
 /// Small numbers, so that short chains meet every case.
 fn careful() -> Config {
@@ -73,8 +74,32 @@ fn a_chain_that_changes_between_the_passes_is_not_kept() {
         let Message::Headers(headers) = super::super::serve::answer(locate, &first) else { panic!() };
         outcomes = node.headers(BOB, &headers);
     }
-    assert_eq!(node.talk(BOB, &second, outcomes), []);
+    let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let Message::Headers(headers) = super::super::serve::answer(locate, &second) else { panic!() };
+    let outcomes = node.headers(BOB, &headers);
     assert_eq!(node.ledger.tree.len(), 1, "three hundred headers held back carry forty bits");
+    // It may have been a reorganisation: what is there now gets its chance.
+    assert_eq!(asked(&outcomes), [BOB]);
+    node.talk(BOB, &second, outcomes).clear();
+    assert!(node.knows(second.tree.hash(second.tip)));
+}
+
+#[test]
+fn a_peer_whose_chain_changes_for_ever_is_asked_no_more() {
+    let chains = [remote(6_000, 1), remote(6_000, 2)];
+    let mut node = Local::with(ledger(demanding(5_900)), careful());
+    let mut outcomes = node.ready(BOB, false, None);
+    let mut questions = 0;
+    while let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] {
+        // Three messages are counted, the next one is of another chain.
+        let chain = &chains[usize::from(questions % 4 == 3)];
+        let Message::Headers(headers) = super::super::serve::answer(locate, chain) else { panic!() };
+        outcomes = node.headers(BOB, &headers);
+        questions += 1;
+        assert!(questions <= 100);
+    }
+    assert_eq!((outcomes, questions), (vec![], 4 * i32::from(MAX_RESTARTS)));
+    assert_eq!(node.ledger.tree.len(), 1);
     assert!(!node.state.is_syncing());
 }
 
@@ -117,6 +142,36 @@ fn what_was_released_before_the_peer_left_stays() {
     assert_eq!(node.ledger.tree.len(), 5_001);
 }
 
+/// Counting looks at each header's bits without the headers before: whatever the rule, it must let honest chains pass.
+#[test]
+fn chains_whose_target_moves_get_through() {
+    let bitcoin = |min_difficulty_blocks| Retarget::Bitcoin { interval: 20, min_difficulty_blocks, bip94: false };
+    let asert = Retarget::Asert { half_life: 7_200 };
+    // Seconds between headers: ASERT sees a chain ahead of its schedule; of twenty headers, Bitcoin counts nineteen gaps.
+    for (salt, (retarget, gap)) in [(asert, 597), (bitcoin(false), 630), (bitcoin(true), 630)].into_iter().enumerate() {
+        let spec = Spec::regtest();
+        let spec = Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec };
+        let mut bob = ledger(spec.clone());
+        let mut random = Random::new([u8::try_from(salt).unwrap(); 32]);
+        let start = bob.tree.time(bob.tip);
+        for height in 1..=5_000_u32 {
+            let early = u32::try_from(random.below(3_000)).unwrap();
+            let time = (start + gap * height + early).max(bob.tree.median_time_past(bob.tip) + 1);
+            let header = child(&bob.tree, bob.tip, 1);
+            let bits = bob.tree.next_bits(bob.tip, time);
+            bob.tip = bob.tree.accept(&mined(Header { time, bits, ..header }), u32::MAX).unwrap().id();
+        }
+        assert!(bob.tree.iter().any(|id| bob.tree.bits(id) != bob.tree.bits(bob.tree.genesis())), "{retarget:?}");
+        let minimum_work = bob.tree.work_less(bob.tip, 20);
+        let mut node = Local::with(ledger(Spec { minimum_work, ..spec }), careful());
+        let first = node.ready(BOB, true, None);
+        let rest = node.talk(BOB, &bob, first);
+        assert_eq!(faults(&rest), [], "{retarget:?}");
+        assert_eq!(node.ledger.tree.len(), 5_001, "{retarget:?}");
+        assert!(node.bytes > 0, "{retarget:?}");
+    }
+}
+
 #[test]
 fn a_block_announced_meanwhile_does_not_disturb() {
     let mut bob = remote(5_000, 1);
@@ -127,6 +182,7 @@ fn a_block_announced_meanwhile_does_not_disturb() {
     let next = node.headers(BOB, &headers);
     bob.tip = grow(&mut bob.tree, bob.tip, 1, 1);
     assert_eq!(node.headers(BOB, &[bob.tree.header(bob.tip)]), []);
+    assert!(node.state.peers[&BOB].presync.is_some(), "it goes on where it was");
     node.talk(BOB, &bob, next).clear();
     assert!(node.knows(bob.tree.hash(bob.tip)));
 }
@@ -171,7 +227,7 @@ fn a_chain_longer_than_time_allows_is_given_up() {
     let fed = presync.feed(&tree, &headers[..limit], &hashes[..limit], true);
     assert!(matches!(fed, Ok(presync::Progress::More)), "{fed:?}");
     let fed = presync.feed(&tree, &headers[limit..], &hashes[limit..], true);
-    assert!(matches!(fed, Ok(presync::Progress::Ended)), "{fed:?}");
+    assert!(matches!(fed, Ok(presync::Progress::TooLittle)), "{fed:?}");
 }
 
 /// At the bounds of every kind at once: the most bits, and a full buffer.

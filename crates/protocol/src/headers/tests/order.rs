@@ -19,6 +19,23 @@ fn a_peer_that_stalls_loses_its_turn_and_in_the_end_its_place() {
     assert_eq!(node.state.next_deadline(), None);
 }
 
+/// Bitcoin Core before 24 answers nobody while it catches up. It may be catching up from us.
+#[test]
+fn whoever_dialled_us_and_does_not_answer_stays() {
+    let mut node = Local::new(ledger(Spec::regtest()));
+    assert_eq!(asked(&node.ready(ALICE, true, None)), [ALICE]);
+    for _ in 1..MAX_STALLS {
+        assert_eq!(asked(&node.wait()), [ALICE]);
+    }
+    assert_eq!(node.wait(), []);
+    assert_eq!(node.state.next_deadline(), None, "it is asked no more");
+    let alice = remote(10, 1);
+    let outcomes = node.inv(ALICE, alice.tree.hash(alice.tip));
+    assert_eq!(asked(&outcomes), [ALICE], "unless it announces something");
+    node.talk(ALICE, &alice, outcomes).clear();
+    assert!(node.knows(alice.tree.hash(alice.tip)));
+}
+
 #[test]
 fn a_late_answer_is_taken_and_forgives() {
     let mut node = Local::new(ledger(Spec::regtest()));

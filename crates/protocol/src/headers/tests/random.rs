@@ -48,6 +48,7 @@ impl World {
                     assert!(remote.tree.contains(&self.node.ledger.tree.hash(id)));
                 }
                 Outcome::New { .. } => {}
+                Outcome::Part(peer, Reason::TooSlow) => self.disconnect(usize::try_from(peer.0).unwrap()),
                 other => panic!("an honest peer: {other:?}"),
             }
         }
@@ -107,6 +108,7 @@ impl World {
 #[test]
 fn every_branch_of_honest_peers_becomes_known_in_any_order() {
     for seed in 0..60 {
+        println!("SEED={seed}");
         let mut world = World::new(seed);
         for _ in 0..80 {
             let index = world.random.index(5);
@@ -114,6 +116,10 @@ fn every_branch_of_honest_peers_becomes_known_in_any_order() {
                 0..3 => world.connect(index),
                 3 => world.disconnect(index),
                 4..6 => world.announce(index),
+                6 if world.node.state.next_deadline().is_some() && world.random.below(4) == 0 => {
+                    let outcomes = world.node.wait();
+                    world.act(outcomes);
+                }
                 _ => world.deliver(),
             }
         }
@@ -138,6 +144,7 @@ fn no_message_breaks_a_bound() {
     let mallory = remote(5_000, 1);
     let all = headers_to(&mallory.tree, mallory.tip);
     for seed in 0..40 {
+        println!("SEED={seed}");
         let mut random = Random::new([8; 32]).fork(&seed.to_string());
         let config = Config { commitment_period: 7, lookahead: 300, ..Config::default() };
         let mut node = Local::with(ledger(demanding(3_000)), config);
