@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The branches form a tree that grows by itself: whoever gives a transaction first becomes a branch (`yappush` on), who
-//! pushes one that we have already stops being one (`yappush` off). Announcements on all other links mend it, and shorten
+//! pushes what we have already stops being one (`yappush` off). Announcements on all other links mend it, and shorten
 //! it: a transaction that is announced long before its branch brings it is asked for, and so moves the branch.
 //!
 //! Invariants: at most [`MAX_IN_FLIGHT`] requests to a peer, each with a deadline; a peer is never told of, or sent
@@ -94,7 +94,7 @@ pub enum Push {
     Never,
     /// Along a tree, as the module says.
     Tree {
-        /// Branches that are kept even where they bring copies. 1 is a tree; more buys speed with copies.
+        /// Branches that this node wants, and keeps even where they bring copies. 1 is a tree; more buys speed with copies.
         least: usize,
         /// Most branches of this node.
         most: usize,
@@ -121,6 +121,9 @@ pub struct Config {
     pub push_bytes: usize,
     /// How long, at least, an announced transaction may still be pushed before it is asked for. It grows to what is seen.
     pub push_wait: Duration,
+    /// Copies in a row, with nothing new between them, after which a branch is one no more. 1 keeps copies fewest where
+    /// transactions are far between; more keeps the tree whole where many are on their way at once.
+    pub patience: u8,
     /// How long announcements are gathered for one message. Longer saves bytes and, in minutes, hides where a
     /// transaction came from.
     pub batch: Duration,
@@ -142,6 +145,7 @@ impl Default for Config {
             push: Push::Tree { least: 1, most: 24 },
             push_bytes: PUSH_BYTES,
             push_wait: Duration::from_millis(100),
+            patience: 3,
             batch: Duration::from_millis(10),
             inbound_wait: Duration::ZERO,
             serve_mempool: false,

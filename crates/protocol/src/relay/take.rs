@@ -77,6 +77,7 @@ impl State {
         }
         let ready = self.ready_at(name, now);
         self.requests.announced(name, id, hash, (now, ready));
+        self.enlist(name);
     }
 
     /// When what `name` announced now may be asked for.

@@ -126,6 +126,7 @@ impl State {
             return;
         }
         peer.branch = branch;
+        peer.copies = 0;
         self.branches = if branch { self.branches.saturating_add(1) } else { self.branches.saturating_sub(1) };
     }
 
@@ -147,6 +148,15 @@ impl State {
         small && (few || !self.peers.values().any(|peer| peer.branch && peer.has.contains(id)))
     }
 
+    /// `announcer` has something that we lack: it becomes a branch if there are some, but fewer than wanted.
+    pub(super) fn enlist(&mut self, announcer: PeerId) {
+        if let Push::Tree { least, .. } = self.config.push
+            && (1..least).contains(&self.branches)
+        {
+            self.graft(announcer);
+        }
+    }
+
     /// `giver` was first to give a transaction that [branches lacked](Self::branches_lack): it becomes a branch.
     pub(super) fn graft(&mut self, giver: PeerId) {
         let branch = self.peers.get(&giver).is_some_and(|peer| peer.branch);
@@ -159,8 +169,10 @@ impl State {
     /// `giver` pushed what we had: its link is no branch any more, unless there would be too few.
     pub(super) fn prune(&mut self, giver: PeerId) {
         let Push::Tree { least, .. } = self.config.push else { return };
-        let Some(peer) = self.peers.get(&giver) else { return };
-        if !peer.pushable() || (peer.branch && self.branches <= least) {
+        let Some(peer) = self.peers.get_mut(&giver) else { return };
+        peer.copies = peer.copies.saturating_add(1);
+        let spared = self.branches <= least || peer.copies < self.config.patience;
+        if !peer.pushable() || (peer.branch && spared) {
             return;
         }
         self.set_branch(giver, false);
@@ -170,7 +182,9 @@ impl State {
     /// A branch brought a transaction of which we had heard for so long. As with round trips, the wait for branches
     /// follows what was seen, up at once and down slowly, so that slow branches are not taken for broken ones.
     pub(super) fn pushed(&mut self, name: PeerId, waited: Duration) {
-        if self.peers.get(&name).is_some_and(|peer| peer.branch) {
+        let Some(peer) = self.peers.get_mut(&name) else { return };
+        peer.copies = 0;
+        if peer.branch {
             let seen = waited.saturating_add(part(waited, 2));
             let decayed = self.push_wait.saturating_sub(part(self.push_wait, 5));
             self.push_wait = decayed.max(seen).clamp(self.config.push_wait, MAX_PUSH_WAIT.max(self.config.push_wait));
