@@ -61,8 +61,9 @@ fn a_new_peer_gets_everything_whoever_dialled() {
     for salt in 0..1_500 {
         net.nodes[1].pool.insert(&fixture::transaction(salt, 150), 1_000 + salt);
     }
-    let Net { nodes, .. } = &mut net;
-    nodes[1].relay.load(&nodes[1].pool);
+    for node in &mut net.nodes {
+        node.relay.load(&node.pool);
+    }
     net.connect(0, 1, LATENCY);
     net.run(Duration::from_secs(10));
     assert_eq!(net.nodes[0].pool.pending.len(), 1_500);
