@@ -156,14 +156,6 @@ impl Known {
     /// How many transactions of a peer are judged.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn judging_of(&self, peer: PeerId) -> usize {
-        #[expect(clippy::iter_over_hash_type, reason = "only counts")]
-        fn count(judging: &HashMap<Id, Judging, FixedState>, peer: PeerId) -> usize {
-            let mut sum = 0_usize;
-            for one in judging.values() {
-                sum = sum.saturating_add(usize::from(one.giver == Some(peer)));
-            }
-            sum
-        }
-        count(&self.judging, peer)
+        self.judging.values().filter(|judging| judging.giver == Some(peer)).count()
     }
 }

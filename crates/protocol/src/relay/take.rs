@@ -125,13 +125,16 @@ impl State {
         let pending = self.known.at_hand(ids.0);
         if pending || self.orphans.get(ids.0).is_some() || self.known.refused_or_confirmed(ids.0, requested) {
             if pending && !requested {
+                self.copied(name, ids.0, now);
                 self.prune(name);
             }
             self.orphans.announced(ids.0, name);
             self.ask(now);
             return;
         }
-        if !requested {
+        if requested {
+            self.fetched(ids.0, by_wtxid.waited, now);
+        } else {
             self.pushed(name, by_wtxid.waited);
         }
         let mut announcers = vec![name];

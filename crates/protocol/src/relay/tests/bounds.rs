@@ -1,7 +1,5 @@
 //! What peers can make us keep: at the bound, and one past.
 
-use std::sync::Arc;
-
 use super::desk::{ALICE, BOB, Desk, facts, judges, theirs, to};
 use crate::fixture;
 use crate::message::{Announced, Message};
@@ -44,7 +42,7 @@ fn what_is_announced_beyond_the_bound_is_dropped() {
     let mut done = 0;
     // Ends: each turn answers something that was asked.
     while done < asked.len() {
-        let outcomes = desk.relay.on_gone(ALICE, &asked[done..=done].to_vec(), desk.now);
+        let outcomes = desk.relay.on_gone(ALICE, &asked[done..=done], desk.now);
         asked.extend(requested(&outcomes));
         done += 1;
     }
@@ -123,5 +121,4 @@ fn branches_are_bounded() {
     let outcomes = desk.pend(&coin, 1_000);
     let bodies = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Send(_, Message::Transaction(_))));
     assert_eq!(bodies.count(), most);
-    let _ = Arc::clone(&coin);
 }

@@ -59,7 +59,7 @@ impl Chaos {
             0 => {
                 let wtxid = self.random.below(2) == 0;
                 let known = facts(peer);
-                let known = if peer.0 % 3 == 0 { Facts { wtxid, ..bitcoin() } } else { known };
+                let known = if peer.0.is_multiple_of(3) { Facts { wtxid, ..bitcoin() } } else { known };
                 if relay.peers.contains_key(&peer) { Vec::new() } else { relay.ready(peer, known, now, pool) }
             }
             1 if self.random.below(4) == 0 => relay.disconnected(peer, now),
