@@ -70,7 +70,7 @@ mod tests;
 
 pub use config::{Config, Facts, PUSH_BYTES, Push, Reconcile};
 pub use fees::{FEE_CHANGE, FEE_INTERVAL};
-pub use known::{CONFIRMED_GENERATION, MAX_LOW, MAX_LOW_WEIGHT, REJECTED_GENERATION};
+pub use known::{CONFIRMED_GENERATION, MAX_LOW, MAX_LOW_WEIGHT, MAX_RECENT, REJECTED_GENERATION};
 pub use orphans::{EXPIRY, MAX_ANNOUNCERS, MAX_ORPHAN_WEIGHT, MAX_ORPHANS, MAX_WEIGHT};
 pub use outcome::{Fault, Outcome};
 pub use own::{MAX_OWN, TELL_AGAIN, TELL_SPREAD};
@@ -218,7 +218,13 @@ impl State {
         self.requests.finish(ids.1);
         if !self.judge(
             ids,
-            Judging { transaction: Arc::clone(&transaction), giver: None, announcers: Vec::new(), graft: false },
+            Judging {
+                transaction: Arc::clone(&transaction),
+                giver: None,
+                announcers: Vec::new(),
+                again: false,
+                graft: false,
+            },
             None,
         ) {
             // A peer gave it, and it is judged already; whoever submits it wants to know what becomes of it all the same.
@@ -399,6 +405,7 @@ impl State {
     fn added(&mut self, transaction: &Arc<Transaction>, now: Time, ledger: &dyn Ledger) {
         let ids = self.ids(transaction);
         self.add(&transaction.wtxid());
+        self.known.came(ids.1);
         self.requests.finish(ids.0);
         self.requests.finish(ids.1);
         if let Some(pooled) = ledger.pooled(&transaction.wtxid()) {

@@ -28,7 +28,7 @@ pub enum Reconcile {
 /// What relay is told when it starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// Whether others' transactions are relayed. Without, only [`State::submit`]'s are announced and nothing is asked for.
+    /// Whether others' transactions are relayed. Without, only our own are announced and nothing is asked for.
     pub relay: bool,
     /// How small transactions travel.
     pub push: Push,

@@ -143,7 +143,7 @@ impl State {
                 announcers.push(announcer);
             }
         }
-        self.judge(ids, Judging { transaction, giver: Some(name), announcers, graft }, None);
+        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, graft }, None);
         self.ask(now);
     }
 

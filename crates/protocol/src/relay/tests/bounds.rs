@@ -122,3 +122,9 @@ fn branches_are_bounded() {
     let bodies = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Send(_, Message::Transaction(_))));
     assert_eq!(bodies.count(), most);
 }
+
+#[test]
+fn a_peer_that_says_nothing_costs_little() {
+    assert!(size_of::<crate::relay::peer::Peer>() <= 640, "{}", size_of::<crate::relay::peer::Peer>());
+    assert!(size_of::<crate::relay::State>() <= 2_048, "{}", size_of::<crate::relay::State>());
+}

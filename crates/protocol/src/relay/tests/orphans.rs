@@ -159,3 +159,16 @@ fn a_block_takes_orphans_away_or_lets_them_in() {
     assert_eq!(judges(&outcomes), [(waiting, None)]);
     assert_eq!(desk.relay.orphans.len(), 1);
 }
+
+#[test]
+fn a_verdict_that_crosses_with_the_parent_is_asked_for_again() {
+    let mut desk = Desk::with_peers();
+    let parent = fixture::transaction(1, 250);
+    let child = child(&parent, 250);
+    let _ = desk.give(ALICE, &child);
+    let _ = desk.pend(&parent, 1_000);
+    let outcomes = desk.judged(&child, &missing(&parent));
+    assert_eq!(judges(&outcomes), [(Arc::clone(&child), None)]);
+    // If it is still missing, it is an output that the parent does not have.
+    assert!(judges(&desk.judged(&child, &missing(&parent))).is_empty());
+}
