@@ -384,7 +384,9 @@ impl State {
         self.timers.check();
         assert_eq!(self.branches, self.peers.values().filter(|peer| peer.branch).count(), "branches are counted");
         for (name, peer) in &self.peers {
-            assert_eq!(peer.judging, self.known.judging_of(*name), "what {name} has judged is counted");
+            let judging = self.requests.judging(*name);
+            assert_eq!(judging, self.known.judging_of(*name), "what {name} has judged is counted");
+            assert!(judging <= MAX_JUDGING, "too much of {name}'s is judged");
             peer.check();
         }
         assert!(self.fetched.len() <= MAX_FETCHED, "too much is remembered of what was asked for");

@@ -13,7 +13,7 @@ use crate::time::Time;
 use super::id::Id;
 use super::known::Judging;
 use super::peer::MAX_JUDGING;
-use super::requests::{Ask, Received};
+use super::requests::{Ask, MAX_IN_FLIGHT, Received};
 use super::{Fault, Outcome, State};
 
 impl State {
@@ -108,13 +108,20 @@ impl State {
 
     /// A body came.
     pub(super) fn transaction(&mut self, name: PeerId, transaction: Arc<Transaction>, now: Time) {
+        if !self.admitted(name) {
+            return;
+        }
         let ids = self.ids(&transaction);
+        // A body that can't be judged must not end the search for it.
+        let judging = self.requests.judging(name);
+        let asked = self.requests.asked(name, ids.0) || self.requests.asked(name, ids.1);
+        if judging >= if asked { MAX_JUDGING } else { MAX_IN_FLIGHT } {
+            self.refused(name, &[ids.0, ids.1], now);
+            return;
+        }
         let by_wtxid = self.requests.received(name, ids.0, now);
         let by_txid = if ids.1 == ids.0 { Received::default() } else { self.requests.received(name, ids.1, now) };
         let requested = by_wtxid.requested || by_txid.requested;
-        if !requested && !self.admitted(name) {
-            return;
-        }
         let graft = self.branches_lack(ids.0, &transaction);
         let Some(peer) = self.peers.get_mut(&name) else { return };
         peer.has.insert(if peer.by_txid() { ids.1 } else { ids.0 });
@@ -151,12 +158,12 @@ impl State {
     pub(super) fn judge(&mut self, ids: (Id, Id), judging: Judging, parent: Option<Arc<Transaction>>) -> bool {
         let transaction = Arc::clone(&judging.transaction);
         let giver = judging.giver;
-        let full = |name| self.peers.get(&name).is_none_or(|peer| peer.judging >= MAX_JUDGING);
+        let full = |name| !self.peers.contains_key(&name) || self.requests.judging(name) >= MAX_JUDGING;
         if giver.is_some_and(full) || !self.known.judge(ids, judging) {
             return false;
         }
-        if let Some(peer) = giver.and_then(|name| self.peers.get_mut(&name)) {
-            peer.judging = peer.judging.saturating_add(1);
+        if let Some(name) = giver {
+            self.requests.judge(name);
         }
         self.out.push(Outcome::Judge { transaction, parent });
         true

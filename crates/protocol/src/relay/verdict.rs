@@ -25,8 +25,8 @@ impl State {
         let Some(txid) = self.known.judging(id).map(|judging| judging.transaction.txid()) else { return };
         let ids = (id, self.key.txid(&txid));
         let Some(judging) = self.known.judged(ids) else { return };
-        if let Some(peer) = judging.giver.and_then(|name| self.peers.get_mut(&name)) {
-            peer.judging = peer.judging.saturating_sub(1);
+        if let Some(giver) = judging.giver {
+            self.requests.judged(giver);
         }
         if judging.giver.is_none() && !matches!(verdict, Judged::Accepted | Judged::Known | Judged::Failed) {
             self.own.seen(id);

@@ -53,11 +53,47 @@ fn what_is_announced_beyond_the_bound_is_dropped() {
 #[test]
 fn what_a_peer_has_judged_at_a_time_is_bounded() {
     let mut desk = Desk::with_peers();
-    for salt in 0..=MAX_JUDGING as u64 {
-        let outcomes = desk.give(ALICE, &fixture::transaction(salt, 100));
-        assert_eq!(judges(&outcomes).len(), usize::from(salt < MAX_JUDGING as u64));
+    let most = MAX_IN_FLIGHT as u64;
+    let coins: Vec<_> = (0..most * 3).map(|salt| fixture::transaction(salt, 100)).collect();
+    let asked = desk.announce(ALICE, &coins[..MAX_IN_FLIGHT]);
+    assert_eq!(requested(&asked).len(), MAX_IN_FLIGHT);
+    // Pushed without being asked for: as many as might be asked for.
+    for (number, coin) in coins.iter().enumerate().skip(MAX_IN_FLIGHT) {
+        assert_eq!(judges(&desk.give(ALICE, coin)).len(), usize::from(number < 2 * MAX_IN_FLIGHT));
     }
+    // What was asked for is judged all the same.
+    for coin in &coins[..MAX_IN_FLIGHT] {
+        assert_eq!(judges(&desk.give(ALICE, coin)).len(), 1);
+    }
+    assert_eq!(desk.relay.requests.judging(ALICE), MAX_JUDGING);
     assert_eq!(judges(&desk.give(BOB, &fixture::transaction(9_999, 100))).len(), 1, "others are not held up");
+}
+
+#[test]
+fn what_can_not_be_judged_is_asked_of_somebody_else() {
+    let mut desk = Desk::with_peers();
+    let coins: Vec<_> = (0..MAX_IN_FLIGHT as u64 + 1).map(|salt| fixture::transaction(salt, 100)).collect();
+    let (wanted, pushed) = coins.split_last().unwrap();
+    for coin in pushed {
+        let _ = desk.give(ALICE, coin);
+    }
+    let _ = desk.announce(BOB, std::slice::from_ref(wanted));
+    // ALICE's is passed over, but BOB's is still waited for.
+    assert!(judges(&desk.give(ALICE, wanted)).is_empty());
+    assert_eq!(judges(&desk.give(BOB, wanted)).len(), 1);
+}
+
+#[test]
+fn no_more_is_asked_of_a_peer_than_can_be_judged() {
+    let mut desk = Desk::new(Config::default());
+    desk.ready(ALICE, facts(ALICE));
+    let coins: Vec<_> = (0..MAX_IN_FLIGHT as u64 + 1).map(|salt| fixture::transaction(salt, 100)).collect();
+    assert_eq!(requested(&desk.announce(ALICE, &coins)).len(), MAX_IN_FLIGHT);
+    for coin in &coins[..MAX_IN_FLIGHT] {
+        assert!(requested(&desk.give(ALICE, coin)).is_empty());
+    }
+    let outcomes = desk.accept(&coins[0]);
+    assert_eq!(requested(&outcomes), [desk.id(&coins[MAX_IN_FLIGHT])]);
 }
 
 #[test]

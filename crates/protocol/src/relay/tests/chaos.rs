@@ -111,7 +111,7 @@ impl Chaos {
 
 #[test]
 fn whatever_peers_do_the_bounds_hold() {
-    for seed in 0..8 {
+    for seed in 0..16 {
         println!("seed {seed}");
         let mut chaos = Chaos::new(seed);
         chaos.run(4_000);
