@@ -23,31 +23,32 @@
 //! ```
 //!
 //! The branches form a tree that grows by itself: whoever gives a transaction first becomes a branch (`yappush` on), who
-//! pushes one that we have already stops being one (`yappush` off). Announcements on all other links mend it, and shorten
+//! pushes what we have already stops being one (`yappush` off). Announcements on all other links mend it, and shorten
 //! it: a transaction that is announced long before its branch brings it is asked for, and so moves the branch.
 //!
 //! Invariants: at most [`MAX_IN_FLIGHT`] requests to a peer, each with a deadline; a peer is never told of, or sent
-//! unasked, what it has; all that is kept is bounded ([`State::check`]).
+//! unasked, what it has; all that is kept is bounded (`State::check`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::{Txid, Wtxid};
+use bitcoin::Wtxid;
 use yap_chain::transaction::Transaction;
 
 use crate::io::{Departure, Judged, PoolChange, Removed, TipChange};
 use crate::ledger::Ledger;
 use crate::link::PeerId;
-use crate::message::{Announced, Inventory, Message, PoolSummary};
-use crate::penalty::Penalty;
+use crate::message::{Announced, Inventory, PoolSummary};
 use crate::random::Random;
 use crate::time::Time;
 
+mod config;
 mod fees;
 mod id;
 mod known;
 mod orphans;
+mod outcome;
 mod own;
 mod peer;
 mod requests;
@@ -67,15 +68,17 @@ mod verdict;
 )]
 mod tests;
 
+pub use config::{Config, Facts, PUSH_BYTES, Push, Reconcile};
 pub use fees::{FEE_CHANGE, FEE_INTERVAL};
-pub use known::{CONFIRMED_GENERATION, MAX_LOW, MAX_LOW_WEIGHT, REJECTED_GENERATION};
+pub use known::{CONFIRMED_GENERATION, MAX_LOW, MAX_LOW_WEIGHT, MAX_RECENT, REJECTED_GENERATION};
 pub use orphans::{EXPIRY, MAX_ANNOUNCERS, MAX_ORPHAN_WEIGHT, MAX_ORPHANS, MAX_WEIGHT};
+pub use outcome::{Fault, Outcome};
 pub use own::{MAX_OWN, TELL_AGAIN, TELL_SPREAD};
 pub use peer::{HAS_GENERATION, MAX_BATCH, MAX_JUDGING, MAX_OWED, OFFER_GENERATION};
 pub use requests::{FIRST_WAIT, MAX_ANNOUNCED, MAX_IN_FLIGHT, MAX_WAIT, MIN_WAIT};
 pub use serve::{SERVE_BYTES, SERVE_PAUSE};
 pub use sync::{FIRST_LOOK, MAX_SYNC, SYNC_AGAIN, SYNC_PAUSE};
-pub use tell::MAX_PUSH_WAIT;
+pub use tell::{MAX_FETCHED, MAX_PUSH_WAIT};
 pub use verdict::MAX_PARENTS;
 
 use id::{Id, Key};
@@ -86,135 +89,6 @@ use peer::{Owed, Peer};
 use requests::Requests;
 use sync::Sums;
 use timers::{Timer, Timers};
-
-/// How transactions travel that fit into [`Config::push_bytes`], among peers that know short ids (E2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Push {
-    /// Everything is announced first. Three latencies for each hop, one copy.
-    Never,
-    /// Along a tree, as the module says.
-    Tree {
-        /// Branches that are kept even where they bring copies. 1 is a tree; more buys speed with copies.
-        least: usize,
-        /// Most branches of this node.
-        most: usize,
-    },
-    /// To everybody who does not have it. One latency for each hop, as many copies as there are links.
-    Always,
-}
-
-/// How peers that meet learn what the other's mempool has and theirs lacks (P5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reconcile {
-    /// Sums over parts of the mempool are compared; what is in parts that differ is announced.
-    Announce,
-}
-
-/// What relay is told when it starts.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// Whether others' transactions are relayed. Without, only [`State::submit`]'s are announced and nothing is asked for.
-    pub relay: bool,
-    /// How small transactions travel.
-    pub push: Push,
-    /// Bytes up to which a transaction is small.
-    pub push_bytes: usize,
-    /// How long, at least, an announced transaction may still be pushed before it is asked for. It grows to what is seen.
-    pub push_wait: Duration,
-    /// How long announcements are gathered for one message. Longer saves bytes and, in minutes, hides where a
-    /// transaction came from.
-    pub batch: Duration,
-    /// By how much peers that dialled us are asked later than those that we dialled.
-    pub inbound_wait: Duration,
-    /// Whether `mempool` (BIP-0035) is answered.
-    pub serve_mempool: bool,
-    /// How mempools are compared.
-    pub reconcile: Reconcile,
-}
-
-/// About three packets of 1,400 bytes.
-pub const PUSH_BYTES: usize = 4_200;
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            relay: true,
-            push: Push::Tree { least: 1, most: 24 },
-            push_bytes: PUSH_BYTES,
-            push_wait: Duration::from_millis(100),
-            batch: Duration::from_millis(10),
-            inbound_wait: Duration::ZERO,
-            serve_mempool: false,
-            reconcile: Reconcile::Announce,
-        }
-    }
-}
-
-/// What the handshake found about a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Whether we dialled it.
-    pub outbound: bool,
-    /// Whether transactions may be announced to it: its `version` says so, and the link is not for blocks alone.
-    pub announce: bool,
-    /// Whether it may announce to us: the link is not for blocks alone, and our `version` said so.
-    pub accept: bool,
-    /// Whether both sent `wtxidrelay` (BIP-0339).
-    pub wtxid: bool,
-    /// The key of its `yapgreeting`, if both know short ids.
-    pub short_id_key: Option<[u64; 2]>,
-    /// Whether its `yapgreeting` lets small transactions be pushed.
-    pub push: bool,
-    /// A round trip to it, if one was measured.
-    pub latency: Option<Duration>,
-}
-
-/// What the router must do.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-#[non_exhaustive]
-pub enum Outcome {
-    /// Send this.
-    Send(PeerId, Message),
-    /// Judge this; ends in [`State::judged`], once for each of the two.
-    Judge {
-        /// The transaction.
-        transaction: Arc<Transaction>,
-        /// Its parent that pays too little alone.
-        parent: Option<Arc<Transaction>>,
-    },
-    /// The peer broke a rule.
-    Fault(PeerId, Fault),
-    /// The peer was first to give a transaction that was accepted.
-    Useful(PeerId),
-    /// Not pending, but a block may have it: compact blocks keep a few of these.
-    Extra(Arc<Transaction>),
-    /// A transaction is on its way to peers that lacked it.
-    Relayed(Txid),
-}
-
-/// A rule that a peer broke.
-///
-/// An invalid transaction is none, as in Bitcoin Core since version 30: who sends it gains nothing, and peers that miss
-/// a soft fork are not cut off. What a peer may have judged at once is bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// A transaction, or its announcement, on a link that was told to be without (BIP-0037, BIP-0060).
-    #[error("transaction on a link for blocks alone")]
-    Unwanted,
-}
-
-impl Fault {
-    /// What it costs.
-    #[must_use]
-    pub const fn penalty(&self) -> Penalty {
-        match self {
-            // As Bitcoin Core does.
-            Self::Unwanted => Penalty::Disconnect,
-        }
-    }
-}
 
 /// Transactions among peers.
 #[derive(Debug)]
@@ -228,6 +102,8 @@ pub struct State {
     branches: usize,
     /// How long they are waited for.
     push_wait: Duration,
+    /// What was asked for and came lately: when, and how long after we had heard of it.
+    fetched: VecDeque<(Id, Time, Duration)>,
     requests: Requests,
     known: Known,
     orphans: Orphans,
@@ -250,6 +126,7 @@ impl State {
             peers: BTreeMap::new(),
             branches: 0,
             push_wait: config.push_wait,
+            fetched: VecDeque::new(),
             requests: Requests::new(random.next_u64()),
             known: Known::new(&mut random),
             orphans: Orphans::default(),
@@ -341,7 +218,13 @@ impl State {
         self.requests.finish(ids.1);
         if !self.judge(
             ids,
-            Judging { transaction: Arc::clone(&transaction), giver: None, announcers: Vec::new(), graft: false },
+            Judging {
+                transaction: Arc::clone(&transaction),
+                giver: None,
+                announcers: Vec::new(),
+                again: false,
+                graft: false,
+            },
             None,
         ) {
             // A peer gave it, and it is judged already; whoever submits it wants to know what becomes of it all the same.
@@ -501,9 +384,12 @@ impl State {
         self.timers.check();
         assert_eq!(self.branches, self.peers.values().filter(|peer| peer.branch).count(), "branches are counted");
         for (name, peer) in &self.peers {
-            assert_eq!(peer.judging, self.known.judging_of(*name), "what {name} has judged is counted");
+            let judging = self.requests.judging(*name);
+            assert_eq!(judging, self.known.judging_of(*name), "what {name} has judged is counted");
+            assert!(judging <= MAX_JUDGING, "too much of {name}'s is judged");
             peer.check();
         }
+        assert!(self.fetched.len() <= MAX_FETCHED, "too much is remembered of what was asked for");
         assert!(self.out.is_empty(), "what was to be done has been told");
     }
 
@@ -521,6 +407,7 @@ impl State {
     fn added(&mut self, transaction: &Arc<Transaction>, now: Time, ledger: &dyn Ledger) {
         let ids = self.ids(transaction);
         self.add(&transaction.wtxid());
+        self.known.came(ids.1);
         self.requests.finish(ids.0);
         self.requests.finish(ids.1);
         if let Some(pooled) = ledger.pooled(&transaction.wtxid()) {

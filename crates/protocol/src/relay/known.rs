@@ -25,6 +25,9 @@ pub const MAX_LOW: usize = 32;
 /// Most weight of these.
 pub const MAX_LOW_WEIGHT: usize = 4_000_000;
 
+/// Transactions that became pending last, which a verdict that was under way may not have seen.
+pub const MAX_RECENT: usize = 64;
+
 /// A transaction that is judged now.
 #[derive(Debug)]
 pub(super) struct Judging {
@@ -33,6 +36,8 @@ pub(super) struct Judging {
     pub(super) giver: Option<PeerId>,
     /// Who announced it, the giver among them.
     pub(super) announcers: Vec<PeerId>,
+    /// Whether it was judged before, and a parent came in the meantime.
+    pub(super) again: bool,
     /// Whether the giver becomes a branch if it is accepted.
     pub(super) graft: bool,
 }
@@ -53,6 +58,8 @@ pub(super) struct Known {
     pub(super) low_fee: Rolling,
     /// Parent and child, judged together before.
     pairs: Rolling,
+    /// By the id of the `txid`.
+    recent: VecDeque<Id>,
     low: VecDeque<Arc<Transaction>>,
     low_weight: usize,
 }
@@ -69,6 +76,7 @@ impl Known {
             rejected: Rolling::new(REJECTED_GENERATION, seed),
             low_fee: Rolling::new(REJECTED_GENERATION, seed),
             pairs: Rolling::new(REJECTED_GENERATION, seed),
+            recent: VecDeque::new(),
             low: VecDeque::new(),
             low_weight: 0,
         }
@@ -110,6 +118,19 @@ impl Known {
         self.judging.get(&id)
     }
 
+    /// A transaction, by the id of its `txid`, is pending now.
+    pub(super) fn came(&mut self, txid: Id) {
+        if self.recent.len() >= MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(txid);
+    }
+
+    /// Whether it came just now.
+    pub(super) fn just_came(&self, txid: Id) -> bool {
+        self.recent.contains(&txid)
+    }
+
     /// Keeps a parent that pays too little alone.
     pub(super) fn keep_low(&mut self, parent: &Arc<Transaction>) {
         if self.low.iter().any(|low| low.wtxid() == parent.wtxid()) {
@@ -146,6 +167,7 @@ impl Known {
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {
         assert!(self.low.len() <= MAX_LOW && self.low_weight <= MAX_LOW_WEIGHT, "too many parents wait");
+        assert!(self.recent.len() <= MAX_RECENT, "too much is recent");
         assert!(self.judging_txids.len() <= self.judging.len(), "only what is judged is noted as such");
         assert!(self.confirmed.len() <= 2 * CONFIRMED_GENERATION);
         for refused in [&self.rejected, &self.low_fee, &self.pairs] {
@@ -156,14 +178,6 @@ impl Known {
     /// How many transactions of a peer are judged.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn judging_of(&self, peer: PeerId) -> usize {
-        #[expect(clippy::iter_over_hash_type, reason = "only counts")]
-        fn count(judging: &HashMap<Id, Judging, FixedState>, peer: PeerId) -> usize {
-            let mut sum = 0_usize;
-            for one in judging.values() {
-                sum = sum.saturating_add(usize::from(one.giver == Some(peer)));
-            }
-            sum
-        }
-        count(&self.judging, peer)
+        self.judging.values().filter(|judging| judging.giver == Some(peer)).count()
     }
 }

@@ -26,8 +26,8 @@ pub const MAX_BATCH: usize = 1_000;
 /// Most requests of a peer that are kept while it reads slowly. More are answered as gone.
 pub const MAX_OWED: usize = 5_000;
 
-/// Most transactions of a peer that are judged at a time: all that was asked of it, and as many pushed. More are
-/// dropped, and may be asked for again.
+/// Most transactions of a peer that are judged at a time: all that was asked of it, and as many pushed. Of more, those
+/// that were asked for are asked of the next peer, and others are passed over.
 pub const MAX_JUDGING: usize = 2 * super::requests::MAX_IN_FLIGHT;
 
 /// Something that a peer asked for.
@@ -45,6 +45,8 @@ pub(super) struct Peer {
     pub(super) facts: Facts,
     /// Whether small transactions go over this link at once.
     pub(super) branch: bool,
+    /// Copies that it pushed since it last pushed something new.
+    pub(super) copies: u8,
     pub(super) congested: bool,
     /// What it has, or was told of.
     pub(super) has: Rolling,
@@ -54,8 +56,6 @@ pub(super) struct Peer {
     /// To be announced together.
     pub(super) batch: Vec<Id>,
     pub(super) owed: VecDeque<Owed>,
-    /// How many of its transactions are judged now.
-    pub(super) judging: usize,
     pub(super) sync: Sync,
     /// The `feefilter` that it was sent.
     pub(super) filter_sent: Option<u64>,
@@ -70,13 +70,13 @@ impl Peer {
         Self {
             facts,
             branch: false,
+            copies: 0,
             congested: false,
             has: Rolling::new(HAS_GENERATION, seed),
             offers: Offers::new(seed),
             filter: 0,
             batch: Vec::new(),
             owed: VecDeque::new(),
-            judging: 0,
             sync: Sync::default(),
             filter_sent: None,
             flushed: Time::ZERO,
@@ -101,7 +101,6 @@ impl Peer {
         assert!(self.offers.len() <= 2 * OFFER_GENERATION, "too much is remembered of what it was offered");
         assert!(self.batch.len() <= MAX_BATCH, "too many announcements wait");
         assert!(self.owed.len() <= MAX_OWED, "too much is owed");
-        assert!(self.judging <= MAX_JUDGING, "too much is judged");
         self.sync.check();
     }
 

@@ -93,6 +93,8 @@ struct Line {
     latency: Option<Duration>,
     failures: u32,
     in_flight: usize,
+    /// How many of its transactions are judged. They take room, too: what can't be judged soon need not be fetched.
+    judging: usize,
     /// Candidates that it announced.
     open: BTreeSet<Id>,
     /// Those of them that found no peer with room.
@@ -102,6 +104,10 @@ struct Line {
 }
 
 impl Line {
+    fn has_room(&self) -> bool {
+        self.in_flight.saturating_add(self.judging) < MAX_IN_FLIGHT
+    }
+
     fn wait(&self) -> Duration {
         let base = self.latency.map_or(FIRST_WAIT, |latency| latency.saturating_mul(4).max(MIN_WAIT));
         base.saturating_mul(1 << self.failures.min(MAX_FAILURES)).min(MAX_WAIT)
@@ -131,7 +137,7 @@ impl Requests {
 
     pub(super) fn join(&mut self, peer: PeerId, outbound: bool, latency: Option<Duration>) {
         let (open, stuck, late) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        self.lines.insert(peer, Line { outbound, latency, failures: 0, in_flight: 0, open, stuck, late });
+        self.lines.insert(peer, Line { outbound, latency, failures: 0, in_flight: 0, judging: 0, open, stuck, late });
     }
 
     /// Forgets a peer; what was asked of it is asked of the next.
@@ -242,6 +248,13 @@ impl Requests {
         }
     }
 
+    /// Whether `id` was asked of `peer` and has not come.
+    pub(super) fn asked(&self, peer: PeerId, id: Id) -> bool {
+        let stage = self.candidates.get(&id).map(|candidate| candidate.stage);
+        let now = matches!(stage, Some(Stage::Asked { peer: asked, .. }) if asked == peer);
+        now || self.lines.get(&peer).is_some_and(|line| line.late.contains(&id))
+    }
+
     /// Whether `id` is waited for.
     pub(super) fn contains(&self, id: Id) -> bool {
         self.candidates.contains_key(&id)
@@ -297,7 +310,7 @@ impl Requests {
             .iter_mut()
             .filter(|announcer| !announcer.tried)
             .filter_map(|announcer| lines.get(&announcer.peer).map(|line| (announcer, line)))
-            .filter(|(_, line)| line.in_flight < MAX_IN_FLIGHT)
+            .filter(|(_, line)| line.has_room())
             .min_by_key(|(_, line)| rank(line));
         if let Some((announcer, line)) = best {
             announcer.tried = true;
@@ -361,7 +374,7 @@ impl Requests {
         }
     }
 
-    /// A request to `peer` is over: the candidate that waits longest for room goes on.
+    /// A request to `peer` is over.
     fn vacate(&mut self, peer: PeerId, id: Id) {
         let Some(line) = self.lines.get_mut(&peer) else { return };
         line.in_flight = line.in_flight.saturating_sub(1);
@@ -369,9 +382,35 @@ impl Requests {
             line.late.pop_first();
         }
         line.late.insert(id);
+        self.go_on(peer);
+    }
+
+    /// If there is room with `peer`, the candidate that waits longest for it goes on.
+    fn go_on(&mut self, peer: PeerId) {
+        let Some(line) = self.lines.get_mut(&peer).filter(|line| line.has_room()) else { return };
         if let Some((_, stuck)) = line.stuck.pop_first() {
             // Its time has come long ago.
             self.stage(stuck, Stage::Waiting(Time::ZERO));
+        }
+    }
+
+    /// How many transactions of `peer` are judged.
+    pub(super) fn judging(&self, peer: PeerId) -> usize {
+        self.lines.get(&peer).map_or(0, |line| line.judging)
+    }
+
+    /// One more transaction of `peer` is judged.
+    pub(super) fn judge(&mut self, peer: PeerId) {
+        if let Some(line) = self.lines.get_mut(&peer) {
+            line.judging = line.judging.saturating_add(1);
+        }
+    }
+
+    /// One less is.
+    pub(super) fn judged(&mut self, peer: PeerId) {
+        if let Some(line) = self.lines.get_mut(&peer) {
+            line.judging = line.judging.saturating_sub(1);
+            self.go_on(peer);
         }
     }
 

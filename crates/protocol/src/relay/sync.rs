@@ -150,7 +150,8 @@ impl State {
             return;
         }
         if peer.facts.short_id_key.is_none() {
-            self.start_sync(name, Vec::new(), now);
+            // Its `feefilter` is on its way.
+            self.start_sync(name, Vec::new(), now.after(SYNC_PAUSE));
         } else if peer.facts.announce && peer.facts.accept {
             self.out.push(Outcome::Send(name, Message::PoolSummary(self.sums.summary())));
         }

@@ -13,7 +13,7 @@ use crate::time::Time;
 use super::id::Id;
 use super::known::Judging;
 use super::peer::MAX_JUDGING;
-use super::requests::{Ask, Received};
+use super::requests::{Ask, MAX_IN_FLIGHT, Received};
 use super::{Fault, Outcome, State};
 
 impl State {
@@ -77,6 +77,7 @@ impl State {
         }
         let ready = self.ready_at(name, now);
         self.requests.announced(name, id, hash, (now, ready));
+        self.enlist(name);
     }
 
     /// When what `name` announced now may be asked for.
@@ -107,13 +108,20 @@ impl State {
 
     /// A body came.
     pub(super) fn transaction(&mut self, name: PeerId, transaction: Arc<Transaction>, now: Time) {
+        if !self.admitted(name) {
+            return;
+        }
         let ids = self.ids(&transaction);
+        // A body that can't be judged must not end the search for it.
+        let judging = self.requests.judging(name);
+        let asked = self.requests.asked(name, ids.0) || self.requests.asked(name, ids.1);
+        if judging >= if asked { MAX_JUDGING } else { MAX_IN_FLIGHT } {
+            self.refused(name, &[ids.0, ids.1], now);
+            return;
+        }
         let by_wtxid = self.requests.received(name, ids.0, now);
         let by_txid = if ids.1 == ids.0 { Received::default() } else { self.requests.received(name, ids.1, now) };
         let requested = by_wtxid.requested || by_txid.requested;
-        if !requested && !self.admitted(name) {
-            return;
-        }
         let graft = self.branches_lack(ids.0, &transaction);
         let Some(peer) = self.peers.get_mut(&name) else { return };
         peer.has.insert(if peer.by_txid() { ids.1 } else { ids.0 });
@@ -124,13 +132,16 @@ impl State {
         let pending = self.known.at_hand(ids.0);
         if pending || self.orphans.get(ids.0).is_some() || self.known.refused_or_confirmed(ids.0, requested) {
             if pending && !requested {
+                self.copied(name, ids.0, now);
                 self.prune(name);
             }
             self.orphans.announced(ids.0, name);
             self.ask(now);
             return;
         }
-        if !requested {
+        if requested {
+            self.fetched(ids.0, by_wtxid.waited, now);
+        } else {
             self.pushed(name, by_wtxid.waited);
         }
         let mut announcers = vec![name];
@@ -139,7 +150,7 @@ impl State {
                 announcers.push(announcer);
             }
         }
-        self.judge(ids, Judging { transaction, giver: Some(name), announcers, graft }, None);
+        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, graft }, None);
         self.ask(now);
     }
 
@@ -147,12 +158,12 @@ impl State {
     pub(super) fn judge(&mut self, ids: (Id, Id), judging: Judging, parent: Option<Arc<Transaction>>) -> bool {
         let transaction = Arc::clone(&judging.transaction);
         let giver = judging.giver;
-        let full = |name| self.peers.get(&name).is_none_or(|peer| peer.judging >= MAX_JUDGING);
+        let full = |name| !self.peers.contains_key(&name) || self.requests.judging(name) >= MAX_JUDGING;
         if giver.is_some_and(full) || !self.known.judge(ids, judging) {
             return false;
         }
-        if let Some(peer) = giver.and_then(|name| self.peers.get_mut(&name)) {
-            peer.judging = peer.judging.saturating_add(1);
+        if let Some(name) = giver {
+            self.requests.judge(name);
         }
         self.out.push(Outcome::Judge { transaction, parent });
         true

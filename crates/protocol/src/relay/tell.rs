@@ -19,6 +19,9 @@ use super::{Outcome, Push, State};
 /// Longest wait for a branch.
 pub const MAX_PUSH_WAIT: Duration = Duration::from_secs(1);
 
+/// Most transactions that were asked for and of which it is remembered how long they took.
+pub const MAX_FETCHED: usize = 64;
+
 impl State {
     /// Tells everybody who lacks and wants it of a transaction that is pending now.
     pub(super) fn tell(&mut self, transaction: &Arc<Transaction>, feerate: u64, now: Time, ledger: &dyn Ledger) {
@@ -126,6 +129,7 @@ impl State {
             return;
         }
         peer.branch = branch;
+        peer.copies = 0;
         self.branches = if branch { self.branches.saturating_add(1) } else { self.branches.saturating_sub(1) };
     }
 
@@ -147,6 +151,15 @@ impl State {
         small && (few || !self.peers.values().any(|peer| peer.branch && peer.has.contains(id)))
     }
 
+    /// `announcer` has something that we lack: it becomes a branch if there are some, but fewer than wanted.
+    pub(super) fn enlist(&mut self, announcer: PeerId) {
+        if let Push::Tree { least, .. } = self.config.push
+            && (1..least).contains(&self.branches)
+        {
+            self.graft(announcer);
+        }
+    }
+
     /// `giver` was first to give a transaction that [branches lacked](Self::branches_lack): it becomes a branch.
     pub(super) fn graft(&mut self, giver: PeerId) {
         let branch = self.peers.get(&giver).is_some_and(|peer| peer.branch);
@@ -159,22 +172,48 @@ impl State {
     /// `giver` pushed what we had: its link is no branch any more, unless there would be too few.
     pub(super) fn prune(&mut self, giver: PeerId) {
         let Push::Tree { least, .. } = self.config.push else { return };
-        let Some(peer) = self.peers.get(&giver) else { return };
-        if !peer.pushable() || (peer.branch && self.branches <= least) {
+        let Some(peer) = self.peers.get_mut(&giver) else { return };
+        peer.copies = peer.copies.saturating_add(1);
+        let spared = self.branches <= least || peer.copies < self.config.patience;
+        if !peer.pushable() || (peer.branch && spared) {
             return;
         }
         self.set_branch(giver, false);
         self.out.push(Outcome::Send(giver, Message::Push(false)));
     }
 
-    /// A branch brought a transaction of which we had heard for so long. As with round trips, the wait for branches
-    /// follows what was seen, up at once and down slowly, so that slow branches are not taken for broken ones.
+    /// A peer pushed a transaction that was new, and of which we had heard for so long.
     pub(super) fn pushed(&mut self, name: PeerId, waited: Duration) {
-        if self.peers.get(&name).is_some_and(|peer| peer.branch) {
-            let seen = waited.saturating_add(part(waited, 2));
-            let decayed = self.push_wait.saturating_sub(part(self.push_wait, 5));
-            self.push_wait = decayed.max(seen).clamp(self.config.push_wait, MAX_PUSH_WAIT.max(self.config.push_wait));
+        let Some(peer) = self.peers.get_mut(&name) else { return };
+        peer.copies = 0;
+        if peer.branch {
+            self.learn_wait(waited);
         }
+    }
+
+    /// A transaction of which we had heard for so long was asked for, and came.
+    pub(super) fn fetched(&mut self, id: Id, waited: Duration, now: Time) {
+        if self.fetched.len() >= MAX_FETCHED {
+            self.fetched.pop_front();
+        }
+        self.fetched.push_back((id, now, waited));
+    }
+
+    /// A peer pushed what we had. If we had asked for it, and the peer is a branch, we asked too soon.
+    pub(super) fn copied(&mut self, name: PeerId, id: Id, now: Time) {
+        let branch = self.peers.get(&name).is_some_and(|peer| peer.branch);
+        let fetched = self.fetched.iter().find(|(fetched, ..)| *fetched == id).filter(|_| branch);
+        if let Some((_, at, waited)) = fetched {
+            self.learn_wait(waited.saturating_add(now.since(*at)));
+        }
+    }
+
+    /// As with round trips, the wait for branches follows what was seen, up at once and down slowly, so that slow branches
+    /// are not taken for broken ones.
+    fn learn_wait(&mut self, seen: Duration) {
+        let decayed = self.push_wait.saturating_sub(part(self.push_wait, 5));
+        let least = self.config.push_wait;
+        self.push_wait = decayed.max(seen.saturating_add(part(seen, 2))).clamp(least, MAX_PUSH_WAIT.max(least));
     }
 
     /// A peer is gone: what was its branch is gone, too.

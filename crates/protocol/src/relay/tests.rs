@@ -1,4 +1,10 @@
 //! Stories of relay among peers.
 
+mod bounds;
+mod chaos;
+mod desk;
 mod net;
+mod orphans;
 mod spread;
+mod stories;
+mod sync;

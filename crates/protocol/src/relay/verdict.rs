@@ -25,8 +25,8 @@ impl State {
         let Some(txid) = self.known.judging(id).map(|judging| judging.transaction.txid()) else { return };
         let ids = (id, self.key.txid(&txid));
         let Some(judging) = self.known.judged(ids) else { return };
-        if let Some(peer) = judging.giver.and_then(|name| self.peers.get_mut(&name)) {
-            peer.judging = peer.judging.saturating_sub(1);
+        if let Some(giver) = judging.giver {
+            self.requests.judged(giver);
         }
         if judging.giver.is_none() && !matches!(verdict, Judged::Accepted | Judged::Known | Judged::Failed) {
             self.own.seen(id);
@@ -77,6 +77,13 @@ impl State {
         let mut parents: Vec<Txid> = missing.iter().map(|outpoint| outpoint.txid).collect();
         parents.sort_unstable();
         parents.dedup();
+        // Verdicts and new parents may cross: then none of what follows would look at it again.
+        if !judging.again && parents.iter().any(|parent| self.known.just_came(self.key.txid(parent))) {
+            let (giver, announcers) = (judging.giver, judging.announcers.clone());
+            let transaction = Arc::clone(&judging.transaction);
+            self.judge(ids, Judging { transaction, giver, announcers, again: true, graft: judging.graft }, None);
+            return;
+        }
         let hopeless = |parent: &Txid| self.known.rejected.contains(self.key.txid(parent));
         if parents.len() > MAX_PARENTS || parents.iter().any(hopeless) {
             self.orphans.remove(ids.0);
@@ -147,12 +154,13 @@ impl State {
             transaction: Arc::clone(child),
             giver: Some(giver),
             announcers: announcers.clone(),
+            again: false,
             graft: false,
         };
         if !self.judge(child_ids, judging, Some(Arc::clone(parent))) {
             return false;
         }
-        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers, graft: false };
+        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers, again: false, graft: false };
         self.known.judge(parent_ids, judging);
         true
     }
@@ -163,8 +171,17 @@ impl State {
             let ids = self.ids(&child);
             let Some((_, announcers)) = self.orphans.get(ids.0) else { continue };
             let announcers = announcers.to_vec();
-            let giver = announcers.first().copied();
-            self.judge(ids, Judging { transaction: child, giver, announcers, graft: false }, None);
+            let judging = |giver| Judging {
+                transaction: Arc::clone(&child),
+                giver,
+                announcers: announcers.clone(),
+                again: false,
+                graft: false,
+            };
+            // Orphans are few: none waits because much of its giver's is judged.
+            if !self.judge(ids, judging(announcers.first().copied()), None) {
+                self.judge(ids, judging(None), None);
+            }
         }
     }
 

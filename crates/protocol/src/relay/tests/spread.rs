@@ -86,8 +86,8 @@ fn a_thousand_nodes_have_a_transaction_within_seven_latencies_and_once() {
     let first = trial.spread(1);
     println!("first     {first:.2?}");
     assert!(first.copies <= 1.1 && first.bytes <= 2.5, "{first:?}");
-    trial.spread(5);
-    let cost = trial.spread(20);
+    trial.spread(4);
+    let cost = trial.spread(10);
     println!("then      {cost:.2?}");
     assert!(cost.delay <= 5.0 * 50.0 && cost.worst <= 350.0, "{cost:?}");
     assert!(cost.copies <= 1.05 && cost.bytes <= 2.0, "{cost:?}");
@@ -102,12 +102,12 @@ fn speed_is_bought_with_copies() {
     let costs = rules.map(|(name, config)| {
         let mut trial = Trial::new(300, config, MEAN, 2);
         let cold = trial.spread(1);
-        trial.spread(9);
-        let cost = trial.spread(10);
+        trial.spread(5);
+        let cost = trial.spread(5);
         println!("{name:10} first {:.0} {:.2} {:.2}; then {cost:.2?}", cold.delay, cold.copies, cold.bytes);
         cost
     });
-    assert!(costs.windows(2).all(|pair| pair[0].delay > 0.9 * pair[1].delay), "{costs:?}");
+    assert!(costs.windows(2).all(|pair| pair[0].delay > 0.95 * pair[1].delay), "{costs:?}");
     assert!(costs.windows(2).all(|pair| pair[0].copies < pair[1].copies + 0.05), "{costs:?}");
     assert!(costs[0].copies <= 1.0 && costs[1].copies <= 1.1);
 }
@@ -119,7 +119,7 @@ fn slow_branches_are_not_taken_for_broken_ones() {
     trial.spread(15);
     let cost = trial.spread(15);
     println!("slow      {cost:.2?}");
-    assert!(cost.copies <= 1.1 && cost.delay <= 7.0 * 300.0, "{cost:?}");
+    assert!(cost.copies <= 1.1 && cost.delay <= 5.0 * 300.0, "{cost:?}");
 }
 
 #[test]
@@ -130,9 +130,11 @@ fn the_tree_mends_when_nodes_leave() {
         trial.net.cut(at);
     }
     let torn = trial.spread(1);
+    let mending = trial.spread(10);
     let mended = trial.spread(10);
-    println!("torn      {torn:.2?}\nmended    {mended:.2?}");
-    assert!(torn.delay <= 20.0 * 50.0, "{torn:?}");
+    println!("torn      {torn:.2?}\nmending   {mending:.2?}\nmended    {mended:.2?}");
+    assert!(torn.delay <= 12.0 * 50.0 && torn.copies <= 1.5, "{torn:?}");
+    assert!(mending.delay <= 350.0 && mending.copies <= 1.2, "{mending:?}");
     assert!(mended.delay <= 350.0 && mended.copies <= 1.1, "{mended:?}");
 }
 
@@ -146,15 +148,15 @@ fn peers_that_keep_transactions_to_themselves_stop_nobody() {
     let first = trial.spread(1);
     let later = trial.spread(10);
     println!("silent    {first:.2?}\nlater     {later:.2?}");
-    assert!(first.delay <= 20.0 * 50.0 && later.delay <= 10.0 * 50.0, "{first:?} {later:?}");
+    assert!(first.delay <= 12.0 * 50.0 && later.delay <= 350.0, "{first:?} {later:?}");
 }
 
 #[test]
 fn many_transactions_at_once_share_messages() {
-    let mut trial = Trial::new(300, Config::default(), MEAN, 6);
-    trial.spread(10);
+    let mut trial = Trial::new(200, Config::default(), MEAN, 6);
+    trial.spread(5);
     trial.gap = Duration::from_millis(20);
-    let cost = trial.spread(200);
+    let cost = trial.spread(100);
     println!("burst     {cost:.2?}");
     assert!(cost.copies <= 1.1 && cost.bytes <= 2.0 && cost.delay <= 350.0, "{cost:?}");
 }
