@@ -268,21 +268,29 @@ impl State {
         out
     }
 
-    /// The peers for blocks alone are the next start's first: whoever gets us to restart gains nothing by it. While
-    /// there are none, the last ones stand.
+    /// The peers for blocks alone are the next start's first: whoever gets us to restart gains nothing by it. The last
+    /// ones stand until others take their places, so that none is lost while connections end at the shutdown.
     fn keep_anchors(&mut self) {
+        let most = self.config.block_only.min(MAX_ANCHORS);
         let block_only = |peer: &&Peer| peer.is_ready() && peer.purpose == Some(Purpose::BlockOnly);
-        let current: Vec<&Peer> = self.peers.values().filter(block_only).take(MAX_ANCHORS).collect();
-        let same = current.len() == self.anchors.len()
-            && current.iter().zip(&self.anchors).all(|(peer, anchor)| peer.address == *anchor);
-        if current.is_empty() || same {
+        let mut anchors: Vec<Address> = Vec::new();
+        for peer in self.peers.values().filter(block_only).take(most) {
+            anchors.push(peer.address.clone());
+        }
+        if anchors.iter().all(|anchor| self.anchors.contains(anchor)) {
             return;
         }
-        self.anchors = current.into_iter().map(|peer| peer.address.clone()).collect();
-        self.changes.anchors = Some(self.anchors.clone());
+        let last = self.anchors.iter().filter(|last| !anchors.contains(last)).cloned().collect::<Vec<_>>();
+        anchors.extend(last);
+        anchors.truncate(most);
+        self.changes.anchors = Some(anchors.clone());
+        self.anchors = anchors;
     }
 
-    /// Panics if an invariant or a bound is broken.
+    /// Checks the invariants and bounds.
+    ///
+    /// # Panics
+    /// If one is broken.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self) {
         self.book.check();

@@ -206,7 +206,7 @@ impl Multiaddr {
 impl Endpoint {
     fn place(&self) -> (Place, u16) {
         match self {
-            Self::Bitcoin { host, port } => (Place::Host(host.clone()), *port),
+            Self::Bitcoin { host, port } => (Place::Host(*host), *port),
             Self::Libp2p(multiaddr) => multiaddr.place(),
         }
     }
@@ -215,7 +215,7 @@ impl Endpoint {
     #[must_use]
     pub fn host(&self) -> Option<Host> {
         match self {
-            Self::Bitcoin { host, .. } => Some(host.clone()),
+            Self::Bitcoin { host, .. } => Some(*host),
             Self::Libp2p(multiaddr) => multiaddr.host(),
         }
     }

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use super::*;
 
 fn v4(text: &str) -> Host {

@@ -297,7 +297,7 @@ fn dialable(known: &KnownAddress, scope: Scope) -> Option<Address> {
     // I2P has no ports.
     let port = known.port != 0 || matches!(host, crate::address::Host::I2p(_));
     (useful && far && port)
-        .then(|| Address { identity: None, endpoint: Endpoint::Bitcoin { host: host.clone(), port: known.port } })
+        .then_some(Address { identity: None, endpoint: Endpoint::Bitcoin { host: *host, port: known.port } })
 }
 
 /// When an address was seen, as far as that can be.

@@ -12,7 +12,7 @@ use crate::penalty::Penalty;
 
 pub(super) fn known(address: &Address, seen: Timestamp) -> KnownAddress {
     let Endpoint::Bitcoin { host, port } = &address.endpoint else { panic!("no endpoint of Bitcoin's") };
-    KnownAddress { seen, services: SERVICES, host: NetworkId::Known(host.clone()), port: *port }
+    KnownAddress { seen, services: SERVICES, host: NetworkId::Known(*host), port: *port }
 }
 
 fn list(numbers: std::ops::Range<u32>) -> Vec<KnownAddress> {
@@ -95,10 +95,11 @@ fn everybody_gets_the_same_answer_for_a_day() {
             let mut out = ask(&mut desk, bob);
             desk.leave(bob);
             out.retain(|outcome| matches!(outcome, Outcome::Send(_, Message::AddrV2(_))));
-            out.iter_mut().for_each(|outcome| match outcome {
-                Outcome::Send(peer, _) => *peer = PeerId(0),
-                _ => {}
-            });
+            for outcome in &mut out {
+                if let Outcome::Send(peer, _) = outcome {
+                    *peer = PeerId(0);
+                }
+            }
             out
         })
         .collect();
@@ -158,7 +159,8 @@ fn our_question_makes_room_for_the_answer() {
     let (bob, _, out) = desk.reach(&far(9000), Purpose::Manual);
     assert!(out.contains(&Outcome::Send(bob, Message::GetAddr)));
     assert!(faults(&hear(&mut desk, bob, &list(0..1000))).is_empty());
-    assert!(desk.state.known_len() > 900, "{}", desk.state.known_len());
+    // Some land on a place that is taken.
+    assert!(desk.state.known_len() > 850, "{}", desk.state.known_len());
 }
 
 #[test]
@@ -314,12 +316,14 @@ fn what_waits_to_be_told_has_a_bound() {
     let mut desk = Desk::new(quiet());
     let (bob, _, _) = desk.inbound(&far(900));
     ask(&mut desk, bob);
-    // The checks after every step see to the bound: more senders than the queue has room for.
+    // More senders than the queue has room for.
+    desk.thorough = false;
     for number in 0..MAX_ADDRESSES as u32 + 200 {
         let (peer, _, _) = desk.inbound(&far(1000 + number));
         hear(&mut desk, peer, &list(number..number + 1));
         desk.leave(peer);
     }
+    desk.state.check();
     let most = told(&desk.pass(seconds(60))).into_iter().map(|(_, count)| count).max();
     assert_eq!(most, Some(MAX_ADDRESSES));
 }

@@ -224,3 +224,29 @@ fn a_damaged_store_is_restored_as_far_as_it_goes() {
     }
     assert!(read > 20, "{read} of 300 could be read");
 }
+
+#[test]
+fn anchors_outlive_the_shutdown() {
+    let mut desk = Desk::new(Config { full: 0, feelers: None, ..Config::default() });
+    let peers: Vec<PeerId> = dials(&desk.learn(&[far(1), far(2), far(5)]))
+        .into_iter()
+        .map(|(address, purpose)| desk.reach(&address, purpose).0)
+        .collect();
+    assert_eq!(peers.len(), BLOCK_ONLY);
+    for peer in peers {
+        desk.leave(peer);
+    }
+    desk.kept.merge(desk.state.take_changes().unwrap());
+    assert_eq!(desk.kept.anchors.as_ref().map(Vec::len), Some(BLOCK_ONLY));
+    assert_eq!(desk.kept.anchors, desk.state.snapshot().anchors);
+}
+
+#[test]
+fn a_node_that_knows_nobody_is_small() {
+    let state = size_of::<State>();
+    assert!(state < 1536, "{state} bytes");
+    let peer = size_of::<Peer>();
+    assert!(peer < 512, "{peer} bytes");
+    let entry = size_of::<book::Entry>();
+    assert!(entry <= 192, "{entry} bytes");
+}
