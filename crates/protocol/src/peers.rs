@@ -65,7 +65,7 @@ use timers::{Timer, Timers};
 /// Longest that a change waits to be told.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// So many changes are told at once.
+/// So many changes are told without waiting. What one message of a peer adds may come on top: a few thousand at most.
 pub const MAX_BATCH: usize = 1000;
 
 /// How often bans that have ended are let go of.
@@ -259,13 +259,18 @@ impl State {
             out.push(Outcome::Alone(alone));
         }
         self.keep_anchors();
-        let changes = self.changes.len().saturating_add(self.book.changes());
-        if changes >= MAX_BATCH {
-            out.extend(self.take_changes().map(Outcome::Persist));
-        } else if changes > 0 || !self.changes.is_empty() {
+        self.tell_batch(&mut out);
+        if self.book.changes() > 0 || !self.changes.is_empty() {
             self.timers.at_latest(Timer::Flush, now.after(FLUSH_INTERVAL));
         }
         out
+    }
+
+    /// Tells the changes if there are many.
+    fn tell_batch(&mut self, out: &mut Vec<Outcome>) {
+        if self.changes.len().saturating_add(self.book.changes()) >= MAX_BATCH {
+            out.extend(self.take_changes().map(Outcome::Persist));
+        }
     }
 
     /// The peers for blocks alone are the next start's first: whoever gets us to restart gains nothing by it. The last

@@ -33,7 +33,9 @@ const TOKENS_PER_SECOND: u64 = 100;
 const TOKENS: u64 = 1000 * TOKEN;
 const TOKEN: u64 = 1000;
 
-/// Up to so many addresses, a message is news rather than an answer: it is passed on, and never a fault.
+/// So many beyond the tokens are a fault. Where there is much news, honest peers pass on dozens at once.
+const EXCESS: usize = 100;
+/// Up to so many addresses, a message is news rather than an answer: it is passed on. Bitcoin Core's.
 const NEWS: usize = 10;
 /// What is that old is no news.
 const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -122,7 +124,7 @@ impl State {
         }
         let taken = talk.take(count, now);
         let excess = count.saturating_sub(taken);
-        let unasked = !talk.asked && count > NEWS && excess > NEWS;
+        let unasked = !talk.asked && excess > EXCESS;
         if count < MAX_ADDRESSES {
             talk.asked = false;
         }

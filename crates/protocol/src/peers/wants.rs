@@ -130,16 +130,12 @@ impl State {
 
     /// Takes addresses that something other than a peer found: mDNS, DNS, the DHT, the user.
     pub fn learn(&mut self, addresses: &[Address], now: Time) -> Vec<Outcome> {
-        for address in addresses {
-            self.hear_of(
-                address,
-                Services::NONE,
-                self.wall(now),
-                (address.endpoint.source_group(), Duration::ZERO),
-                now,
-            );
-        }
         let mut out = Vec::new();
+        for address in addresses {
+            let source = (address.endpoint.source_group(), Duration::ZERO);
+            self.hear_of(address, Services::NONE, self.wall(now), source, now);
+            self.tell_batch(&mut out);
+        }
         self.refill(now, &mut out);
         self.finish(out, now)
     }

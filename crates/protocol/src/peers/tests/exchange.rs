@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use super::*;
 use crate::Message;
 use crate::address::Multiaddr;
-use crate::message::{KnownAddress, MAX_ADDRESSES, NetworkId, PeerRecord};
+use crate::message::{KnownAddress, MAX_ADDRESSES, MAX_PEER_RECORDS, NetworkId, PeerRecord};
 use crate::penalty::Penalty;
 
 pub(super) fn known(address: &Address, seen: Timestamp) -> KnownAddress {
@@ -172,6 +172,8 @@ fn many_that_nobody_asked_for_are_a_fault_and_few_are_not() {
     for _ in 0..50 {
         assert!(faults(&hear(&mut desk, bob, &list(0..10))).is_empty());
     }
+    assert!(faults(&hear(&mut desk, bob, &list(0..100))).is_empty());
+    assert_eq!(faults(&hear(&mut desk, bob, &list(0..101))), [Fault::Unasked(101)]);
 }
 
 #[test]
@@ -336,4 +338,18 @@ fn what_is_remembered_of_a_conversation_has_a_bound() {
         assert!(!recent.insert(number));
         recent.check();
     }
+}
+
+#[test]
+fn records_that_wait_to_be_told_have_a_bound() {
+    let mut desk = Desk::new(quiet());
+    let (bob, _, _) = desk.inbound(&far(900));
+    ask(&mut desk, bob);
+    for number in 0..130_u8 {
+        let (peer, _, _) = desk.inbound(&far(1000 + u32::from(number)));
+        hear_records(&mut desk, peer, &[record(number, WALL.0, &[0x1400_0101 + (u32::from(number) << 16)])]);
+        desk.leave(peer);
+    }
+    let most = told(&desk.pass(seconds(60))).into_iter().map(|(_, count)| count).max();
+    assert_eq!(most, Some(MAX_PEER_RECORDS));
 }

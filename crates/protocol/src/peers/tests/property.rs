@@ -173,6 +173,7 @@ impl Story {
 
 #[test]
 fn changes_add_up_to_the_state_and_restore_it() {
+    let mut records = 0;
     for seed in 0..24 {
         let mut story = Story::new(seed);
         for _ in 0..600 {
@@ -182,12 +183,37 @@ fn changes_add_up_to_the_state_and_restore_it() {
         let whole = desk.state.snapshot();
         desk.kept.merge(desk.state.take_changes().unwrap_or_default());
         desk.kept.compact();
-        assert!(!whole.addresses.is_empty() && !whole.records.is_empty(), "SEED {seed}");
+        assert!(!whole.addresses.is_empty(), "SEED {seed}");
+        records += whole.records.len();
         assert_eq!(desk.kept, whole, "SEED {seed}");
         let restored = State::restore(Config::default(), Random::new([1; 32]), &desk.kept);
         restored.check();
         assert_eq!(restored.snapshot(), whole, "SEED {seed}");
     }
+    assert!(records > 24, "{records} records in all");
+}
+
+#[test]
+fn changes_are_told_in_batches_and_few_of_them_after_a_while() {
+    let mut desk = Desk::new(quiet());
+    desk.pass(seconds(FLUSH_INTERVAL.as_secs()));
+    assert_eq!(desk.kept.len(), 0, "nothing but the key");
+    desk.learn(&[far(1)]);
+    desk.pass(seconds(59));
+    assert_eq!(desk.kept.len(), 0);
+    desk.pass(seconds(1));
+    assert_eq!(desk.kept.len(), 1);
+    assert_eq!(desk.state.take_changes(), None);
+    let many: Vec<Address> = (0..MAX_BATCH as u32 + 300).map(far).collect();
+    let out = desk.state.learn(&many, desk.now);
+    let sizes: Vec<usize> = out
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Persist(changes) => Some(changes.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [MAX_BATCH]);
 }
 
 #[test]
