@@ -32,6 +32,8 @@ const TOKENS_PER_SECOND: u64 = 100;
 /// Most that are saved up, and what our question adds. Bitcoin Core's, in thousandths.
 const TOKENS: u64 = 1000 * TOKEN;
 const TOKEN: u64 = 1000;
+/// What a peer begins with: enough to say where it is itself, by record and by `addr`, over IPv4 and IPv6.
+const START: u64 = 3 * TOKEN;
 
 /// So many beyond the tokens are a fault. Where there is much news, honest peers pass on dozens at once.
 const EXCESS: usize = 100;
@@ -91,7 +93,7 @@ pub(super) fn check_talk(talk: &Talk) {
     talk.recent.check();
     assert!(talk.queue.len() <= MAX_ADDRESSES, "what a peer is told of has a bound");
     assert!(talk.records.len() <= crate::message::MAX_PEER_RECORDS, "records that a peer is told have a bound");
-    assert!(talk.tokens <= TOKENS.saturating_mul(2).saturating_add(TOKEN), "tokens have a bound");
+    assert!(talk.tokens <= TOKENS.saturating_add(START), "tokens have a bound");
 }
 
 impl State {
@@ -99,7 +101,7 @@ impl State {
     pub(super) fn begin_talk(&mut self, peer: PeerId, now: Time, out: &mut Vec<Outcome>) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let ask = !state.is_inbound();
-        let tokens = if ask { TOKENS.saturating_add(TOKEN) } else { TOKEN };
+        let tokens = if ask { TOKENS.saturating_add(START) } else { START };
         let talk = Talk { tokens, counted: now, asked: ask, takes_part: ask, ..Talk::default() };
         state.talk = Some(Box::new(talk));
         if state.purpose == Some(Purpose::Seed) {

@@ -20,6 +20,7 @@ mod admission;
 mod dialling;
 mod eclipse;
 mod exchange;
+mod network;
 mod property;
 
 const WALL: Timestamp = Timestamp(1_800_000_000);

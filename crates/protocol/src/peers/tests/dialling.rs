@@ -176,3 +176,22 @@ fn our_own_addresses_are_not_dialled() {
     desk.see(out);
     assert!(dials(&desk.learn(&[far(1), Address { identity: Some(key(1)), ..far(2) }])).is_empty());
 }
+
+#[test]
+fn a_seed_is_asked_when_nobody_known_answers() {
+    let seed = far(50);
+    let mut desk = Desk::new(Config { seeds: vec![seed.clone()], feelers: None, ..Config::default() });
+    desk.pass(seconds(0));
+    desk.fail(&seed);
+    let mut out = desk.learn(&[far(1), far(2)]);
+    for _ in 0..60 {
+        if dials(&out).contains(&(seed.clone(), Purpose::Seed)) {
+            return;
+        }
+        for (address, _) in dials(&out) {
+            desk.fail(&address);
+        }
+        out = desk.pass(seconds(1));
+    }
+    panic!("the seed is not asked within a minute");
+}
