@@ -65,7 +65,7 @@ use timers::{Timer, Timers};
 /// Longest that a change waits to be told.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// So many changes are told at once.
+/// So many changes are told without waiting. What one message of a peer adds may come on top: a few thousand at most.
 pub const MAX_BATCH: usize = 1000;
 
 /// How often bans that have ended are let go of.
@@ -259,30 +259,43 @@ impl State {
             out.push(Outcome::Alone(alone));
         }
         self.keep_anchors();
-        let changes = self.changes.len().saturating_add(self.book.changes());
-        if changes >= MAX_BATCH {
-            out.extend(self.take_changes().map(Outcome::Persist));
-        } else if changes > 0 || !self.changes.is_empty() {
+        self.tell_batch(&mut out);
+        if self.book.changes() > 0 || !self.changes.is_empty() {
             self.timers.at_latest(Timer::Flush, now.after(FLUSH_INTERVAL));
         }
         out
     }
 
-    /// The peers for blocks alone are the next start's first: whoever gets us to restart gains nothing by it. While
-    /// there are none, the last ones stand.
-    fn keep_anchors(&mut self) {
-        let block_only = |peer: &&Peer| peer.is_ready() && peer.purpose == Some(Purpose::BlockOnly);
-        let current: Vec<&Peer> = self.peers.values().filter(block_only).take(MAX_ANCHORS).collect();
-        let same = current.len() == self.anchors.len()
-            && current.iter().zip(&self.anchors).all(|(peer, anchor)| peer.address == *anchor);
-        if current.is_empty() || same {
-            return;
+    /// Tells the changes if there are many.
+    fn tell_batch(&mut self, out: &mut Vec<Outcome>) {
+        if self.changes.len().saturating_add(self.book.changes()) >= MAX_BATCH {
+            out.extend(self.take_changes().map(Outcome::Persist));
         }
-        self.anchors = current.into_iter().map(|peer| peer.address.clone()).collect();
-        self.changes.anchors = Some(self.anchors.clone());
     }
 
-    /// Panics if an invariant or a bound is broken.
+    /// The peers for blocks alone are the next start's first: whoever gets us to restart gains nothing by it. The last
+    /// ones stand until others take their places, so that none is lost while connections end at the shutdown.
+    fn keep_anchors(&mut self) {
+        let most = self.config.block_only.min(MAX_ANCHORS);
+        let block_only = |peer: &&Peer| peer.is_ready() && peer.purpose == Some(Purpose::BlockOnly);
+        let mut anchors: Vec<Address> = Vec::new();
+        for peer in self.peers.values().filter(block_only).take(most) {
+            anchors.push(peer.address.clone());
+        }
+        if anchors.iter().all(|anchor| self.anchors.contains(anchor)) {
+            return;
+        }
+        let last = self.anchors.iter().filter(|last| !anchors.contains(last)).cloned().collect::<Vec<_>>();
+        anchors.extend(last);
+        anchors.truncate(most);
+        self.changes.anchors = Some(anchors.clone());
+        self.anchors = anchors;
+    }
+
+    /// Checks the invariants and bounds.
+    ///
+    /// # Panics
+    /// If one is broken.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self) {
         self.book.check();

@@ -2,7 +2,7 @@
 //!
 //! Whoever rents one machine often can rent its neighbours, so addresses are counted by [`Group`] rather than one by
 //! one: IPv4 by /16 and IPv6 by /32, as Bitcoin Core does (`netgroup.cpp`). Networks whose addresses cost nothing (Tor,
-//! I2P, CJDNS, names) have 16 groups each. On a LAN or one machine there is no stranger to count, and everything would
+//! I2P, CJDNS, names) have 16 groups each. Names that only a local network resolves count as hosts of a LAN. On a LAN or one machine there is no stranger to count, and everything would
 //! be one group; there every host, and on loopback every port, is a group of its own.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -59,13 +59,25 @@ const OTHER: u64 = 10;
 /// What addresses and groups are taken from: a host of any kind, and its port.
 enum Place {
     Host(Host),
-    Name(u64),
+    Name { hash: u64, near: bool },
     Memory(u64),
     Other(u64),
 }
 
 fn number(bytes: &[u8]) -> u64 {
     siphash24::Hash::hash_to_u64_with_keys(0, 0, bytes)
+}
+
+/// Whether a name means something on a local network alone: it has one label, as in a cluster of containers, or ends in
+/// what RFC 6761, 6762, 8375 and ICANN (`internal`) set apart.
+fn is_near(name: &[u8]) -> bool {
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    let near: [&[u8]; 5] = [b".local", b".localhost", b".home.arpa", b".internal", b".test"];
+    let ends = |suffix: &&[u8]| {
+        let start = name.len().saturating_sub(suffix.len());
+        name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+    };
+    !name.contains(&b'.') || near.iter().any(ends)
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (6052, 6145), 6to4 (3964), Teredo
@@ -176,7 +188,7 @@ impl Multiaddr {
             let found = match component {
                 Component::Ip4(ip) => Place::Host(Host::Ipv4(ip)),
                 Component::Ip6(ip) => Place::Host(Host::Ipv6(ip)),
-                Component::Name(_, name) => Place::Name(number(name)),
+                Component::Name(_, name) => Place::Name { hash: number(name), near: is_near(name) },
                 Component::Memory(channel) => Place::Memory(channel),
                 Component::Onion(key, onion) => {
                     port = port.or(Some(onion));
@@ -198,7 +210,7 @@ impl Multiaddr {
     pub fn host(&self) -> Option<Host> {
         match self.place().0 {
             Place::Host(host) => Some(host),
-            Place::Name(_) | Place::Memory(_) | Place::Other(_) => None,
+            Place::Name { .. } | Place::Memory(_) | Place::Other(_) => None,
         }
     }
 }
@@ -206,7 +218,7 @@ impl Multiaddr {
 impl Endpoint {
     fn place(&self) -> (Place, u16) {
         match self {
-            Self::Bitcoin { host, port } => (Place::Host(host.clone()), *port),
+            Self::Bitcoin { host, port } => (Place::Host(*host), *port),
             Self::Libp2p(multiaddr) => multiaddr.place(),
         }
     }
@@ -215,17 +227,19 @@ impl Endpoint {
     #[must_use]
     pub fn host(&self) -> Option<Host> {
         match self {
-            Self::Bitcoin { host, .. } => Some(host.clone()),
+            Self::Bitcoin { host, .. } => Some(*host),
             Self::Libp2p(multiaddr) => multiaddr.host(),
         }
     }
 
-    /// How far the endpoint reaches; `None` if it leads nowhere. Names are taken to reach everywhere.
+    /// How far the endpoint reaches; `None` if it leads nowhere. Names are taken to reach
+    /// everywhere, but not those that only a local network resolves.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self.place().0 {
             Place::Host(host) => host.scope(),
-            Place::Name(_) | Place::Other(_) => Some(Scope::Public),
+            Place::Name { near: true, .. } => Some(Scope::Private),
+            Place::Name { near: false, .. } | Place::Other(_) => Some(Scope::Public),
             Place::Memory(_) => Some(Scope::Loopback),
         }
     }
@@ -254,7 +268,8 @@ impl Place {
     fn group(&self, port: u16) -> Group {
         match self {
             Self::Host(host) => host.group(port),
-            Self::Name(name) => Group::new(NAME, name & 15),
+            Self::Name { hash, near: true } => Group::new(LAN, *hash),
+            Self::Name { hash, near: false } => Group::new(NAME, hash & 15),
             Self::Memory(channel) => Group::new(MEMORY, *channel),
             Self::Other(other) => Group::new(OTHER, other & 15),
         }

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use super::*;
 
 fn v4(text: &str) -> Host {
@@ -138,4 +140,22 @@ fn addresses_are_readable() {
     assert_eq!(i2p, format!("{}.b32.i2p:0", "a".repeat(52)));
     let address = Address { identity: Some(Identity([0xab; 32])), endpoint: bitcoin(v4("1.2.3.4"), 1) };
     assert_eq!(address.to_string(), "abababab@1.2.3.4:1");
+}
+
+#[test]
+fn names_of_a_local_network_are_told_from_others() {
+    let name = |text: &str| {
+        let length = u8::try_from(text.len()).unwrap();
+        libp2p(&[&[53, length][..], text.as_bytes(), &[6, 0, 80]].concat())
+    };
+    for near in ["seed", "yap-0.yap.default.svc.cluster.local", "pi.Local.", "a.home.arpa", "x.internal"] {
+        assert_eq!(name(near).scope(), Some(Scope::Private), "{near}");
+    }
+    for far in ["seed.example.com", "local.example.org", "notlocal.net"] {
+        assert_eq!(name(far).scope(), Some(Scope::Public), "{far}");
+    }
+    let groups = |suffix: &str| {
+        (0..200).map(|number| name(&format!("n{number}{suffix}")).group()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!((groups(".local").len(), groups(".com").len()), (200, 16));
 }

@@ -30,6 +30,9 @@ impl State {
         let (instead, stage) = match verdict {
             Ok(seat) => seat,
             Err(reason) => {
+                if reason == Reason::Myself {
+                    self.book.forget(&link.address);
+                }
                 if link.direction == Direction::Outbound {
                     // The place that was kept for it is free again.
                     let gone = Peer::new(link, super::score::Score::default(), now);
@@ -38,14 +41,20 @@ impl State {
                 return Verdict::Refuse(reason);
             }
         };
+        let mut stays = false;
         if let Some((other, _)) = instead
             && let Some(other) = self.peers.get_mut(&other)
         {
             other.stage = Stage::Parting;
+            stays = other.is_lasting();
         }
         let targets = super::ban::Target::of(&link.address, link.identity);
         let mut state = Peer::new(link, self.grudges.take(&targets, now), now);
         state.stage = stage;
+        if stays && !state.is_lasting() {
+            // Both ends keep this one, so the visit becomes a stay: else they would lose each other.
+            state.purpose = None;
+        }
         state.unconditional = Self::is_listed(&self.config.unconditional, &link.address, link.identity);
         state.manual |= self.is_manual(&state);
         self.peers.insert(peer, state);

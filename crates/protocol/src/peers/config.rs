@@ -47,9 +47,9 @@ pub struct Config {
     pub seeds: Vec<Address>,
     /// Whether we are a seed ourselves: every inbound peer that asks gets addresses, then we part.
     pub seed: bool,
-    /// Whose addresses are never told to anyone.
+    /// Whose addresses are never told to anyone. One with a key is known by it, one without by its host.
     pub private: Vec<Address>,
-    /// Who is always let in, never evicted and never banned for its score.
+    /// Who is always let in, never evicted and never banned for its score; known as for `private`.
     pub unconditional: Vec<Address>,
     /// What we offer: told with our own addresses.
     pub services: Services,

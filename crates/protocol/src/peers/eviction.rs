@@ -88,3 +88,75 @@ pub(super) fn choose(mut candidates: Vec<Candidate>, only: Option<Group>) -> Opt
     }
     groups.into_values().max().map(|(_, _, peer)| peer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::{Endpoint, Host};
+    use std::net::Ipv4Addr;
+
+    /// The candidate of `number`, that came at this second, of its own group.
+    fn candidate(number: u32) -> Candidate {
+        let host = Host::Ipv4(Ipv4Addr::from(0x1400_0001_u32.saturating_add(number << 16)));
+        Candidate {
+            peer: PeerId(u64::from(number)),
+            since: Time::from_secs(u64::from(number)),
+            latency: None,
+            last_block: None,
+            last_transaction: None,
+            relay: true,
+            serves: true,
+            group: Endpoint::Bitcoin { host, port: 1 }.group(),
+            keyed: 0,
+            slow: None,
+        }
+    }
+
+    fn crowd(count: u32) -> Vec<Candidate> {
+        (0..count).map(candidate).collect()
+    }
+
+    #[test]
+    fn a_small_crowd_is_protected_whole_and_of_a_larger_one_the_youngest_goes() {
+        // Four by group, eight by latency, four by transactions, four by blocks; of the others half.
+        assert_eq!(choose(crowd(20), None), None);
+        assert_eq!(choose(crowd(21), None), Some(PeerId(20)));
+        assert_eq!(choose(crowd(100), None), Some(PeerId(99)));
+    }
+
+    #[test]
+    fn peers_of_slow_networks_are_kept_though_they_are_young_and_far() {
+        let mut all = crowd(60);
+        for young in all.iter_mut().skip(54) {
+            young.slow = Some(u8::try_from(young.peer.0 % 2).unwrap());
+            young.latency = Some(Duration::from_secs(3));
+        }
+        for near in all.iter_mut().take(54) {
+            near.latency = Some(Duration::from_millis(near.peer.0));
+        }
+        assert_eq!(choose(all, None), Some(PeerId(53)));
+    }
+
+    #[test]
+    fn of_one_group_only_its_own_give_way() {
+        let mut all = crowd(60);
+        for other in all.iter_mut().skip(40) {
+            other.group = candidate(40).group;
+        }
+        assert_eq!(choose(all.clone(), Some(candidate(40).group)), Some(PeerId(59)));
+        assert_eq!(choose(all.clone(), None), Some(PeerId(59)), "it is the largest");
+        assert_eq!(choose(all, Some(candidate(0).group)), None, "the oldest is protected");
+    }
+
+    #[test]
+    fn useful_peers_are_kept() {
+        let mut all = crowd(100);
+        for peer in all.iter_mut().rev().take(4) {
+            peer.last_block = Some(Time::from_secs(500));
+        }
+        for peer in all.iter_mut().rev().skip(4).take(4) {
+            peer.last_transaction = Some(Time::from_secs(500));
+        }
+        assert_eq!(choose(all, None), Some(PeerId(91)));
+    }
+}

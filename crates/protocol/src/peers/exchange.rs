@@ -32,8 +32,12 @@ const TOKENS_PER_SECOND: u64 = 100;
 /// Most that are saved up, and what our question adds. Bitcoin Core's, in thousandths.
 const TOKENS: u64 = 1000 * TOKEN;
 const TOKEN: u64 = 1000;
+/// What a peer begins with: enough to say where it is itself, by record and by `addr`, over IPv4 and IPv6.
+const START: u64 = 3 * TOKEN;
 
-/// Up to so many addresses, a message is news rather than an answer: it is passed on, and never a fault.
+/// So many beyond the tokens are a fault. Where there is much news, honest peers pass on dozens at once.
+const EXCESS: usize = 100;
+/// Up to so many addresses, a message is news rather than an answer: it is passed on. Bitcoin Core's.
 const NEWS: usize = 10;
 /// What is that old is no news.
 const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -89,7 +93,7 @@ pub(super) fn check_talk(talk: &Talk) {
     talk.recent.check();
     assert!(talk.queue.len() <= MAX_ADDRESSES, "what a peer is told of has a bound");
     assert!(talk.records.len() <= crate::message::MAX_PEER_RECORDS, "records that a peer is told have a bound");
-    assert!(talk.tokens <= TOKENS.saturating_mul(2).saturating_add(TOKEN), "tokens have a bound");
+    assert!(talk.tokens <= TOKENS.saturating_add(START), "tokens have a bound");
 }
 
 impl State {
@@ -97,7 +101,7 @@ impl State {
     pub(super) fn begin_talk(&mut self, peer: PeerId, now: Time, out: &mut Vec<Outcome>) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let ask = !state.is_inbound();
-        let tokens = if ask { TOKENS.saturating_add(TOKEN) } else { TOKEN };
+        let tokens = if ask { TOKENS.saturating_add(START) } else { START };
         let talk = Talk { tokens, counted: now, asked: ask, takes_part: ask, ..Talk::default() };
         state.talk = Some(Box::new(talk));
         if state.purpose == Some(Purpose::Seed) {
@@ -122,7 +126,7 @@ impl State {
         }
         let taken = talk.take(count, now);
         let excess = count.saturating_sub(taken);
-        let unasked = !talk.asked && count > NEWS && excess > NEWS;
+        let unasked = !talk.asked && excess > EXCESS;
         if count < MAX_ADDRESSES {
             talk.asked = false;
         }
@@ -297,7 +301,7 @@ fn dialable(known: &KnownAddress, scope: Scope) -> Option<Address> {
     // I2P has no ports.
     let port = known.port != 0 || matches!(host, crate::address::Host::I2p(_));
     (useful && far && port)
-        .then(|| Address { identity: None, endpoint: Endpoint::Bitcoin { host: host.clone(), port: known.port } })
+        .then_some(Address { identity: None, endpoint: Endpoint::Bitcoin { host: *host, port: known.port } })
 }
 
 /// When an address was seen, as far as that can be.

@@ -1,5 +1,12 @@
 //! A desk at which one machine sits: tests hand it what happens and collect what it wants. Its invariants are checked
 //! after every step.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "small numbers of a test, and outcomes that it is not about"
+)]
+#![allow(unused_must_use, reason = "a story looks at the outcomes that it is about")]
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,6 +20,7 @@ mod admission;
 mod dialling;
 mod eclipse;
 mod exchange;
+mod network;
 mod property;
 
 const WALL: Timestamp = Timestamp(1_800_000_000);
@@ -22,6 +30,8 @@ struct Desk {
     state: State,
     now: Time,
     next: u64,
+    /// Whether the machine is checked after every step: not in the longest stories, which do it now and then.
+    thorough: bool,
     /// All changes so far, merged.
     kept: ChangeSet,
 }
@@ -60,12 +70,14 @@ impl Desk {
 
     fn with(mut state: State) -> Self {
         state.clock(WALL, Time::ZERO);
-        Self { state, now: Time::ZERO, next: 0, kept: ChangeSet::default() }
+        Self { state, now: Time::ZERO, next: 0, thorough: true, kept: ChangeSet::default() }
     }
 
     /// Checks the machine, keeps its changes, and returns the rest.
     fn see(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        self.state.check();
+        if self.thorough {
+            self.state.check();
+        }
         let mut rest = Vec::new();
         for outcome in outcomes {
             match outcome {
@@ -111,7 +123,9 @@ impl Desk {
         self.next += 1;
         let peer = PeerId(self.next);
         let verdict = self.state.connected(peer, link, self.now);
-        self.state.check();
+        if self.thorough {
+            self.state.check();
+        }
         (peer, verdict)
     }
 

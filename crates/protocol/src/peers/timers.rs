@@ -1,10 +1,17 @@
 //! Named timers, each set at most once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::address::Address;
 use crate::link::PeerId;
+use crate::random::Random;
 use crate::time::Time;
+
+/// A wait between half of `mean` and half more than it, so that nobody can tell when it ends.
+pub(super) fn around(mean: Duration, random: &mut Random) -> Duration {
+    mean.checked_div(2).unwrap_or_default().saturating_add(random.up_to(mean))
+}
 
 /// What a timer is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

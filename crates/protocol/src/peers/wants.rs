@@ -18,7 +18,7 @@ use crate::time::Time;
 use super::ban::Target;
 use super::book::{Among, Entry};
 use super::outcome::{AddError, Outcome};
-use super::timers::Timer;
+use super::timers::{Timer, around};
 use super::{State, session::Peer};
 
 /// Most peers that the user can name.
@@ -46,7 +46,7 @@ impl Backoff {
         let factor = 1_u32.checked_shl(self.tries).unwrap_or(u32::MAX);
         let wait = FIRST_WAIT.saturating_mul(factor).min(longest);
         self.tries = self.tries.saturating_add(1).min(16);
-        wait.saturating_add(random.up_to(wait / 4))
+        wait.saturating_add(random.up_to(wait.checked_div(4).unwrap_or_default()))
     }
 }
 
@@ -130,16 +130,12 @@ impl State {
 
     /// Takes addresses that something other than a peer found: mDNS, DNS, the DHT, the user.
     pub fn learn(&mut self, addresses: &[Address], now: Time) -> Vec<Outcome> {
-        for address in addresses {
-            self.hear_of(
-                address,
-                Services::NONE,
-                self.wall(now),
-                (address.endpoint.source_group(), Duration::ZERO),
-                now,
-            );
-        }
         let mut out = Vec::new();
+        for address in addresses {
+            let source = (address.endpoint.source_group(), Duration::ZERO);
+            self.hear_of(address, Services::NONE, self.wall(now), source, now);
+            self.tell_batch(&mut out);
+        }
         self.refill(now, &mut out);
         self.finish(out, now)
     }
@@ -332,7 +328,7 @@ impl State {
     /// Tests an address when all places are filled: the holder of a contested place, or one that nobody connected to.
     pub(super) fn feel(&mut self, now: Time, out: &mut Vec<Outcome>) {
         let Some(mean) = self.config.feelers else { return };
-        let wait = (mean / 2).saturating_add(self.random.up_to(mean));
+        let wait = around(mean, &mut self.random);
         self.timers.set(Timer::Feeler, now.after(wait));
         let wall = self.wall(now);
         self.book.resolve(wall);

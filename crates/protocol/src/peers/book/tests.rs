@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
@@ -49,8 +51,8 @@ fn any_record(identity: Identity, random: &mut Random) -> Arc<PeerRecord> {
 }
 
 fn any_set(random: &mut Random) -> ChangeSet {
-    let mut set = ChangeSet::default();
-    set.key = (random.below(2) == 0).then(|| [random.next_u64(), random.next_u64()]);
+    let key = (random.below(2) == 0).then(|| [random.next_u64(), random.next_u64()]);
+    let mut set = ChangeSet { key, ..ChangeSet::default() };
     for _ in 0..random.below(6) {
         let known = (random.below(3) > 0).then(|| any_known(random));
         set.addresses.insert(any_address(random), known);

@@ -12,7 +12,7 @@ use crate::peers::State;
 use crate::peers::book::Entry;
 use crate::peers::outcome::Outcome;
 use crate::peers::session::Peer;
-use crate::peers::timers::Timer;
+use crate::peers::timers::{Timer, around};
 use crate::penalty::Reason;
 use crate::time::{Time, Timestamp};
 
@@ -25,7 +25,11 @@ const FEW: usize = 16;
 /// Up to so many addresses, the book grows with every newcomer, and answers are made afresh after [`SOON`].
 const SMALL: usize = 64;
 const SOON: Duration = Duration::from_secs(60);
-/// Otherwise everybody gets the same answer for about a day, so that it does not show what we learn when.
+/// Otherwise everybody gets the same answer for about a day, so that it does not show what we learn when. Bitcoin
+/// Core's: 21 to 27 hours.
+const ANSWER: Duration = Duration::from_secs(21 * 60 * 60);
+const ANSWER_MORE: Duration = Duration::from_secs(6 * 60 * 60);
+/// Mean wait until our own addresses are told again. Bitcoin Core's.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Addresses that a peer is told when there is no room for it (G3).
 const OTHERS: usize = 8;
@@ -78,7 +82,7 @@ impl Told {
 
 fn address_of(known: &KnownAddress) -> Option<Address> {
     let NetworkId::Known(host) = &known.host else { return None };
-    Some(Address { identity: None, endpoint: Endpoint::Bitcoin { host: host.clone(), port: known.port } })
+    Some(Address { identity: None, endpoint: Endpoint::Bitcoin { host: *host, port: known.port } })
 }
 
 impl State {
@@ -112,9 +116,9 @@ impl State {
             return Arc::clone(&cache.told);
         }
         let known = self.book.len();
-        let most = (known.saturating_mul(SHARE) / 100).max(FEW).min(MAX_ADDRESSES);
+        let most = (known.saturating_mul(SHARE) / 100).clamp(FEW, MAX_ADDRESSES);
         let told = Arc::new(self.gather(most, scope, records, now));
-        let life = if known <= SMALL { SOON } else { (DAY / 8 * 7).saturating_add(self.random.up_to(DAY / 4)) };
+        let life = if known <= SMALL { SOON } else { ANSWER.saturating_add(self.random.up_to(ANSWER_MORE)) };
         let cache = Cache { until: now.after(life), told: Arc::clone(&told) };
         self.exchange.caches.insert((scope, records), cache);
         told
@@ -141,7 +145,7 @@ impl State {
                 (Endpoint::Bitcoin { host, port }, _) => told.addresses.push(KnownAddress {
                     seen: entry.known.seen,
                     services: entry.known.services,
-                    host: NetworkId::Known(host.clone()),
+                    host: NetworkId::Known(*host),
                     port: *port,
                 }),
                 (Endpoint::Libp2p(_), Some(identity)) => {
@@ -169,7 +173,9 @@ impl State {
     /// Two peers, other than `from`, that news with `hash` is passed on to: the same ones for a day, so that whoever
     /// tells it again makes no more noise.
     fn listeners(&self, from: PeerId, hash: u64, now: Time, fits: &dyn Fn(&Peer) -> bool) -> Vec<PeerId> {
-        let day = self.wall(now).0.saturating_add(hash % DAY.as_secs()) / DAY.as_secs();
+        // The day begins at another time for each piece of news.
+        const SECONDS: u64 = DAY.as_secs();
+        let day = self.wall(now).0.saturating_add(hash % SECONDS) / SECONDS;
         let takes_part = |peer: &Peer| peer.talk.as_ref().is_some_and(|talk| talk.takes_part);
         let mut peers: Vec<(Reverse<u64>, PeerId)> = self
             .peers
@@ -223,7 +229,7 @@ impl State {
     }
 
     fn tell_soon(&mut self, peer: PeerId, now: Time) {
-        let wait = (NEWS_WAIT / 2).saturating_add(self.random.up_to(NEWS_WAIT));
+        let wait = around(NEWS_WAIT, &mut self.random);
         self.timers.at_latest(Timer::Tell(peer), now.after(wait));
     }
 
@@ -256,7 +262,7 @@ impl State {
         for address in own {
             self.note_recent(peer, &address);
         }
-        let wait = (DAY / 2).saturating_add(self.random.up_to(DAY));
+        let wait = around(DAY, &mut self.random);
         self.timers.set(Timer::Advertise(peer), now.after(wait));
     }
 
@@ -264,7 +270,7 @@ impl State {
         let far = |endpoint: &&Endpoint| endpoint.scope().is_some_and(|far| far >= scope);
         let own = self.exchange.endpoints.iter().filter(far).filter_map(|endpoint| match endpoint {
             Endpoint::Bitcoin { host, port } => {
-                Some(KnownAddress { seen, services, host: NetworkId::Known(host.clone()), port: *port })
+                Some(KnownAddress { seen, services, host: NetworkId::Known(*host), port: *port })
             }
             Endpoint::Libp2p(_) => None,
         });

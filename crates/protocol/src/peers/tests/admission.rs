@@ -245,3 +245,16 @@ fn a_dial_that_comes_through_too_late_is_refused() {
     assert_eq!(desk.reach(&second, Purpose::Full).1, WELCOME);
     assert_eq!(desk.reach(&first, Purpose::Full).1, Verdict::Refuse(Reason::Done));
 }
+
+#[test]
+fn a_visit_that_takes_the_place_of_a_connection_stays() {
+    let mut desk = Desk::new(Config { identity: Some(key(1)), ..quiet() });
+    let bob = Address { identity: Some(key(2)), ..far(1) };
+    let (older, _, _) = desk.inbound(&bob);
+    // The smaller key dials, so both ends keep this connection, though we only wanted to test the address.
+    let (peer, verdict, out) = desk.reach(&bob, Purpose::Feeler);
+    assert_eq!(instead(verdict), Some((older, Reason::Duplicate)));
+    assert!(parts(&out).is_empty());
+    desk.leave(older);
+    assert!(desk.state.peers(desk.now).any(|status| status.peer == peer && status.ready));
+}

@@ -173,6 +173,7 @@ impl Story {
 
 #[test]
 fn changes_add_up_to_the_state_and_restore_it() {
+    let mut records = 0;
     for seed in 0..24 {
         let mut story = Story::new(seed);
         for _ in 0..600 {
@@ -182,12 +183,37 @@ fn changes_add_up_to_the_state_and_restore_it() {
         let whole = desk.state.snapshot();
         desk.kept.merge(desk.state.take_changes().unwrap_or_default());
         desk.kept.compact();
-        assert!(!whole.addresses.is_empty() && !whole.records.is_empty(), "SEED {seed}");
+        assert!(!whole.addresses.is_empty(), "SEED {seed}");
+        records += whole.records.len();
         assert_eq!(desk.kept, whole, "SEED {seed}");
         let restored = State::restore(Config::default(), Random::new([1; 32]), &desk.kept);
         restored.check();
         assert_eq!(restored.snapshot(), whole, "SEED {seed}");
     }
+    assert!(records > 24, "{records} records in all");
+}
+
+#[test]
+fn changes_are_told_in_batches_and_few_of_them_after_a_while() {
+    let mut desk = Desk::new(quiet());
+    desk.pass(seconds(FLUSH_INTERVAL.as_secs()));
+    assert_eq!(desk.kept.len(), 0, "nothing but the key");
+    desk.learn(&[far(1)]);
+    desk.pass(seconds(59));
+    assert_eq!(desk.kept.len(), 0);
+    desk.pass(seconds(1));
+    assert_eq!(desk.kept.len(), 1);
+    assert_eq!(desk.state.take_changes(), None);
+    let many: Vec<Address> = (0..MAX_BATCH as u32 + 300).map(far).collect();
+    let out = desk.state.learn(&many, desk.now);
+    let sizes: Vec<usize> = out
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Persist(changes) => Some(changes.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [MAX_BATCH]);
 }
 
 #[test]
@@ -223,4 +249,30 @@ fn a_damaged_store_is_restored_as_far_as_it_goes() {
         desk.pass(seconds(10));
     }
     assert!(read > 20, "{read} of 300 could be read");
+}
+
+#[test]
+fn anchors_outlive_the_shutdown() {
+    let mut desk = Desk::new(Config { full: 0, feelers: None, ..Config::default() });
+    let peers: Vec<PeerId> = dials(&desk.learn(&[far(1), far(2), far(5)]))
+        .into_iter()
+        .map(|(address, purpose)| desk.reach(&address, purpose).0)
+        .collect();
+    assert_eq!(peers.len(), BLOCK_ONLY);
+    for peer in peers {
+        desk.leave(peer);
+    }
+    desk.kept.merge(desk.state.take_changes().unwrap());
+    assert_eq!(desk.kept.anchors.as_ref().map(Vec::len), Some(BLOCK_ONLY));
+    assert_eq!(desk.kept.anchors, desk.state.snapshot().anchors);
+}
+
+#[test]
+fn a_node_that_knows_nobody_is_small() {
+    let state = size_of::<State>();
+    assert!(state < 1536, "{state} bytes");
+    let peer = size_of::<Peer>();
+    assert!(peer < 512, "{peer} bytes");
+    let entry = size_of::<book::Entry>();
+    assert!(entry <= 192, "{entry} bytes");
 }
