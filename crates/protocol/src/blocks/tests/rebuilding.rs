@@ -127,7 +127,7 @@ fn peer_that_leaves_is_replaced() {
     let out = world.step(|state, now, chain| state.disconnected(BOB, now, chain));
     assert!(sent(&out, CAROL).iter().all(|message| !matches!(message, Message::GetData(_))), "she does not have it");
     let out = world.has(CAROL, &block);
-    assert_eq!(asked(&out, CAROL), [Inventory::WitnessBlock(block.hash())]);
+    assert_eq!(asked(&out, CAROL), [Inventory::CompactBlock(block.hash())]);
 }
 
 #[test]
