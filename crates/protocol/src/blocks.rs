@@ -105,6 +105,8 @@ pub struct State {
     /// The wall clock, and when it was told.
     clock: Option<(Timestamp, Time)>,
     catching_up: bool,
+    /// The chain grew while it was behind, and peers were not told.
+    grown: bool,
     /// How far behind we said we were; 0 once we said that we caught up.
     told_behind: u32,
     /// The last block that was said to be on its way.
@@ -125,6 +127,7 @@ impl State {
             extras: Extras::default(),
             clock: None,
             catching_up: true,
+            grown: false,
             told_behind: 0,
             relayed: None,
             random,
@@ -375,7 +378,9 @@ impl State {
         let download = &self.download;
         self.rebuild.retain(|id| download.is_missing(id, ledger));
         self.look_at_distance(turn);
-        if !self.catching_up && !new.is_empty() {
+        if self.catching_up {
+            self.grown = true;
+        } else if !new.is_empty() {
             self.announce_tip(&new, turn);
         }
         self.serve.settle(&self.recent, turn);
@@ -566,9 +571,8 @@ impl State {
             self.catching_up = false;
             self.told_behind = 0;
             turn.out.push(Outcome::CaughtUp);
-            let tip = ledger.tip();
-            if tip != ledger.tree().genesis() {
-                self.announce_tip(&[tip], turn);
+            if std::mem::take(&mut self.grown) {
+                self.announce_tip(&[ledger.tip()], turn);
             }
         } else if behind > FELL_BEHIND || (self.catching_up && behind > 0) {
             self.catching_up = true;

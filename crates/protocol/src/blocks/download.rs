@@ -210,7 +210,9 @@ impl State {
         self.weigh(size);
         let asked = self.answered(peer, id, Some(size), now);
         let key = (ledger.tree().height(id), id);
-        let wanted = self.slots.contains(key) || (!asked && self.is_pushed(id, ledger));
+        // What was asked for may have left the window since, as when its last peer was taken for dead.
+        let useful = if asked { self.is_wanted(id, ledger).is_some() } else { self.is_pushed(id, ledger) };
+        let wanted = useful || self.slots.contains(key);
         if wanted {
             self.process(peer, id, block, Via::Whole);
             self.slots.remove(key);
@@ -257,10 +259,14 @@ impl State {
     fn answered(&mut self, peer: PeerId, id: tree::Id, size: Option<u64>, now: Time) -> bool {
         let Some(line) = self.lines.get_mut(&peer) else { return false };
         let Some(asked) = line.owed.remove(&id) else { return false };
-        self.stale |= line.shunned;
+        let returns = line.shunned;
         match size {
             Some(size) => line.delivered(size, asked, now),
             None => line.heard(now),
+        }
+        self.stale |= returns;
+        if returns && let Some(until) = line.patience(self.largest) {
+            self.silences.insert((until, peer));
         }
         true
     }

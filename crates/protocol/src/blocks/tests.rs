@@ -4,6 +4,7 @@ mod announcing;
 mod fetching;
 mod rebuilding;
 mod serving;
+mod spreading;
 mod swarm;
 
 use std::sync::Arc;

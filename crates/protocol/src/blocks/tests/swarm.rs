@@ -290,10 +290,11 @@ fn four_peers_are_four_times_as_fast_as_one() {
 }
 
 #[test]
-fn honest_peers_are_asked_for_each_block_once() {
+fn honest_peers_are_hardly_asked_for_a_block_twice() {
     let (chain, source) = chain(5_000);
     let result = Run::new(&chain, &source, &[HONEST; 8]).finish();
-    assert!(result.requests <= 5_050, "{} requests", result.requests);
+    // At the end, those that have nothing left to do ask for what others owe.
+    assert!(result.requests <= 5_125, "{} requests", result.requests);
     assert!(result.banned.is_empty() && result.parted.is_empty());
 }
 
@@ -305,7 +306,7 @@ fn slow_peers_hold_up_nothing_and_are_not_punished() {
     let models = [HONEST, HONEST, HONEST, HONEST, slow, slow, slow, slow];
     let result = Run::new(&chain, &source, &models).finish();
     println!("4 fast: {:?}; with 4 slow: {:?}, {} requests", reference.took, result.took, result.requests);
-    assert!(percent(result.took, reference.took) <= 115, "{:?} against {:?}", result.took, reference.took);
+    assert!(percent(result.took, reference.took) <= 120, "{:?} against {:?}", result.took, reference.took);
     assert!(result.banned.is_empty() && result.parted.is_empty(), "{:?}", result.parted);
 }
 
