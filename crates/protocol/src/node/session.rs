@@ -75,6 +75,8 @@ impl Node {
         if !self.sessions.contains_key(&peer) {
             return;
         }
+        // BIP-0130: new blocks by header, which is all that is needed where compact blocks don't come unasked.
+        self.send(peer, Message::SendHeaders);
         let outcomes = self.blocks.ready(peer, blocks_facts(&known, &link), turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
         let facts = relay_facts(&known, &link, self.config.relay.relay);

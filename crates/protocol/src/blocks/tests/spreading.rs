@@ -115,7 +115,11 @@ impl Network {
                     self.at(self.now.after(Duration::from_millis(20)), Event::Processed { at: node, block });
                 }
                 Outcome::Fault(peer, fault) => panic!("{peer} is blamed: {fault}"),
-                Outcome::Read { .. } | Outcome::Behind(_) | Outcome::CaughtUp | Outcome::Relayed(_) => {}
+                Outcome::Read { .. }
+                | Outcome::Behind(_)
+                | Outcome::CaughtUp
+                | Outcome::Useful(_)
+                | Outcome::Relayed(_) => {}
             }
         }
         // What is due at once.
