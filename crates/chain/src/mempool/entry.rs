@@ -117,9 +117,9 @@ impl Entry {
     pub(super) fn locks(&self) -> (u32, u32) {
         let decoded = self.transaction.decoded();
         let lock = decoded.lock_time.to_consensus_u32();
+        let heeded = lock != 0 && decoded.input.iter().any(|input| input.sequence != bitcoin::Sequence::MAX);
         match lock {
-            0 => (0, 0),
-            _ if decoded.input.iter().all(|input| input.sequence == bitcoin::Sequence::MAX) => (0, 0),
+            _ if !heeded => (0, 0),
             ..LOCK_TIME_THRESHOLD => (lock, 0),
             _ => (0, lock),
         }

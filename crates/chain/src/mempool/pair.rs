@@ -8,6 +8,7 @@ use bitcoin::{OutPoint, Txid};
 use super::check::{Offer, Place, Terms};
 use super::entry::{Entry, Removed};
 use super::graph::Leaving;
+use super::insert::Admitted;
 use super::limits::REPLACED_CLUSTERS;
 use super::refusal::{self, Refusal, Verdict};
 use super::relation::{FIRST, Kin, Relation, SECOND, added};
@@ -92,8 +93,8 @@ impl Mempool {
         self.parents_stay(&child, Some(parent.txid()))?;
         let relation = self.relate_pair(&parent, &child, now)?;
         let offers = [(FIRST, parent), (SECOND, child)];
-        let (entries, replaced, evicted) = self.admit(offers, relation, Terms::Relay, now)?;
-        let [parent, child] = entries;
+        let Admitted { entries: [parent, child], replaced, evicted } =
+            self.admit(offers, relation, Terms::Relay, now)?;
         Ok(InsertedPair { parent, child, replaced, evicted })
     }
 

@@ -195,7 +195,7 @@ impl Mempool {
         }
         let above = self.clusters(&kin.parents);
         children.retain(|cluster, _| !above.contains(cluster));
-        let size = |id: u32| self.graph.cluster(id).map_or((0, Paid::default()), sum);
+        let size = |id: u32| self.graph.cluster(id).map(sum).unwrap_or_default();
         let mut total = above.into_iter().map(size).fold((1, paid), plus);
         let mut below: Vec<_> = children.into_iter().map(|(id, slots)| (size(id), slots)).collect();
         below.sort_by(|((_, a), _), ((_, b), _)| b.by_rate(*a));
