@@ -1,7 +1,6 @@
 //! Transactions that wait for a block: which are taken, replaced, evicted, and mined first.
 //!
-//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 30 and later: clusters
-//! of at most 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as
+//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 31: clusters of at most 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as
 //! a pair, a price that rises when the pool is full. Not its job: scripts, which leave as a
 //! [`verify::Job`](crate::verify::Job) and are answered elsewhere; coins, which the caller looks up; the clock.
 //!

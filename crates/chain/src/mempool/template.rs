@@ -246,7 +246,7 @@ impl Mempool {
                 false => Pick::Some { cluster: key.cluster, set: self.graph.chunk_set(key) },
             });
             if !taken {
-                first_miss = first_miss.or(level.take());
+                first_miss = first_miss.or_else(|| level.take());
                 if !alone {
                     skipped.insert(key.cluster);
                 }
