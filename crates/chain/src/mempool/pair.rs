@@ -119,8 +119,8 @@ impl Mempool {
         if !leaving.is_empty() && !self.improves(&stage) {
             return Err(refusal::Pair::NoImprovement.into());
         }
-        let dust = self.unspent_dust(&parent.transaction, None);
-        match dust.or_else(|| self.unspent_dust(&child.transaction, Some(&parent.transaction))) {
+        let dust = self.unspent_dust(&parent.transaction, &above, None);
+        match dust.or_else(|| self.unspent_dust(&child.transaction, &beside, Some(&parent.transaction))) {
             Some(parent) => Err(Refusal::UnspentDust(parent)),
             None => Ok(Relation { leaving, trimmed: Leaving::default(), stage }),
         }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::Txid;
+use bitcoin::{OutPoint, Txid};
 
 use super::Mempool;
 use super::check::{Offer, Terms};
@@ -68,13 +68,15 @@ impl Mempool {
             Terms::Relay => Leaving::default(),
             Terms::Returned => self.trimmed(&kin, paid, &leaving),
         };
-        let stage = self.staged(&leaving.with(&trimmed), &[added(FIRST, paid, &kin, &[])], &leaving)?;
+        let gone = leaving.with(&trimmed);
+        kin.children.retain(|child| self.nodes.spot(*child).is_some_and(|spot| !gone.contains(spot)));
+        let stage = self.staged(&gone, &[added(FIRST, paid, &kin, &[])], &leaving)?;
         if !leaving.is_empty() && !self.improves(&stage) {
             return Err(Refusal::NoImprovement);
         }
         self.no_conflict_above(&kin)?;
         if terms == Terms::Relay
-            && let Some(parent) = self.unspent_dust(&offer.transaction, None)
+            && let Some(parent) = self.unspent_dust(&offer.transaction, &kin, None)
         {
             return Err(Refusal::UnspentDust(parent));
         }
@@ -83,19 +85,14 @@ impl Mempool {
 
     /// Looks up what an offer touches.
     pub(super) fn kin(&self, offer: &Offer) -> Kin {
-        let mut kin = Kin::default();
-        for outpoint in offer.inputs() {
-            let parent = self.nodes.by_txid(&outpoint.txid);
-            kin.parents.extend(parent.filter(|parent| !kin.parents.contains(parent)));
-            let conflict = self.nodes.spender(outpoint);
-            kin.conflicts.extend(conflict.filter(|conflict| !kin.conflicts.contains(conflict)));
-        }
         let txid = offer.txid();
-        for (vout, _) in (0..).zip(&offer.transaction.decoded().output) {
-            let child = self.nodes.spender(&bitcoin::OutPoint { txid, vout });
-            kin.children.extend(child.filter(|child| !kin.children.contains(child)));
+        let made = (0..).zip(&offer.transaction.decoded().output).map(|(vout, _)| OutPoint { txid, vout });
+        Kin {
+            parents: distinct(offer.inputs().filter_map(|outpoint| self.nodes.by_txid(&outpoint.txid))),
+            children: distinct(made.filter_map(|outpoint| self.nodes.spender(&outpoint))),
+            conflicts: distinct(offer.inputs().filter_map(|outpoint| self.nodes.spender(outpoint))),
+            sibling: false,
         }
-        kin
     }
 
     /// That what the pool made for an offer is still there. `parent`: one offered with it.
@@ -224,6 +221,14 @@ fn sum(cluster: &Cluster) -> (usize, Paid) {
 
 fn plus((count, paid): (usize, Paid), (more, adds): (usize, Paid)) -> (usize, Paid) {
     (count.saturating_add(more), paid.plus(adds))
+}
+
+/// Slots sorted, each once: a transaction may have thousands of inputs.
+fn distinct(slots: impl Iterator<Item = Slot>) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = slots.collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
 }
 
 /// An offer as the graph takes it; `parents` are those offered with it.

@@ -127,9 +127,9 @@ fn a_template_is_never_worth_less_than_what_is_built_by_packages() {
         for room in [
             most,
             Room { weight: all / 2, ..most },
-            Room { weight: 1 + random.below(all), ..most },
-            Room { weight: 1 + random.below(all), sigops: 12 * random.below(4), ..most },
-            Room { least: FeeRate::from_sat_per_kvb(1000), weight: 1 + random.below(all), ..most },
+            Room { weight: 1 + random.below(all.max(1)), ..most },
+            Room { weight: 1 + random.below(all.max(1)), sigops: 12 * random.below(4), ..most },
+            Room { least: FeeRate::from_sat_per_kvb(1000), weight: 1 + random.below(all.max(1)), ..most },
         ] {
             let template = town.pool.template(&room);
             assert_sound(&town, &room, &template);
