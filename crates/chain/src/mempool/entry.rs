@@ -182,7 +182,7 @@ pub enum Reason {
     },
     /// Another took its place that pays more.
     Replaced {
-        /// The other.
+        /// The other; the child, if it came with its parent.
         by: Txid,
     },
     /// The pool was full and it paid the least.

@@ -27,7 +27,7 @@ pub const RESERVED_WEIGHT: usize = 8000;
 pub const RESERVED_SIGOPS: usize = 400;
 
 /// Chunks in a row that may fail to fit before a block that is nearly full is left so.
-const MISSES: usize = 1000;
+pub(super) const MISSES: usize = 1000;
 /// Weight units that a block that is nearly full may have left.
 const NEARLY_FULL: usize = 4000;
 /// Weight units of the smallest transaction there can be: 60 bytes without a witness.
