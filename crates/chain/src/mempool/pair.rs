@@ -112,8 +112,10 @@ impl Mempool {
         self.truc_pair((parent, &above), (child, &beside))?;
         let (low, high) = (self.paid(parent), self.paid(child));
         let both = low.plus(high);
-        self.pays(both, now)?;
-        let leaving = self.replaced_by_pair((&above, &beside), low, both)?;
+        // Each is rounded up by itself, as in Core.
+        let vsize = parent.vsize().saturating_add(child.vsize());
+        self.pays(both.fee, vsize, now)?;
+        let leaving = self.replaced_by_pair((&above, &beside), low, (both, vsize))?;
         let added = [added(FIRST, low, &above, &[]), added(SECOND, high, &beside, &[FIRST])];
         let stage = self.staged(&leaving, &added, &leaving)?;
         if !leaving.is_empty() && !self.improves(&stage) {
@@ -126,8 +128,13 @@ impl Mempool {
         }
     }
 
-    /// What a pair would replace; `low` is what its parent pays.
-    fn replaced_by_pair(&self, (above, beside): (&Kin, &Kin), low: Paid, both: Paid) -> Result<Leaving, refusal::Pair> {
+    /// What a pair would replace; `low` is what its parent pays, `vsize` the virtual bytes of both.
+    fn replaced_by_pair(
+        &self,
+        (above, beside): (&Kin, &Kin),
+        low: Paid,
+        (both, vsize): (Paid, u64),
+    ) -> Result<Leaving, refusal::Pair> {
         let conflicts = [above.conflicts.as_slice(), &beside.conflicts].concat();
         if conflicts.is_empty() {
             return Ok(Leaving::default());
@@ -141,7 +148,7 @@ impl Mempool {
             return Err(refusal::Pair::TooManyReplaced(clusters));
         }
         let leaving = self.with_descendants(&conflicts);
-        let least = self.replacement_fee(both, &leaving);
+        let least = self.replacement_fee(vsize, &leaving);
         if both.fee < least {
             return Err(refusal::Pair::ReplacementFee { fee: both.fee, least });
         }

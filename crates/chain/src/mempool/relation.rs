@@ -53,7 +53,7 @@ impl Mempool {
     pub(super) fn relate(&self, offer: &Offer, terms: Terms, now: u64) -> Result<Relation, Refusal> {
         let paid = self.paid(offer);
         if terms == Terms::Relay {
-            self.pays(paid, now)?;
+            self.pays(paid.fee, offer.vsize(), now)?;
         }
         let mut kin = self.kin(offer);
         if terms == Terms::Relay
@@ -129,18 +129,18 @@ impl Mempool {
         if leaving.is_empty() {
             return Ok(());
         }
-        let least = self.replacement_fee(paid, leaving);
+        let least = self.replacement_fee(paid.vsize(), leaving);
         if paid.fee < least {
             return Err(Refusal::ReplacementFee { fee: paid.fee, least, sibling: kin.sibling });
         }
         Ok(())
     }
 
-    /// What a replacement must pay: all that the replaced do (Core's rule 3), and for its own way (rule 4).
-    pub(super) fn replacement_fee(&self, paid: Paid, leaving: &Leaving) -> i64 {
+    /// What a replacement of so many virtual bytes must pay: all that the replaced do (Core's rule 3), and for its own way (rule 4).
+    pub(super) fn replacement_fee(&self, vsize: u64, leaving: &Leaving) -> i64 {
         let replaced = leaving.slots(&self.graph).into_iter().filter_map(|slot| self.nodes.entry(slot));
         let fees = replaced.map(|entry| entry.paid().fee).fold(0, i64::saturating_add);
-        fees.saturating_add(self.limits.increment.fee(paid.vsize()))
+        fees.saturating_add(self.limits.increment.fee(vsize))
     }
 
     /// The clusters as they would be, within their limits.
