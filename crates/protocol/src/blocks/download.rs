@@ -33,7 +33,12 @@ use crate::time::Time;
 mod line;
 mod slots;
 
-pub(super) use line::Line;
+#[cfg(test)]
+mod tests;
+
+use line::Line;
+#[cfg(test)]
+pub(super) use line::MAX_REFUSED;
 use slots::{Key, Slots};
 
 /// How far above the lowest missing block others are fetched, as in Bitcoin Core.
@@ -336,8 +341,10 @@ impl State {
         let key = (ledger.tree().height(id), id);
         if self.is_missing(id, ledger) && ledger.tree().status(id) == tree::Status::Valid {
             let side = !self.is_target(id, ledger);
-            self.slots.insert(key, side);
-            self.slots.whole(key);
+            if !side || self.slots.side() < MAX_SIDE {
+                self.slots.insert(key, side);
+                self.slots.whole(key);
+            }
         }
         self.replan(now);
     }
@@ -347,8 +354,12 @@ impl State {
         self.paused = Some(now.after(PAUSE));
     }
 
-    /// The connected chain has changed.
-    pub(super) fn tip(&mut self, now: Time, ledger: &dyn Ledger) {
+    /// The connected chain has changed, by the blocks `new`.
+    pub(super) fn tip(&mut self, new: &[tree::Id], now: Time, ledger: &dyn Ledger) {
+        for id in new {
+            // It may be our own, or have come some other way.
+            self.slots.remove((ledger.tree().height(*id), *id));
+        }
         let height = ledger.tree().height(ledger.tip());
         self.slots.drop_side_below(height.saturating_sub(MAX_BRANCH));
         // While the tip moves towards the target, what is fetched stays as it is.
@@ -506,7 +517,7 @@ impl State {
         let left = MAX_BYTES.saturating_sub(owed.saturating_add(self.processing_bytes));
         let blocks = usize::try_from(left.checked_div(self.average()).unwrap_or(0)).unwrap_or(usize::MAX);
         // One is always possible, however large.
-        if owed == 0 && self.processing.is_empty() { blocks.max(1) } else { blocks }
+        if owed == 0 && self.processing_bytes == 0 { blocks.max(1) } else { blocks }
     }
 
     fn assign(&mut self, live: bool, turn: &mut Turn<'_>) {
@@ -615,6 +626,7 @@ impl State {
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {
         self.slots.check();
+        assert!(self.slots.side() <= MAX_SIDE, "{} slots of side branches", self.slots.side());
         let most = WINDOW.saturating_mul(2).saturating_add(MAX_SIDE);
         assert!(self.slots.len() <= most, "{} slots", self.slots.len());
         let bytes: u64 = self.processing.values().map(|source| source.size).sum();
