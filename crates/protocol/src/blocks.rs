@@ -7,7 +7,7 @@
 //! | `download` | what to ask of whom: a moving window over all good peers |
 //! | `serve` | what peers asked for: queues, reads, fairness |
 //! | `announce` | who is told of a new block, and how |
-//! | [`compact`](crate::compact) | compact blocks (BIP-0152): made, rebuilt, completed |
+//! | [`compact`] | compact blocks (BIP-0152): made, rebuilt, completed |
 //!
 //! ```text
 //! headers ──has──▶ download ──getdata──▶ peer ──block──▶ Process ──▶ processed ──▶ tip ──▶ announce
@@ -409,7 +409,10 @@ impl State {
         all.into_iter().flatten().min()
     }
 
-    /// Panics if an invariant or a bound does not hold.
+    /// For tests: looks at every invariant and bound.
+    ///
+    /// # Panics
+    /// If one does not hold.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self) {
         self.download.check();

@@ -8,6 +8,7 @@
 )]
 
 mod announcing;
+mod chaos;
 mod fetching;
 mod rebuilding;
 mod serving;

@@ -135,7 +135,7 @@ impl Run {
                 let event = self.events.remove(&sequence).unwrap();
                 self.happen(event);
             }
-            if self.sequence % 1024 == 0 {
+            if self.sequence.is_multiple_of(1024) {
                 self.world.state.check();
             }
         }
