@@ -361,8 +361,12 @@ impl State {
         let turn = &mut Turn::new(now, ledger);
         let tree = ledger.tree();
         for id in change.disconnected.iter().filter_map(|hash| tree.get(hash)) {
-            for transaction in self.recent.block(id).into_iter().flat_map(|block| block.transactions()).skip(1) {
-                self.extras.push(Arc::new(transaction.clone()));
+            let block = self.recent.block(id).into_iter();
+            for transaction in block.flat_map(|block| block.transactions()).skip(1).take(compact::MAX_EXTRAS) {
+                // Read anew, since its bytes are part of the block's: one would keep all of them.
+                if let Ok(own) = Transaction::parse(transaction.raw().as_slice().to_vec()) {
+                    self.extras.push(Arc::new(own));
+                }
             }
         }
         self.serve.disconnected_blocks(change.disconnected.iter().filter_map(|hash| tree.get(hash)));
