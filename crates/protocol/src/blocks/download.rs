@@ -246,11 +246,12 @@ impl State {
         self.processing.insert(block.hash(), Source { peer, via, id, size });
     }
 
-    /// Follows how large blocks are.
+    /// Follows how large blocks are; quickly when they grow, so that no more are asked for than there is room.
     fn weigh(&mut self, size: u64) {
+        let fade = if size > self.average { 2 } else { 4 };
         self.average = match self.average {
             0 => size,
-            average => average.saturating_sub(average >> 4).saturating_add(size >> 4),
+            average => average.saturating_sub(average >> fade).saturating_add(size >> fade),
         };
         self.largest = self.largest.saturating_sub(self.largest >> 8).max(size);
     }

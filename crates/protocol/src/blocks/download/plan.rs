@@ -123,6 +123,12 @@ impl State {
         // The fastest first: what is lowest is needed first.
         hungry.sort_by_key(|(_, speed, peer)| (Reverse(*speed), *peer));
         let mut allowance = self.allowance();
+        let mut only = None;
+        if allowance == 0 {
+            // Whoever processes may wait for the one block below all that it has: then there is no room until it comes.
+            only = self.slots.lowest().filter(|height| self.is_below_all_processed(*height, ledger));
+            allowance = usize::from(only.is_some());
+        }
         for (room, _, peer) in hungry {
             let room = room.min(allowance);
             if room == 0 {
@@ -132,9 +138,14 @@ impl State {
             if keys.is_empty() {
                 keys = self.overdue_for(peer, room, now, ledger);
             }
+            keys.retain(|(height, _)| only.is_none_or(|only| only == *height));
             allowance = allowance.saturating_sub(keys.len());
             self.ask(peer, &keys, live, turn);
         }
+    }
+
+    fn is_below_all_processed(&self, height: u32, ledger: &dyn Ledger) -> bool {
+        self.processing.values().all(|source| ledger.tree().height(source.id) > height)
     }
 
     /// Whether the peer can be asked for a block.

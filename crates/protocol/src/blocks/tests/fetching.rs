@@ -370,3 +370,29 @@ fn own_block_is_not_fetched() {
     let out = world.wait(Duration::from_secs(20));
     assert!(asked(&out, BOB).is_empty());
 }
+
+#[test]
+fn block_that_the_processed_ones_wait_for_is_always_asked_for() {
+    let (mut world, blocks) = behind(900);
+    let index: std::collections::BTreeMap<_, _> = (0..).zip(&blocks).map(|(at, block)| (block.hash(), at)).collect();
+    world.meet(&[ALICE, BOB], Direction::Inbound);
+    // Alice owes the first two. Bob sends all others, and nothing of them is processed.
+    let _ = world.has(ALICE, blocks.last().unwrap());
+    let mut queue: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
+    let mut out = world.has(BOB, blocks.last().unwrap());
+    let mut came = 0;
+    while came < 900 {
+        queue.extend(hashes(&asked(&out, BOB)).iter().map(|hash| index[hash]).filter(|at| *at > 1));
+        let Some(next) = queue.pop_front() else { break };
+        world.now = world.now.after(Duration::from_micros(100));
+        out = world.block(BOB, &blocks[next]);
+        came += 1;
+    }
+    assert!((MAX_PROCESSING..900).contains(&came), "{came} came");
+    let out = world.wait(Duration::from_secs(5));
+    assert_eq!(hashes(&asked(&out, BOB)), [blocks[0].hash()]);
+    assert!(asked(&world.block(BOB, &blocks[0]), BOB).is_empty());
+    let _ = world.chain.blocks.insert(blocks[0].hash(), Arc::clone(&blocks[0]));
+    let out = world.processed(blocks[0].hash(), &Processed::Stored);
+    assert_eq!(hashes(&asked(&out, BOB)), [blocks[1].hash()]);
+}
