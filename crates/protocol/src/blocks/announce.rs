@@ -101,7 +101,9 @@ impl State {
             congested: false,
         };
         self.peers.insert(id, peer);
-        // Peers that we chose ourselves are worth a trial before any block came.
+        if facts.direction == Direction::Outbound && facts.serves != Serves::Nothing && !self.may_choose(facts) {
+            self.make_room(facts, turn);
+        }
         let chosen = self.may_choose(facts);
         if chosen {
             self.chosen.push(id);
@@ -109,10 +111,23 @@ impl State {
         send_compact(id, chosen, turn);
     }
 
+    /// Whether a peer is worth a trial before any block came: those that we dialled, and on our own carrier, where it may
+    /// be more than three, others too while there is room.
     fn may_choose(&self, facts: Facts) -> bool {
-        facts.direction == Direction::Outbound
+        (facts.direction == Direction::Outbound || facts.carrier == Carrier::Libp2p)
             && facts.serves != Serves::Nothing
             && self.count(facts.carrier) < self.limit(facts.carrier)
+    }
+
+    /// Lets the last peer go that connected to us, in favour of one that we dialled.
+    fn make_room(&mut self, facts: Facts, turn: &mut Turn<'_>) {
+        let is_guest = |id: &PeerId| {
+            let peer = self.peers.get(id);
+            peer.is_some_and(|peer| peer.facts.carrier == facts.carrier && peer.facts.direction == Direction::Inbound)
+        };
+        if let Some(at) = self.chosen.iter().rposition(is_guest) {
+            send_compact(self.chosen.remove(at), false, turn);
+        }
     }
 
     pub(super) fn disconnected(&mut self, id: PeerId, turn: &mut Turn<'_>) {

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
+
 use bitcoin::bip152;
 use proptest::prelude::*;
 

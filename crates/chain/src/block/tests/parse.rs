@@ -25,6 +25,17 @@ fn hashes_and_sizes_are_those_of_the_bitcoin_crate() {
 }
 
 #[test]
+fn assembled_block_equals_the_one_that_was_read() {
+    for bytes in regtest_160() {
+        let read = Block::parse(bytes.clone()).unwrap();
+        let assembled = Block::assemble(*read.header(), read.transactions().to_vec());
+        assert_eq!(assembled.bytes().as_slice(), bytes);
+        assert_eq!((assembled.hash(), assembled.weight()), (read.hash(), read.weight()));
+        assert_eq!(assembled, read);
+    }
+}
+
+#[test]
 fn a_block_fills_its_bytes() {
     let bytes = block(&[coinbase(1, &[0])]).bytes().to_vec();
     assert!(Block::parse([&bytes[..], &[0]].concat()).is_err());

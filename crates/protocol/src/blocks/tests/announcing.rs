@@ -236,7 +236,7 @@ fn carriers_have_their_own_numbers() {
     let mut world = World::new(1);
     let libp2p = Facts { carrier: Carrier::Libp2p, ..facts(Direction::Outbound) };
     let mut out = Vec::new();
-    for peer in (1..=10).map(PeerId) {
+    for peer in (20..40).map(PeerId) {
         out.extend(world.step(|state, now, chain| state.ready(peer, libp2p, now, chain)));
     }
     for peer in (11..=14).map(PeerId) {
@@ -252,4 +252,19 @@ fn other_versions_of_compact_blocks_are_passed_over() {
     world.state.on_sendcmpct(ALICE, SendCompact { high_bandwidth: true, version: 1 });
     let block = world.mine(world.chain.tip, 0, &[]);
     assert_eq!(compact_blocks(&world.connect(&block), ALICE), 0);
+}
+
+#[test]
+fn guests_of_our_carrier_make_room_for_those_we_dialled() {
+    let mut world = World::new(1);
+    let of = |direction| Facts { carrier: Carrier::Libp2p, ..facts(direction) };
+    for peer in (1..=HIGH_BANDWIDTH_LIBP2P as u64 + 1).map(PeerId) {
+        let _ = world.step(|state, now, chain| state.ready(peer, of(Direction::Inbound), now, chain));
+    }
+    assert_eq!(world.state.announce.chosen().len(), HIGH_BANDWIDTH_LIBP2P);
+    let last = *world.state.announce.chosen().last().unwrap();
+    let newcomer = PeerId(100);
+    let out = world.step(|state, now, chain| state.ready(newcomer, of(Direction::Outbound), now, chain));
+    assert_eq!(chosen(&out), [(last, false), (newcomer, true)]);
+    assert_eq!(world.state.announce.chosen().len(), HIGH_BANDWIDTH_LIBP2P);
 }

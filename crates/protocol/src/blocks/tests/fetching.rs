@@ -1,7 +1,7 @@
 //! What is asked of whom.
 
 use super::*;
-use crate::blocks::download::{MAX_PROCESSING, WINDOW};
+use crate::blocks::download::{MAX_PROCESSING, MAX_REFUSED, MAX_SIDE, WINDOW};
 use crate::penalty::Penalty;
 
 /// A node at the genesis block that knows the headers of `length` blocks, and those.
@@ -325,4 +325,74 @@ fn old_tip_is_not_caught_up() {
     let out = world.wait(Duration::from_secs(1));
     assert!(out.iter().any(|outcome| matches!(outcome, Outcome::CaughtUp)));
     assert!(!world.state.is_catching_up());
+}
+
+#[test]
+fn peer_that_refuses_too_much_is_asked_for_nothing() {
+    let (mut world, blocks) = behind(400);
+    world.meet(&[ALICE], Direction::Outbound);
+    let mut items = asked(&world.has(ALICE, &blocks[399]), ALICE);
+    let mut refused = 0;
+    while !items.is_empty() {
+        refused += items.len();
+        assert!(refused <= MAX_REFUSED, "{refused} were refused");
+        let out = world.step(|state, now, chain| state.on_notfound(ALICE, &items, now, chain));
+        assert!(faults(&out).is_empty());
+        items = asked(&out, ALICE);
+    }
+    assert_eq!(refused, MAX_REFUSED);
+}
+
+#[test]
+fn blocks_of_side_branches_are_bounded() {
+    let mut world = World::new(5);
+    world.meet(&[ALICE], Direction::Inbound);
+    let one = world.mine(world.chain.tip, 1, &[]);
+    let two = world.mine(world.id(&one), 1, &[]);
+    let _ = world.has(ALICE, &two);
+    let mut count = 0;
+    for number in 10..MAX_SIDE as u64 + 12 {
+        world.meet(&[PeerId(number)], Direction::Inbound);
+        let sibling = world.mine(world.chain.tip, number, &[]);
+        count += asked(&world.has(PeerId(number), &sibling), PeerId(number)).len();
+    }
+    assert_eq!(count, MAX_SIDE);
+}
+
+#[test]
+fn own_block_is_not_fetched() {
+    let mut world = World::new(5);
+    world.meet(&[ALICE, BOB], Direction::Outbound);
+    let block = world.mine(world.chain.tip, 1, &[]);
+    let _ = world.has(ALICE, &block);
+    let _ = world.connect(&block);
+    let _ = world.has(BOB, &block);
+    let out = world.wait(Duration::from_secs(20));
+    assert!(asked(&out, BOB).is_empty());
+}
+
+#[test]
+fn block_that_the_processed_ones_wait_for_is_always_asked_for() {
+    let (mut world, blocks) = behind(900);
+    let index: std::collections::BTreeMap<_, _> = (0..).zip(&blocks).map(|(at, block)| (block.hash(), at)).collect();
+    world.meet(&[ALICE, BOB], Direction::Inbound);
+    // Alice owes the first two. Bob sends all others, and nothing of them is processed.
+    let _ = world.has(ALICE, blocks.last().unwrap());
+    let mut queue: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
+    let mut out = world.has(BOB, blocks.last().unwrap());
+    let mut came = 0;
+    while came < 900 {
+        queue.extend(hashes(&asked(&out, BOB)).iter().map(|hash| index[hash]).filter(|at| *at > 1));
+        let Some(next) = queue.pop_front() else { break };
+        world.now = world.now.after(Duration::from_micros(100));
+        out = world.block(BOB, &blocks[next]);
+        came += 1;
+    }
+    assert!((MAX_PROCESSING..900).contains(&came), "{came} came");
+    let out = world.wait(Duration::from_secs(5));
+    assert_eq!(hashes(&asked(&out, BOB)), [blocks[0].hash()]);
+    assert!(asked(&world.block(BOB, &blocks[0]), BOB).is_empty());
+    let _ = world.chain.blocks.insert(blocks[0].hash(), Arc::clone(&blocks[0]));
+    let out = world.processed(blocks[0].hash(), &Processed::Stored);
+    assert_eq!(hashes(&asked(&out, BOB)), [blocks[1].hash()]);
 }
