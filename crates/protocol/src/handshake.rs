@@ -34,6 +34,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bitcoin::BlockHash;
+
 use crate::link::{Carrier, Direction, Link, PeerId, Purpose};
 use crate::message::{Features, Greeting, Message, NetworkId, PROTOCOL_VERSION, Services, Version};
 use crate::penalty::Reason;
@@ -114,6 +116,8 @@ pub struct Established {
     pub features: Features,
     /// The peer's greeting, if it sent one. Its chain is ours; its tip and work are claims.
     pub greeting: Option<Greeting>,
+    /// Our tip, as we greeted; `None` where there is no greeting.
+    pub told: Option<BlockHash>,
     /// Seconds by which the peer's clock is ahead of ours.
     pub clock_offset: i64,
     /// From our `version` to the first message that answers it.

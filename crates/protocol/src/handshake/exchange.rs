@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::duplicate::Precedence;
 use super::standing::Standing;
 use super::{Config, Established, MIN_VERSION};
+use bitcoin::BlockHash;
+
 use crate::address::Endpoint;
 use crate::link::{Carrier, Direction, Link, Purpose};
 use crate::message::{Features, Greeting, Message, NetworkId, PROTOCOL_VERSION, Services, Version};
@@ -29,6 +31,8 @@ pub(super) struct Exchange {
     pub(super) wtxid_relay: bool,
     pub(super) addrv2: bool,
     pub(super) greeting: Option<Greeting>,
+    /// Our tip, as we greeted.
+    pub(super) told: Option<BlockHash>,
 }
 
 /// Their `version`.
@@ -60,6 +64,7 @@ impl Exchange {
             wtxid_relay: false,
             addrv2: false,
             greeting: None,
+            told: None,
         }
     }
 
@@ -78,7 +83,7 @@ impl Exchange {
     }
 
     /// What follows our `version`, up to `verack`.
-    pub(super) fn our_features(&self, config: &Config, standing: &Standing) -> Vec<Message> {
+    pub(super) fn our_features(&mut self, config: &Config, standing: &Standing) -> Vec<Message> {
         let mut messages = Vec::with_capacity(4);
         // BIP-0339 and BIP-0155 let both be sent to anyone, but some old programs leave at what they don't know.
         if self.common_version() >= PROTOCOL_VERSION {
@@ -88,6 +93,7 @@ impl Exchange {
             messages.push(Message::SendAddrV2);
         }
         if self.carrier == Carrier::Libp2p {
+            self.told = Some(standing.tip);
             messages.push(Message::Greeting(Greeting {
                 features: config.features,
                 genesis: standing.genesis,
@@ -142,6 +148,7 @@ impl Exchange {
             addrv2: self.addrv2,
             features: self.greeting.map_or(Features::NONE, |greeting| greeting.features.common(features)),
             greeting: self.greeting,
+            told: self.told,
             clock_offset,
             latency: latency.unwrap_or_else(|| now.since(self.sent.unwrap_or(now))),
             precedence: Precedence::new(self.direction, self.nonce, theirs.nonce),

@@ -3,7 +3,7 @@
 use crate::handshake::{self, Established, Standing};
 use crate::io::{Event, Output};
 use crate::link::{Direction, Link, PeerId, Purpose};
-use crate::message::{Features, Goodbye, Message, Services};
+use crate::message::{Features, Goodbye, Inventory, Message, Services};
 use crate::peers::Verdict;
 use crate::penalty::Reason;
 use crate::{blocks, compare, headers, peers, relay};
@@ -79,6 +79,11 @@ impl Node {
         self.send(peer, Message::SendHeaders);
         let outcomes = self.blocks.ready(peer, blocks_facts(&known, &link), turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
+        // Whoever reads in our greeting that it is ahead asks for nothing, and what came since was told to others alone.
+        let tip = turn.ledger.tree().hash(turn.ledger.tip());
+        if known.told.is_some_and(|told| told != tip) {
+            self.send(peer, Message::Inv(vec![Inventory::Block(tip)]));
+        }
         let facts = relay_facts(&known, &link, self.config.relay.relay);
         let outcomes = self.relay.ready(peer, facts, turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);

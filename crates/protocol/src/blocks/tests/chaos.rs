@@ -252,7 +252,7 @@ impl Chaos {
                 Outcome::Send(peer, _) | Outcome::Fault(peer, _) => {
                     assert!(self.peers.contains(&peer), "{peer} is gone: {outcome:?}");
                 }
-                Outcome::Behind(_) | Outcome::CaughtUp | Outcome::Relayed(_) => {}
+                Outcome::Behind(_) | Outcome::CaughtUp | Outcome::Relayed(_) | Outcome::Useful(_) => {}
             }
         }
     }

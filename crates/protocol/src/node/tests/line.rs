@@ -80,6 +80,10 @@ impl Network {
         (here, there)
     }
 
+    pub(super) fn heights(&self) -> Vec<u32> {
+        self.places.iter().map(|place| place.chain.tree.height(place.chain.tip)).collect()
+    }
+
     pub(super) fn command(&mut self, index: usize, command: Command) {
         self.input(index, Input::Command { ticket: Ticket(self.sequence), command });
     }
