@@ -58,4 +58,10 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Time> {
         None
     }
+
+    /// Panics if an invariant does not hold; for tests, after the outputs were drained.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn check(&self) {
+        assert!(self.outputs.is_empty(), "outputs were left undrained");
+    }
 }

@@ -1,0 +1,1 @@
+//! Participants that mean harm, each by one kind of it.
