@@ -58,6 +58,7 @@ use bitcoin::{BlockHash, Wtxid};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use yap_chain::spec::Spec;
+use yap_chain::transaction::Transaction;
 use yap_protocol::address::Endpoint;
 use yap_protocol::link::Carrier;
 use yap_protocol::{Address, Time, Timestamp};
@@ -161,6 +162,7 @@ pub struct Network {
     divided: bool,
     traffic: Traffic,
     arrivals: HashMap<[u8; 32], Vec<Time>, FixedState>,
+    submitted: Vec<Arc<Transaction>>,
     partings: Partings,
     failure: Option<Failure>,
 }
@@ -203,6 +205,7 @@ impl Network {
             divided: false,
             traffic: Traffic::default(),
             arrivals: HashMap::default(),
+            submitted: Vec::new(),
             partings: Partings::default(),
             failure: None,
         }

@@ -1,8 +1,10 @@
 //! Participants that are no nodes, such as adversaries: they speak raw messages.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
+use yap_chain::transaction::Transaction;
 use yap_protocol::link::Purpose;
 use yap_protocol::{Address, Link, Message, PeerId, Time};
 
@@ -26,6 +28,11 @@ pub trait Actor: Debug {
     /// A connection is closed.
     fn disconnected(&mut self, port: &mut Port<'_>, peer: PeerId) {
         let _ = (port, peer);
+    }
+
+    /// The actor's user wants to make a transaction known.
+    fn submitted(&mut self, port: &mut Port<'_>, transaction: &Arc<Transaction>) {
+        let _ = (port, transaction);
     }
 
     /// A time came that was asked for.
@@ -73,6 +80,11 @@ impl<'a> Port<'a> {
     #[must_use]
     pub fn random(&self) -> Random {
         self.network.random("actor").fork(&self.me.0.to_string())
+    }
+
+    /// Records that a transaction or block has come here.
+    pub fn arrived(&mut self, hash: [u8; 32]) {
+        self.network.arrived(hash);
     }
 
     /// Sends a message.

@@ -405,6 +405,13 @@ impl Network {
         (connections.len(), connections.iter().filter(dialled).count())
     }
 
+    /// Whom a participant dialled and is connected with.
+    pub fn dialled(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let connections = &self.participants[node.0 as usize].connections;
+        let open = connections.iter().filter_map(|number| self.connections[*number as usize].as_ref());
+        open.filter(move |connection| connection.ends[0].node == node).map(|connection| connection.ends[1].node)
+    }
+
     /// Who a participant is connected with.
     pub fn peers(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let connections = &self.participants[node.0 as usize].connections;

@@ -153,7 +153,12 @@ impl Network {
 
     /// An address that nobody has: each in a network group (the first 16 bits) of its own, until there are no more.
     fn next_address(&self, group: Option<u16>) -> Address {
-        let index = self.participants.len() as u32;
+        self.address_at(self.participants.len(), group)
+    }
+
+    /// The address that the participant of that number will have.
+    pub(super) fn address_at(&self, index: usize, group: Option<u16>) -> Address {
+        let index = index as u32;
         let ip = match group {
             // From 128.0.0.0 on, where no node is.
             Some(group) => 0x8000_0000 | u32::from(group) << 16 | index & 0xffff,
@@ -264,9 +269,17 @@ impl Network {
         self.tell(id, Input::Command { ticket, command });
     }
 
-    /// Has a node take in a transaction of its user.
+    /// Has a participant take in a transaction of its user.
     pub fn submit(&mut self, id: NodeId, transaction: &Arc<Transaction>) {
+        self.submitted.push(Arc::clone(transaction));
+        self.act(id, |actor, port| actor.submitted(port, transaction));
         self.command(id, Command::Submit(Arc::clone(transaction)));
+    }
+
+    /// Every transaction that a user wanted to make known.
+    #[must_use]
+    pub fn submitted(&self) -> &[Arc<Transaction>] {
+        &self.submitted
     }
 
     /// Has a node take in a block that its user mined.
@@ -347,8 +360,15 @@ impl Network {
         }
     }
 
-    fn arrived(&mut self, hash: [u8; 32]) {
+    pub(super) fn arrived(&mut self, hash: [u8; 32]) {
         self.arrivals.entry(hash).or_default().push(self.now);
+    }
+
+    /// How often nodes have started.
+    #[must_use]
+    pub fn starts(&self) -> u32 {
+        // A crash counts as much as a start does.
+        self.nodes().filter_map(|id| self.host(id)).map(|host| host.epoch.div_ceil(2)).sum()
     }
 
     /// What a node wants kept across restarts.

@@ -123,11 +123,12 @@ impl Ledger {
                 self.activate(world, &mut step);
                 match self.tree.status(id) {
                     Status::Valid => Processed::Stored,
+                    Status::Descends => Processed::Invalid { reason: "bad-prevblk", mutated: false },
                     // What it breaks was found when it was connected, so its header is to blame.
-                    Status::Invalid | Status::Descends => match world.connect(&block.hash()) {
-                        Err(broken) => Processed::Invalid { reason: broken.reason, mutated: false },
-                        Ok(()) => Processed::Invalid { reason: "bad-prevblk", mutated: false },
-                    },
+                    Status::Invalid => {
+                        let reason = world.connect(&block.hash()).err().map_or("duplicate-invalid", |why| why.reason);
+                        Processed::Invalid { reason, mutated: false }
+                    }
                 }
             }
             Err(outcome) => outcome,

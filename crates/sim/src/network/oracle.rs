@@ -127,6 +127,12 @@ impl Partings {
         self.0.get(&(why as u8)).map_or(0, |(_, honest, _)| *honest)
     }
 
+    /// How often nodes left others, for whatever reason.
+    #[must_use]
+    pub fn others(&self) -> u64 {
+        self.0.values().map(|(_, _, others)| others).sum()
+    }
+
     /// How often nodes left others for this reason.
     #[must_use]
     pub fn from_others(&self, why: Reason) -> u64 {

@@ -115,6 +115,9 @@ impl World {
             self.header(block.header());
             let known = Known { block: Arc::clone(block), checked, connected: None };
             self.blocks.insert(block.hash(), known);
+            if checked.is_err() {
+                self.tree.invalidate(&block.hash());
+            }
         }
         checked
     }
@@ -139,6 +142,9 @@ impl World {
         let block = Arc::clone(&known.block);
         let connected = self.connect_first(&block);
         self.blocks.get_mut(hash).expect("it is known").connected = Some(connected);
+        if connected.is_err() {
+            self.tree.invalidate(hash);
+        }
         connected
     }
 
