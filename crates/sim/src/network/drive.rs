@@ -35,19 +35,58 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Event {
     /// The first byte has come to the receiver's own line.
-    Arrived { connection: u64, end: u8, parcel: Parcel, size: u32 },
+    Arrived {
+        connection: u64,
+        end: u8,
+        parcel: Parcel,
+        size: u32,
+    },
     /// The last byte has come.
-    Delivered { connection: u64, end: u8, parcel: Parcel, size: u32 },
-    Opened { connection: u64 },
-    Accepted { connection: u64 },
-    DialFailed { node: NodeId, epoch: u32, address: Address },
-    Closed { connection: u64, end: u8 },
-    Congested { connection: u64, end: u8 },
-    Drained { connection: u64, end: u8 },
-    Done { node: NodeId, epoch: u32, job: Job },
-    Deadline { node: NodeId, epoch: u32 },
-    Timer { node: NodeId, token: u64 },
-    Agent { index: u32 },
+    Delivered {
+        connection: u64,
+        end: u8,
+        parcel: Parcel,
+        size: u32,
+    },
+    Opened {
+        connection: u64,
+    },
+    Accepted {
+        connection: u64,
+    },
+    DialFailed {
+        node: NodeId,
+        epoch: u32,
+        address: Address,
+    },
+    Closed {
+        connection: u64,
+        end: u8,
+    },
+    Congested {
+        connection: u64,
+        end: u8,
+    },
+    Drained {
+        connection: u64,
+        end: u8,
+    },
+    Done {
+        node: NodeId,
+        epoch: u32,
+        job: Job,
+    },
+    Deadline {
+        node: NodeId,
+        epoch: u32,
+    },
+    Timer {
+        node: NodeId,
+        token: u64,
+    },
+    Agent {
+        index: u32,
+    },
 }
 
 impl Network {

@@ -7,9 +7,7 @@ use bitcoin::block::{Header, Version};
 use bitcoin::consensus::{Encodable, serialize};
 use bitcoin::hashes::{Hash, HashEngine, sha256d};
 use bitcoin::script::{Builder, PushBytesBuf};
-use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, VarInt, Witness,
-};
+use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, VarInt, Witness};
 use yap_chain::block::{Block, merkle, witness};
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::transaction::Transaction as Parsed;
@@ -72,7 +70,12 @@ impl Draft<'_> {
             self.payout.iter().map(|script| TxOut { value: share, script_pubkey: script.clone() }).collect();
         output[0].value += rest;
         output.push(TxOut { value: Amount::ZERO, script_pubkey: self.commitment(&reserved) });
-        Transaction { version: bitcoin::transaction::Version::TWO, lock_time: LockTime::ZERO, input: vec![input], output }
+        Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: vec![input],
+            output,
+        }
     }
 
     /// BIP-0141: the coinbase commits to every witness; zeros stand for its own.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bitcoin::block::Header;
 use bitcoin::{BlockHash, Txid, Wtxid};
 use yap_chain::block::Block;
-use yap_chain::header::tree::{self, Candidate, Id, Status, Tree};
 use yap_chain::header;
+use yap_chain::header::tree::{self, Candidate, Id, Status, Tree};
 use yap_chain::transaction::Transaction;
 use yap_protocol::io::{Judged, PoolChange, Processed, TipChange};
 use yap_protocol::ledger::Pooled;
@@ -316,3 +316,6 @@ impl yap_protocol::Ledger for Ledger {
         MIN_FEERATE
     }
 }
+
+#[cfg(test)]
+mod tests;

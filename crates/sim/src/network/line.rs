@@ -100,9 +100,9 @@ impl Config {
     }
 }
 
-/// How long `size` bytes take at `rate` bytes per second.
+/// How long `size` bytes take at `rate` bytes per second, in whole microseconds and no less.
 pub(super) fn sending(size: usize, rate: u64) -> Duration {
-    Duration::from_micros((size as u64).saturating_mul(1_000_000) / rate.max(1))
+    Duration::from_micros((size as u64).saturating_mul(1_000_000).div_ceil(rate.max(1)))
 }
 
 /// At least 0, below 1.

@@ -10,7 +10,7 @@ use yap_protocol::penalty::Reason;
 use super::{Network, NodeId};
 
 /// Bytes that may wait to be sent on one connection. Nodes are told when they pile up, long before.
-pub const MAX_SEND_QUEUE: u64 = 64 << 20;
+pub(super) const MAX_SEND_QUEUE: u64 = 64 << 20;
 
 /// How often the nodes' own invariants are checked, which takes time in proportion to their state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

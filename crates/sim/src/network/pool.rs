@@ -20,13 +20,13 @@ use super::world::World;
 use yap_chain::header::tree::Id;
 
 /// Satoshis per thousand virtual bytes that a transaction pays at least, and more than what it replaces.
-pub const MIN_FEERATE: u64 = 100;
+pub(super) const MIN_FEERATE: u64 = 100;
 
 /// Transactions that wait at most. Then only one that replaces another gets in.
-pub const CAPACITY: usize = 100_000;
+const CAPACITY: usize = 100_000;
 
 /// Transactions that one may replace at most.
-pub const MAX_REPLACED: usize = 100;
+const MAX_REPLACED: usize = 100;
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -99,9 +99,7 @@ impl Pool {
         let second = trial.judge_one(transaction, MIN_FEERATE, world, tip, &mut change);
         let package = [parent, transaction].map(|one| trial.get(&one.wtxid()));
         let pays = match &package {
-            [Some(low), Some(high)] => {
-                (low.fee + high.fee).to_sat() * 1000 >= MIN_FEERATE * (low.vsize + high.vsize)
-            }
+            [Some(low), Some(high)] => (low.fee + high.fee).to_sat() * 1000 >= MIN_FEERATE * (low.vsize + high.vsize),
             _ => false,
         };
         if pays {

@@ -10,9 +10,7 @@ use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, ScriptBuf, TxIn, TxOut, Txid, Wtxid};
 use yap_chain::transaction::Transaction;
 use yap_protocol::address::Host;
-use yap_protocol::message::{
-    Announced, Inventory, KnownAddress, MAX_ADDRESSES, MAX_INVENTORY, NetworkId, Services,
-};
+use yap_protocol::message::{Announced, Inventory, KnownAddress, MAX_ADDRESSES, MAX_INVENTORY, NetworkId, Services};
 use yap_protocol::{Message, PeerId};
 
 use super::Vice;

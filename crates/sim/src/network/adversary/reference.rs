@@ -43,10 +43,13 @@ impl Reference {
         }
         port.arrived(transaction.wtxid().to_byte_array());
         for peer in self.peers.iter().copied().filter(|peer| Some(*peer) != from) {
-            port.send(peer, match self.gossip {
-                Gossip::Push => Message::Transaction(Arc::clone(transaction)),
-                Gossip::Announce => Message::Announce(vec![id]),
-            });
+            port.send(
+                peer,
+                match self.gossip {
+                    Gossip::Push => Message::Transaction(Arc::clone(transaction)),
+                    Gossip::Announce => Message::Announce(vec![id]),
+                },
+            );
         }
     }
 }

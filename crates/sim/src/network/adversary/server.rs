@@ -70,10 +70,7 @@ impl Vice for Server {
                         Inventory::Block(hash) | Inventory::WitnessBlock(hash) | Inventory::CompactBlock(hash) => {
                             self.serve(port, peer, hash);
                         }
-                        Inventory::Tx(_)
-                        | Inventory::Wtx(_)
-                        | Inventory::WitnessTx(_)
-                        | Inventory::Unknown { .. } => {}
+                        Inventory::Tx(_) | Inventory::Wtx(_) | Inventory::WitnessTx(_) | Inventory::Unknown { .. } => {}
                     }
                 }
             }

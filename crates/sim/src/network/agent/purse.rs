@@ -20,7 +20,7 @@ const FEERATES: std::ops::Range<u64> = 1..30;
 
 /// An output that the purse can spend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Coin {
+pub(in crate::network) struct Coin {
     outpoint: OutPoint,
     output: TxOut,
     lock: Lock,
@@ -33,7 +33,7 @@ pub struct Payment {
     pub transaction: Arc<Transaction>,
     /// What it pays to the miner.
     pub fee: Amount,
-    coin: Coin,
+    pub(in crate::network) coin: Coin,
 }
 
 /// Keys and coins. Half of the outputs are P2WPKH, half P2TR.
@@ -149,8 +149,7 @@ impl Purse {
                 .map(|(value, (script, _))| TxOut { value: *value, script_pubkey: script.clone() })
                 .collect(),
         };
-        let signing =
-            Signing { outputs: std::slice::from_ref(&coin.output), locks: std::slice::from_ref(&coin.lock) };
+        let signing = Signing { outputs: std::slice::from_ref(&coin.output), locks: std::slice::from_ref(&coin.lock) };
         self.wallet.sign(&mut transaction, &signing, &mut self.random);
         let parsed = Transaction::parse(serialize(&transaction)).expect("it was serialised");
         if keep {

@@ -167,8 +167,7 @@ impl Report {
     /// The reports, one row each.
     #[must_use]
     pub fn table(reports: &[Self]) -> Table {
-        let mut table =
-            Table::new(&["attack", "blocks", "payments", "reached", "left", "sent/node", "received/node"]);
+        let mut table = Table::new(&["attack", "blocks", "payments", "reached", "left", "sent/node", "received/node"]);
         for report in reports {
             let mut row = vec![report.attack.name().to_owned()];
             row.extend([report.blocks as usize, report.payments, report.reached].map(|count| count.to_string()));
@@ -233,10 +232,7 @@ fn report(
         payments,
         reached,
         left: network.partings().others(),
-        bytes: [
-            total(&|id| network.traffic().sent_by(id).bytes),
-            total(&|id| network.traffic().received_by(id).bytes),
-        ],
+        bytes: [total(&|id| network.traffic().sent_by(id).bytes), total(&|id| network.traffic().received_by(id).bytes)],
     })
 }
 

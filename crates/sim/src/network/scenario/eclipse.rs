@@ -129,7 +129,8 @@ fn outbound(network: &Network, victim: NodeId, honest: &BTreeSet<NodeId>) -> (us
 
 /// What the attacker's addresses will be.
 fn sybil_addresses(config: &Config, network: &Network, first: usize) -> Vec<KnownAddress> {
-    let addresses = (0..config.sybils).map(|index| network.address_at(first + index, Some(index as u16 % config.groups)));
+    let addresses =
+        (0..config.sybils).map(|index| network.address_at(first + index, Some(index as u16 % config.groups)));
     let known = addresses.filter_map(|address| match address.endpoint {
         Endpoint::Bitcoin { host: Host::Ipv4(ip), port } => Some((ip, port)),
         Endpoint::Bitcoin { .. } | Endpoint::Libp2p(_) => None,

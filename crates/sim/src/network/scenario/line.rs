@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use yap_protocol::link::Purpose;
 use yap_protocol::Time;
+use yap_protocol::link::Purpose;
 
 use super::Table;
 use crate::network::agent::{Purse, mine};

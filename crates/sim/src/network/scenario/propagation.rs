@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use yap_protocol::Time;
 
 use super::Table;
+use crate::Random;
 use crate::network::adversary::{Gossip, Reference};
 use crate::network::agent::{Purse, mine};
 use crate::network::topology::{DEGREE, Topology};
 use crate::network::traffic::Traffic;
 use crate::network::wire::Kind;
 use crate::network::{self, Failure, Network, NodeId, Options, Start};
-use crate::Random;
 
 /// Time for connections to open and handshakes to end.
 const SETTLING: Duration = Duration::from_secs(30);
@@ -98,7 +98,7 @@ impl Spread {
                 let index = (nodes * per_cent).div_ceil(100) - 1;
                 times[index].since(times[0]).as_secs_f64() / unit.as_secs_f64()
             };
-            complete.iter().map(|times| until(times)).sum::<f64>() / complete.len().max(1) as f64
+            complete.iter().map(|times| until(times)).fold(0.0, |sum, delay| sum + delay) / complete.len().max(1) as f64
         };
         Self {
             half: mean(50),
@@ -145,12 +145,32 @@ impl Report {
     #[must_use]
     pub fn table(reports: &[Self]) -> Table {
         let mut table = Table::new(&[
-            "nodes", "links", "tx 50%", "90%", "99%", "100%", "reached", "copies", "bytes/body", "block 50%", "90%", "99%",
-            "100%", "reached", "copies", "bytes/body", "size", "events", "seconds",
+            "nodes",
+            "links",
+            "tx 50%",
+            "90%",
+            "99%",
+            "100%",
+            "reached",
+            "copies",
+            "bytes/body",
+            "block 50%",
+            "90%",
+            "99%",
+            "100%",
+            "reached",
+            "copies",
+            "bytes/body",
+            "size",
+            "events",
+            "seconds",
         ]);
         for report in reports {
             let spread = |spread: &Spread| {
-                let delays = [spread.half, spread.most, spread.nearly, spread.all].map(|delay| format!("{delay:.2}"));
+                let delays = [spread.half, spread.most, spread.nearly, spread.all].map(|delay| match spread.complete {
+                    0 => "-".to_owned(),
+                    _ => format!("{delay:.2}"),
+                });
                 delays.into_iter().chain([format!("{}/{}", spread.complete, spread.count)])
             };
             let mut row = vec![report.nodes.to_string(), format!("{:.1}", report.connections)];

@@ -92,7 +92,8 @@ fn one(config: &Config, seed: u64) -> Result<(f64, u64), Failure> {
     let mut network = Network::new("sync", config.network, seed);
     let tip = chain(&mut network, config.blocks);
     let mut peers: Vec<NodeId> = network.add_nodes(config.honest, Start::At(tip), Options::default());
-    let faults = std::iter::repeat_n(Fault::Stalls, config.stalling).chain(std::iter::repeat_n(Fault::Lies, config.lying));
+    let faults =
+        std::iter::repeat_n(Fault::Stalls, config.stalling).chain(std::iter::repeat_n(Fault::Lies, config.lying));
     for fault in faults {
         let server = Adversary::new(Box::new(Server::new(fault)), Vec::new(), Duration::from_secs(60));
         peers.push(network.add_actor(Box::new(server), None));
