@@ -59,7 +59,10 @@ impl Node {
         None
     }
 
-    /// Panics if an invariant does not hold; for tests, after the outputs were drained.
+    /// Looks at every invariant; for tests, after the outputs were drained.
+    ///
+    /// # Panics
+    /// If one does not hold.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self) {
         assert!(self.outputs.is_empty(), "outputs were left undrained");

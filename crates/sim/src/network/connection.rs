@@ -191,7 +191,7 @@ impl Network {
 
     /// Puts something on the line.
     fn transmit(&mut self, number: u64, end: usize, parcel: Parcel, size: usize) {
-        let Network { connections, participants, config, random, now, .. } = self;
+        let Self { connections, participants, config, random, now, .. } = self;
         let connection = connections[number as usize].as_mut().expect("its end is open");
         let (base, other) = (connection.base, connection.ends[1 - end].node);
         let from = &mut connection.ends[end];

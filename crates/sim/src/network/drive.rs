@@ -293,10 +293,12 @@ fn trace(input: &Input) -> (u8, u64) {
         Input::Disconnected { peer } => (2, peer.0),
         Input::DialFailed { .. } => (3, 0),
         Input::Message { peer, message, size } => {
-            let content = match message {
-                Message::Transaction(transaction) => first(transaction.wtxid().to_byte_array()),
-                Message::Block(block) => first(block.hash().to_byte_array()),
-                other => wire::Kind::of(other) as u64,
+            let content = if let Message::Transaction(transaction) = message {
+                first(transaction.wtxid().to_byte_array())
+            } else if let Message::Block(block) = message {
+                first(block.hash().to_byte_array())
+            } else {
+                wire::Kind::of(message) as u64
             };
             (4, content ^ peer.0.rotate_left(48) ^ (*size as u64).rotate_left(24))
         }

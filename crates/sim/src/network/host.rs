@@ -165,7 +165,7 @@ impl Network {
             // From 11.0.0.0 to 122.255.0.0 no group is reserved but that of 100.64.0.0/10.
             None => {
                 let group = 0x0b00 + index % 0x5900;
-                group << 16 | 1 + index / 0x5900
+                (group << 16) | (1 + index / 0x5900)
             }
         };
         let ip = Ipv4Addr::from(ip);
@@ -318,7 +318,7 @@ impl Network {
     /// A node's work is done: it hears what came of it.
     pub(super) fn done(&mut self, id: NodeId, job: Job) {
         let now = self.wall().header_time();
-        let Network { participants, world, .. } = self;
+        let Self { participants, world, .. } = self;
         let Kind::Node(host) = &mut participants[id.0 as usize].kind else { return };
         host.waiting -= 1;
         match job {

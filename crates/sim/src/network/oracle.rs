@@ -108,7 +108,7 @@ pub struct Failure {
     /// How many events had happened.
     pub events: u64,
     /// What happened.
-    pub violation: Violation,
+    pub violation: Box<Violation>,
 }
 
 /// Why nodes closed connections: how often to honest nodes, and how often to others.
@@ -179,7 +179,7 @@ impl Network {
             scenario: self.name.clone(),
             at: self.now,
             events: self.transcript.events(),
-            violation,
+            violation: Box::new(violation),
         }
     }
 

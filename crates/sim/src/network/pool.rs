@@ -176,9 +176,9 @@ impl Pool {
             return Err(Judged::MissingInputs(missing));
         }
         let spent: Arc<[Coin]> = coins.into_iter().flatten().collect();
-        let fee = transaction::fee(transaction, &spent, height).map_err(|error| match error {
-            transaction::Error::Immature { .. } => policy(error.reason()),
-            other => invalid(other.reason()),
+        let fee = transaction::fee(transaction, &spent, height).map_err(|error| {
+            let early = matches!(error, transaction::Error::Immature { .. });
+            if early { policy(error.reason()) } else { invalid(error.reason()) }
         })?;
         lock::relative(transaction, &spent, height, view.median(), &view).map_err(|_| policy("non-BIP68-final"))?;
         let vsize = transaction.weight().div_ceil(4) as u64;

@@ -225,15 +225,8 @@ impl World {
     /// What all coins are worth at `tip`, and what may have been made up to there.
     #[must_use]
     pub fn supply(&self, tip: Id) -> (Amount, Amount) {
-        // The order of a sum does not matter.
-        #[expect(clippy::iter_over_hash_type, reason = "a sum has no order")]
-        let total = {
-            let mut total = Amount::ZERO;
-            for lives in self.coins.values() {
-                total += lives.iter().find(|life| self.lives(life, tip)).map_or(Amount::ZERO, |life| life.coin.value);
-            }
-            total
-        };
+        let living = |lives: &Vec<Life>| lives.iter().find(|life| self.lives(life, tip)).map(|life| life.coin.value);
+        let total = self.coins.values().filter_map(living).sum();
         let made = (1..=self.tree.height(tip)).map(|height| self.spec().subsidy_at(height)).sum();
         (total, made)
     }
