@@ -16,7 +16,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `queue`, [`Transcript`] | what happens next, and the hash of what has happened |
-//! | [`line`] | how long messages take |
+//! | [`mod@line`] | how long messages take |
 //! | [`wire`], [`Traffic`] | kinds and sizes of messages, and how many there were |
 //! | [`World`] | what all nodes share: blocks and verdicts |
 //! | [`Ledger`], [`Pool`] | one node's chain and pending transactions |

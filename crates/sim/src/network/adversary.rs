@@ -44,7 +44,7 @@ pub trait Vice: Debug {
         let _ = (port, peer, message);
     }
 
-    /// It is time, every [`Adversary::every`].
+    /// It is time: as often as [`Adversary::new`] was told.
     fn tick(&mut self, port: &mut Port<'_>, peers: &[PeerId]) {
         let _ = (port, peers);
     }
