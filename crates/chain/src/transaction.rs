@@ -65,12 +65,27 @@ impl Transaction {
         Ok(transaction)
     }
 
+    /// Reads the transaction at the front of `bytes`, which then start behind it. Its bytes are copied, so that it keeps no
+    /// more memory than its own.
+    ///
+    /// # Errors
+    /// If the bytes do not start with a transaction in Bitcoin's serialisation (BIP-0144). `bytes` then stay as they were.
+    pub fn read(bytes: &mut &[u8]) -> Result<Self, encode::Error> {
+        let (inner, used) = decode(bytes)?;
+        let buffer = Arc::new(bytes.split_off(..used).unwrap_or_default().to_vec());
+        Ok(Self::hashed(inner, Raw { span: 0..buffer.len(), buffer }))
+    }
+
     /// Reads the transaction that starts at `start`; also gives the offset behind it.
     pub(crate) fn parse_at(buffer: &Arc<Vec<u8>>, start: usize) -> Result<(Self, usize), encode::Error> {
         let rest = buffer.get(start..).unwrap_or_default();
         let (inner, used) = decode(rest)?;
         let end = start.saturating_add(used);
         let raw = Raw { buffer: Arc::clone(buffer), span: start..end };
+        Ok((Self::hashed(inner, raw), end))
+    }
+
+    fn hashed(inner: bitcoin::Transaction, raw: Raw) -> Self {
         let bytes = raw.as_slice();
         let wtxid = sha256d::Hash::hash(bytes);
         // BIP-0144: the witness is left out of the txid. Marker and flag follow the version; the witnesses stand
@@ -89,7 +104,7 @@ impl Transaction {
         };
         let txid = Txid::from_raw_hash(txid);
         let legacy_sigops = sigops::legacy(&inner);
-        Ok((Self { inner, txid, wtxid: Wtxid::from_raw_hash(wtxid), raw, base_size, legacy_sigops }, end))
+        Self { inner, txid, wtxid: Wtxid::from_raw_hash(wtxid), raw, base_size, legacy_sigops }
     }
 
     /// The decoded form.

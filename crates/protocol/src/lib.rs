@@ -19,6 +19,8 @@
 //! | [`peers`] | address book, wanted connections, scores |
 
 pub mod address;
+#[cfg(any(test, feature = "test-util"))]
+pub mod arbitrary;
 pub mod codec;
 #[cfg(test)]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]

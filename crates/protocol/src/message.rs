@@ -19,7 +19,8 @@ mod version;
 
 pub use compact::{BlockTransactions, CompactBlock, GetBlockTransactions, Prefilled, SendCompact, ShortId};
 pub use extension::{
-    Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, PeerRecord,
+    Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, MAX_PEER_RECORDS,
+    PeerRecord, RecordError,
 };
 pub use filter::{CFCheckpoints, CFHeaders, CFilter, GetCFCheckpoints, GetCFRange};
 pub use inventory::{Inventory, Locate, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR};

@@ -60,6 +60,35 @@ pub enum Reason {
     Overloaded = 16,
 }
 
+impl Reason {
+    /// Every reason, at the place that is its number.
+    const ALL: [Self; 17] = [
+        Self::Shutdown,
+        Self::Full,
+        Self::Duplicate,
+        Self::Myself,
+        Self::WrongChain,
+        Self::Forked,
+        Self::Useless,
+        Self::Handshake,
+        Self::TooSlow,
+        Self::Malformed,
+        Self::Misbehaved,
+        Self::Banned,
+        Self::Invalid,
+        Self::Done,
+        Self::Evicted,
+        Self::Asked,
+        Self::Overloaded,
+    ];
+
+    /// The reason with this number, if we know it.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -81,5 +110,18 @@ impl fmt::Display for Reason {
             Self::Asked => "asked to",
             Self::Overloaded => "limit of memory or bandwidth reached",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_number() {
+        for number in 0..=u8::MAX {
+            let reason = Reason::of(number);
+            assert_eq!(reason.map(|reason| reason as u8), (number <= Reason::Overloaded as u8).then_some(number));
+        }
     }
 }

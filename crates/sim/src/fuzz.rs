@@ -6,6 +6,7 @@
 
 mod chain;
 mod disk;
+mod message;
 mod mutation;
 mod samples;
 
@@ -20,6 +21,7 @@ use yap_chain::undo;
 
 pub use chain::{header, solution, spec};
 pub use disk::{framing, row};
+pub use message::{message_bitcoin, message_stream};
 pub use mutation::mutated;
 
 /// One decoder, and what must hold of it.
@@ -43,7 +45,7 @@ pub enum Outcome {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "block", body: block, samples: samples::blocks },
     Target { name: "transaction", body: transaction, samples: samples::transactions },
     Target { name: "coin", body: coin, samples: samples::coins },
@@ -57,6 +59,8 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "solution", body: solution, samples: samples::solutions },
     Target { name: "framing", body: framing, samples: samples::framings },
     Target { name: "row", body: row, samples: samples::rows },
+    Target { name: "message_bitcoin", body: message_bitcoin, samples: message::bitcoin_samples },
+    Target { name: "message_stream", body: message_stream, samples: message::stream_samples },
 ];
 
 /// Bytes of memory that a decoded coin or undo data may take per byte read, as the codecs document.

@@ -129,6 +129,16 @@ fn rows_survive_damage() {
 }
 
 #[test]
+fn messages_of_bitcoins_carrier_survive_damage() {
+    survives("message_bitcoin");
+}
+
+#[test]
+fn messages_of_streams_survive_damage() {
+    survives("message_stream");
+}
+
+#[test]
 fn empty_input_is_harmless() {
     for target in TARGETS {
         (target.body)(&[]); // Some take it, some refuse it; none may panic.

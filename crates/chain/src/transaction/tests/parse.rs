@@ -35,6 +35,20 @@ fn bytes_behind_the_transaction_are_refused() {
 }
 
 #[test]
+fn transactions_are_read_one_after_the_other() {
+    let transactions = [spend(&[outpoint(1)], &[1]), spend(&[outpoint(2), outpoint(3)], &[4, 5])];
+    let mut bytes = transactions.iter().flat_map(serialize).collect::<Vec<_>>();
+    bytes.extend([7; 3]);
+    let mut rest = &bytes[..];
+    for expected in &transactions {
+        agrees(&Transaction::read(&mut rest).unwrap(), expected);
+    }
+    assert_eq!(rest, [7; 3]);
+    assert!(Transaction::read(&mut rest).is_err());
+    assert_eq!(rest, [7; 3]);
+}
+
+#[test]
 fn transaction_of_nothing_is_read() {
     let nothing = Transaction::parse(Vec::from_hex("feffffff000001020304").unwrap()).unwrap();
     assert_eq!((nothing.base_size(), nothing.total_size(), nothing.has_witness()), (10, 10, false));
