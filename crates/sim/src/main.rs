@@ -44,6 +44,9 @@ struct Arguments {
     /// What carries messages between nodes.
     #[arg(long, value_enum, default_value = "libp2p")]
     carrier: Carrier,
+    /// Encodes and decodes every message on its way.
+    #[arg(long)]
+    codec: bool,
     /// Mean delay of a line, in milliseconds.
     #[arg(long, default_value_t = 50)]
     delay: u64,
@@ -124,6 +127,7 @@ impl Arguments {
     fn network(&self, mut network: network::Config) -> network::Config {
         network.line.mean_delay = Duration::from_millis(self.delay);
         network.line.loss = self.loss;
+        network.codec = self.codec;
         network.checks = Checks::Sometimes(self.check.max(1));
         if self.carrier == Carrier::Bitcoin {
             network.carrier = NodeCarrier::Bitcoin;

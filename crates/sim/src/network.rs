@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `queue`, [`Transcript`] | what happens next, and the hash of what has happened |
 //! | [`mod@line`] | how long messages take |
-//! | [`wire`], [`Traffic`] | kinds and sizes of messages, and how many there were |
+//! | [`wire`], [`Traffic`] | kinds of messages, and how many there were |
 //! | [`World`] | what all nodes share: blocks and verdicts |
 //! | [`Ledger`], [`Pool`] | one node's chain and pending transactions |
 //! | `host` | one node, its ledger and the work it waits for |
@@ -60,6 +60,7 @@ use hashbrown::HashMap;
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
 use yap_protocol::address::Endpoint;
+use yap_protocol::codec::Framing;
 use yap_protocol::link::Carrier;
 use yap_protocol::{Address, Time, Timestamp};
 
@@ -121,6 +122,8 @@ pub struct Config {
     pub checks: Checks,
     /// What carries messages between two nodes.
     pub carrier: NodeCarrier,
+    /// Whether messages are encoded and decoded on their way, as between processes. Bytes are counted either way.
+    pub codec: bool,
 }
 
 /// What carries messages between two nodes.
@@ -227,6 +230,14 @@ impl Network {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// How messages are told apart on the lines.
+    pub(crate) fn framing(&self) -> Framing {
+        match self.config.carrier {
+            NodeCarrier::Bitcoin => Framing::Bitcoin(self.world.spec().magic),
+            NodeCarrier::Libp2p => Framing::Stream,
+        }
     }
 
     /// A stream of random numbers for whoever is called `name`.

@@ -92,6 +92,11 @@ impl<'a> Port<'a> {
         self.network.send(self.me, peer, message);
     }
 
+    /// Sends bytes, whatever they are.
+    pub fn send_bytes(&mut self, peer: PeerId, bytes: Vec<u8>) {
+        self.network.send_bytes(self.me, peer, bytes);
+    }
+
     /// Dials an address; the connection is told when it is open.
     pub fn dial(&mut self, address: &Address) {
         self.network.dial(self.me, address, Purpose::Full);

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod flood;
+mod garble;
 mod handshake;
 mod headers;
 mod reference;
@@ -24,6 +25,7 @@ use super::actor::{Actor, Port};
 
 pub use blocks::BadBlocks;
 pub use flood::{Flood, What};
+pub use garble::Garble;
 pub use handshake::Handshake;
 pub use headers::{Headers, Lie};
 pub use reference::{Gossip, Reference};

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use yap_protocol::codec::{self, Decoder};
 use yap_protocol::io::Input;
 use yap_protocol::link::{Direction, Purpose};
 use yap_protocol::{Address, Link, Message, PeerId, Time};
@@ -16,7 +17,7 @@ use yap_protocol::{Address, Link, Message, PeerId, Time};
 use super::drive::{Event, Parcel};
 use super::line::sending;
 use super::oracle::{MAX_SEND_QUEUE, Violation};
-use super::wire::{self, Kind};
+use super::wire::Kind;
 use super::{Network, NodeId};
 use crate::Random;
 
@@ -60,6 +61,8 @@ pub(super) struct End {
     /// What waits for the network to be whole again.
     held: Vec<(Parcel, usize)>,
     held_bytes: u64,
+    /// Reads the bytes that come to this end.
+    decoder: Option<Box<Decoder>>,
 }
 
 impl End {
@@ -73,6 +76,7 @@ impl End {
             congested: false,
             held: Vec::new(),
             held_bytes: 0,
+            decoder: None,
         }
     }
 
@@ -175,10 +179,27 @@ impl Network {
             }
             return;
         };
-        let size = wire::size(&message, self.config.carrier.into());
-        self.traffic.sent(from, Kind::of(&message), size);
-        self.transmit(number, end, Parcel::Message(message), size);
+        let framing = self.framing();
+        let kind = Kind::of(&message);
+        let (parcel, size) = if self.config.codec {
+            let bytes = codec::encode(&message, framing);
+            let size = bytes.len();
+            (Parcel::Bytes(bytes), size)
+        } else {
+            let size = codec::encoded_len(&message, framing);
+            (Parcel::Message(message), size)
+        };
+        self.traffic.sent(from, kind, size);
+        self.transmit(number, end, parcel, size);
         self.watch(number, end);
+    }
+
+    /// Sends bytes on a connection, whatever they are.
+    pub(super) fn send_bytes(&mut self, from: NodeId, peer: PeerId, bytes: Vec<u8>) {
+        let Some(end) = self.open_end(from, peer.0) else { return };
+        let size = bytes.len();
+        self.traffic.sent(from, Kind::Noise, size);
+        self.transmit(peer.0, end, Parcel::Bytes(bytes), size);
     }
 
     /// Whether a participant has no part in a connection, or was not told of it.
@@ -281,6 +302,10 @@ impl Network {
                 self.traffic.received(node, size);
                 self.tell(node, Input::Message { peer: PeerId(number), message, size });
             }
+            (Status::Open, Parcel::Bytes(bytes)) => {
+                self.traffic.received(node, size);
+                self.read(number, end, &bytes);
+            }
             (Status::Opening | Status::Open, Parcel::End) => {
                 let told = to.status == Status::Open;
                 to.status = Status::Closed;
@@ -291,6 +316,25 @@ impl Network {
                 }
             }
             (Status::Opening | Status::Closing | Status::Closed, _) => {}
+        }
+    }
+
+    /// Decodes bytes that came to one end.
+    fn read(&mut self, number: u64, end: u8, mut bytes: &[u8]) {
+        let framing = self.framing();
+        loop {
+            let Some(connection) = self.connections[number as usize].as_mut() else { return };
+            let to = &mut connection.ends[usize::from(end)];
+            let (node, peer) = (to.node, PeerId(number));
+            if to.status != Status::Open {
+                return;
+            }
+            let decoder = to.decoder.get_or_insert_with(|| Box::new(Decoder::new(framing)));
+            match decoder.read(&mut bytes) {
+                None => return,
+                Some(Ok((message, size))) => self.tell(node, Input::Message { peer, message, size }),
+                Some(Err(error)) => self.tell(node, Input::Malformed { peer, error }),
+            }
         }
     }
 

@@ -19,6 +19,8 @@ use super::{Network, NodeId, agent};
 #[derive(Debug)]
 pub(super) enum Parcel {
     Message(Message),
+    /// Bytes, of one message or of anything at all.
+    Bytes(Vec<u8>),
     /// The sender has closed the connection.
     End,
 }

@@ -323,7 +323,7 @@ impl Network {
         host.waiting -= 1;
         match job {
             Job::Judge { transaction, parent } => {
-                let (judged, change) = host.ledger.judge(&transaction, parent.as_ref(), world);
+                let (judged, change) = host.ledger.judge(&transaction, parent.as_ref(), world, now);
                 self.judged(id, judged, change);
             }
             Job::Process(block) => {

@@ -17,7 +17,7 @@ use yap_chain::transaction::Transaction;
 use yap_protocol::io::{Judged, PoolChange, Processed, TipChange};
 use yap_protocol::ledger::Pooled;
 
-use super::pool::{MIN_FEERATE, Pool};
+use super::pool::{At, Pool};
 use super::world::World;
 
 /// What a node keeps of a block beside its header.
@@ -120,7 +120,7 @@ impl Ledger {
         let mut step = Step { outcome: Processed::Stored, tip: None, pool: PoolChange::default() };
         step.outcome = match self.store(block, world, now) {
             Ok(id) => {
-                self.activate(world, &mut step);
+                self.activate(world, now, &mut step);
                 match self.tree.status(id) {
                     Status::Valid => Processed::Stored,
                     Status::Descends => Processed::Invalid { reason: "bad-prevblk", mutated: false },
@@ -190,7 +190,7 @@ impl Ledger {
     }
 
     /// Moves the tip to the best linked block that is not known to be invalid.
-    fn activate(&mut self, world: &mut World, step: &mut Step) {
+    fn activate(&mut self, world: &mut World, now: u32, step: &mut Step) {
         let start = self.tip;
         let mut returned: Vec<Arc<Transaction>> = Vec::new();
         let mut connected: Vec<Arc<Block>> = Vec::new();
@@ -217,7 +217,7 @@ impl Ledger {
         let work = self.tree.work(self.tip);
         self.candidates.retain(|candidate| candidate.work >= work);
         if self.tip != start {
-            self.tell(start, &connected, &returned, world, step);
+            self.tell((start, &connected, &returned), world, now, step);
         }
     }
 
@@ -229,10 +229,9 @@ impl Ledger {
 
     fn tell(
         &mut self,
-        start: Id,
-        connected: &[Arc<Block>],
-        returned: &[Arc<Transaction>],
+        (start, connected, returned): (Id, &[Arc<Block>], &[Arc<Transaction>]),
         world: &mut World,
+        now: u32,
         step: &mut Step,
     ) {
         let path = self.tree.path(start, self.tip);
@@ -246,11 +245,12 @@ impl Ledger {
                 .collect(),
         };
         for block in connected {
-            self.pool.connect(block, &mut step.pool);
+            self.pool.connect(block, now.into(), &mut step.pool);
         }
         if !change.disconnected.is_empty() {
             let tip = world.tree().get(&self.tree.hash(self.tip)).expect("it is connected");
-            self.pool.reorganise(returned, world, tip, &mut step.pool);
+            let (fork, at) = (self.tree.height(path.fork), At { tip, now: now.into() });
+            self.pool.reorganise(fork, returned, world, at, &mut step.pool);
         }
         step.tip = Some(change);
     }
@@ -261,9 +261,10 @@ impl Ledger {
         transaction: &Arc<Transaction>,
         parent: Option<&Arc<Transaction>>,
         world: &mut World,
+        now: u32,
     ) -> (Vec<(Wtxid, Judged)>, PoolChange) {
         let tip = world.tree().get(&self.tree.hash(self.tip)).expect("what is connected is known");
-        self.pool.judge(transaction, parent, world, tip)
+        self.pool.judge(transaction, parent, world, At { tip, now: now.into() })
     }
 }
 
@@ -313,7 +314,7 @@ impl yap_protocol::Ledger for Ledger {
     }
 
     fn min_feerate(&self) -> u64 {
-        MIN_FEERATE
+        self.pool.min_feerate()
     }
 }
 

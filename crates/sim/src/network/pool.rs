@@ -1,84 +1,86 @@
-//! One node's pending transactions.
-//!
-//! First come, first served; what pays more may take the place of what it conflicts with. Order by feerate never puts a
-//! child before its parent: a child counts for no more than its parents do.
+//! One node's pending transactions: the ledger's mempool, with scripts verified by the [`World`].
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bitcoin::{Amount, OutPoint, Txid, Wtxid};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use yap_chain::block::Block;
 use yap_chain::coin::Coin;
-use yap_chain::transaction::{self, Transaction, lock};
+use yap_chain::header::tree::Id;
+use yap_chain::mempool::{Entry, Limits, Mempool, Place, Reason, Refusal, Removed, Room, Verdict};
+use yap_chain::transaction::Transaction;
 use yap_chain::verify::Job;
-use yap_protocol::io::{Departure, Judged, PoolChange, Removed};
+use yap_protocol::io::{self, Departure, Judged, PoolChange};
 use yap_protocol::ledger::Pooled;
 
-use super::world::World;
-use yap_chain::header::tree::Id;
+use super::world::{View, World};
 
-/// Satoshis per thousand virtual bytes that a transaction pays at least, and more than what it replaces.
-pub(super) const MIN_FEERATE: u64 = 100;
-
-/// Transactions that wait at most. Then only one that replaces another gets in.
-const CAPACITY: usize = 100_000;
-
-/// Transactions that one may replace at most.
-const MAX_REPLACED: usize = 100;
-
-#[derive(Clone, Debug)]
-struct Entry {
-    pooled: Pooled,
-    /// The least feerate of it and what it needs.
-    rank: u64,
+/// Where and when transactions are judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    /// The block whose coins they spend.
+    pub(super) tip: Id,
+    /// Seconds since 1970.
+    pub(super) now: u64,
 }
 
 /// Pending transactions.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
-    entries: HashMap<Wtxid, Entry, FixedState>,
-    by_txid: HashMap<Txid, Wtxid, FixedState>,
-    spenders: HashMap<OutPoint, Wtxid, FixedState>,
-    by_age: BTreeMap<u64, Wtxid>,
-    by_rank: BTreeSet<(u64, std::cmp::Reverse<u64>, Wtxid)>,
-    sequence: u64,
+    mempool: Mempool,
 }
 
-/// A transaction that may join.
-struct Candidate {
-    transaction: Arc<Transaction>,
-    spent: Arc<[Coin]>,
-    fee: Amount,
-    vsize: u64,
-}
-
-impl Candidate {
-    fn feerate(&self) -> u64 {
-        self.fee.to_sat() * 1000 / self.vsize
+impl Default for Pool {
+    fn default() -> Self {
+        Self { mempool: Mempool::new(Limits::default(), 0) }
     }
+}
+
+/// Reads coins.
+type Coins<'a> = &'a dyn Fn(&OutPoint) -> Option<Coin>;
+
+/// Checks something on one tip.
+fn on<T>(world: &World, tip: Id, check: impl FnOnce(&Coins<'_>, &Place<'_, View<'_>>) -> T) -> T {
+    let view = world.view(tip);
+    let place = Place {
+        height: view.height() + 1,
+        median_time_past: view.median(),
+        ancestors: &view,
+        flags: world.flags_after(tip),
+    };
+    let coins: Coins<'_> = &|outpoint| view.unspent(outpoint).cloned();
+    check(&coins, &place)
 }
 
 impl Pool {
+    /// The ledger's mempool itself.
+    #[must_use]
+    pub const fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
     pub(super) fn get(&self, wtxid: &Wtxid) -> Option<Pooled> {
-        self.entries.get(wtxid).map(|entry| entry.pooled.clone())
+        self.mempool.get(wtxid).map(pooled)
     }
 
     pub(super) fn get_by_txid(&self, txid: &Txid) -> Option<Pooled> {
-        self.get(self.by_txid.get(txid)?)
+        self.mempool.get_by_txid(txid).map(pooled)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.mempool.len()
     }
 
     pub(super) fn by_age(&self) -> impl Iterator<Item = Pooled> + '_ {
-        self.by_age.values().filter_map(|wtxid| self.get(wtxid))
+        self.mempool.by_age().map(pooled)
     }
 
     pub(super) fn by_feerate(&self) -> impl Iterator<Item = Pooled> + '_ {
-        self.by_rank.iter().rev().filter_map(|(_, _, wtxid)| self.get(wtxid))
+        self.mempool.by_feerate().map(pooled)
+    }
+
+    /// What a transaction must pay, in satoshis per thousand virtual bytes, whatever the pool has given up.
+    pub(super) fn min_feerate(&self) -> u64 {
+        self.mempool.limits().relay.to_sat_per_kvb()
     }
 
     /// Judges a transaction, together with a parent that pays too little alone if one is given, and adds what is good.
@@ -87,243 +89,163 @@ impl Pool {
         transaction: &Arc<Transaction>,
         parent: Option<&Arc<Transaction>>,
         world: &mut World,
-        tip: Id,
+        at: At,
     ) -> (Vec<(Wtxid, Judged)>, PoolChange) {
         let mut change = PoolChange::default();
-        let Some(parent) = parent else {
-            let judged = self.judge_one(transaction, MIN_FEERATE, world, tip, &mut change);
-            return (vec![(transaction.wtxid(), judged)], change);
+        let judged = match parent {
+            None => vec![(transaction.wtxid(), self.judge_one(transaction, world, at, &mut change))],
+            Some(parent) => {
+                let judged = self.judge_pair(parent, transaction, world, at, &mut change);
+                [parent.wtxid(), transaction.wtxid()].into_iter().zip(judged).collect()
+            }
         };
-        let mut trial = self.clone();
-        let first = trial.judge_one(parent, 0, world, tip, &mut change);
-        let second = trial.judge_one(transaction, MIN_FEERATE, world, tip, &mut change);
-        let package = [parent, transaction].map(|one| trial.get(&one.wtxid()));
-        let pays = match &package {
-            [Some(low), Some(high)] => (low.fee + high.fee).to_sat() * 1000 >= MIN_FEERATE * (low.vsize + high.vsize),
-            _ => false,
-        };
-        if pays {
-            *self = trial;
-            return (vec![(parent.wtxid(), first), (transaction.wtxid(), second)], change);
-        }
-        let mut change = PoolChange::default();
-        let mut alone =
-            |one: &Arc<Transaction>| (one.wtxid(), self.judge_one(one, MIN_FEERATE, world, tip, &mut change));
-        (vec![alone(parent), alone(transaction)], change)
+        (judged, change)
     }
 
     fn judge_one(
         &mut self,
         transaction: &Arc<Transaction>,
-        least: u64,
         world: &mut World,
-        tip: Id,
+        at: At,
         change: &mut PoolChange,
     ) -> Judged {
-        if self.entries.contains_key(&transaction.wtxid()) || self.by_txid.contains_key(&transaction.txid()) {
-            return Judged::Known;
-        }
-        let candidate = match self.candidate(transaction, least, world, tip) {
+        let checked = on(world, at.tip, |coins, place| self.mempool.check(transaction, coins, place, at.now));
+        let candidate = match checked {
             Ok(candidate) => candidate,
-            Err(judged) => return judged,
+            Err(refusal) => return judged(&refusal),
         };
-        let conflicts = self.conflicts(transaction);
-        if conflicts.is_empty() && self.len() >= CAPACITY {
-            return Judged::Policy { reason: "mempool full", witness: false };
+        if let Some(invalid) = unsatisfied(transaction, &candidate.job(), world) {
+            return invalid;
         }
-        if !self.may_replace(&candidate, &conflicts) {
-            return Judged::Policy { reason: "insufficient fee", witness: false };
-        }
-        let job = Job {
-            transaction: transaction.raw().clone(),
-            spent: Arc::clone(&candidate.spent),
-            flags: world.flags_after(tip),
-        };
-        if !world.holds(&transaction.wtxid(), &job) {
-            let witness = transaction.has_witness();
-            return Judged::Invalid { reason: "mempool-script-verify-flag-failed", witness };
-        }
-        for wtxid in conflicts {
-            self.remove(&wtxid, Departure::Replaced, change);
-        }
-        self.add(candidate);
-        change.added.push(Arc::clone(transaction));
-        Judged::Accepted
-    }
-
-    /// Every rule but conflicts and scripts.
-    fn candidate(
-        &self,
-        transaction: &Arc<Transaction>,
-        least: u64,
-        world: &World,
-        tip: Id,
-    ) -> Result<Candidate, Judged> {
-        let invalid = |reason| Judged::Invalid { reason, witness: false };
-        let policy = |reason| Judged::Policy { reason, witness: false };
-        if transaction.is_coinbase() {
-            return Err(invalid("coinbase"));
-        }
-        transaction::check(transaction).map_err(|error| invalid(error.reason()))?;
-        let view = world.view(tip);
-        let height = view.height() + 1;
-        lock::absolute(transaction, height, view.median()).map_err(|_| policy("non-final"))?;
-        let inputs = &transaction.decoded().input;
-        let coins: Vec<_> = inputs.iter().map(|input| self.coin(&input.previous_output, world, tip)).collect();
-        let missing = |(input, coin): (&bitcoin::TxIn, &Option<Coin>)| coin.is_none().then_some(input.previous_output);
-        let missing: Vec<OutPoint> = inputs.iter().zip(&coins).filter_map(missing).collect();
-        if !missing.is_empty() {
-            return Err(Judged::MissingInputs(missing));
-        }
-        let spent: Arc<[Coin]> = coins.into_iter().flatten().collect();
-        let fee = transaction::fee(transaction, &spent, height).map_err(|error| {
-            let early = matches!(error, transaction::Error::Immature { .. });
-            if early { policy(error.reason()) } else { invalid(error.reason()) }
-        })?;
-        lock::relative(transaction, &spent, height, view.median(), &view).map_err(|_| policy("non-BIP68-final"))?;
-        let vsize = transaction.weight().div_ceil(4) as u64;
-        let candidate = Candidate { transaction: Arc::clone(transaction), spent, fee, vsize };
-        if candidate.feerate() < least {
-            return Err(Judged::LowFee { reason: "min relay fee not met" });
-        }
-        Ok(candidate)
-    }
-
-    fn coin(&self, outpoint: &OutPoint, world: &World, tip: Id) -> Option<Coin> {
-        if let Some(parent) = self.get_by_txid(&outpoint.txid) {
-            let output = parent.transaction.decoded().output.get(outpoint.vout as usize)?;
-            let height = world.view(tip).height() + 1;
-            return Some(Coin::new(output.value, &output.script_pubkey, height, false));
-        }
-        world.view(tip).unspent(outpoint).cloned()
-    }
-
-    /// What spends the same coins, and everything that needs those, children last.
-    fn conflicts(&self, transaction: &Transaction) -> Vec<Wtxid> {
-        let spenders = transaction.decoded().input.iter();
-        let direct: BTreeSet<Wtxid> =
-            spenders.filter_map(|input| self.spenders.get(&input.previous_output).copied()).collect();
-        self.with_descendants(direct)
-    }
-
-    fn with_descendants(&self, from: BTreeSet<Wtxid>) -> Vec<Wtxid> {
-        let mut found: Vec<Wtxid> = from.iter().copied().collect();
-        let mut seen = from;
-        let mut next = 0;
-        while let Some(wtxid) = found.get(next).copied() {
-            next += 1;
-            let Some(entry) = self.entries.get(&wtxid) else { continue };
-            let txid = entry.pooled.transaction.txid();
-            for vout in 0..entry.pooled.transaction.decoded().output.len() as u32 {
-                if let Some(child) = self.spenders.get(&OutPoint { txid, vout })
-                    && seen.insert(*child)
-                {
-                    found.push(*child);
+        match self.mempool.insert(candidate, at.now) {
+            Ok(inserted) => {
+                change.added.push(Arc::clone(transaction));
+                tell(change, inserted.replaced.into_iter().chain(inserted.evicted));
+                Judged::Accepted
+            }
+            Err(refusal) => {
+                let outcome = judged(&refusal);
+                if let Refusal::Full { removed } = refusal {
+                    tell(change, removed.into_vec());
                 }
-            }
-        }
-        found
-    }
-
-    /// It must pay more than all that it replaces together, and at a better rate than each.
-    fn may_replace(&self, candidate: &Candidate, conflicts: &[Wtxid]) -> bool {
-        let replaced: Vec<&Entry> = conflicts.iter().filter_map(|wtxid| self.entries.get(wtxid)).collect();
-        let fees: Amount = replaced.iter().map(|entry| entry.pooled.fee).sum();
-        let increment = Amount::from_sat((MIN_FEERATE * candidate.vsize).div_ceil(1000));
-        replaced.is_empty()
-            || (replaced.len() <= MAX_REPLACED
-                && candidate.fee >= fees + increment
-                && replaced.iter().all(|entry| candidate.feerate() > entry.pooled.feerate()))
-    }
-
-    fn add(&mut self, candidate: Candidate) {
-        let wtxid = candidate.transaction.wtxid();
-        self.sequence += 1;
-        let inputs = candidate.transaction.decoded().input.iter();
-        let parents = inputs.filter_map(|input| self.entries.get(self.by_txid.get(&input.previous_output.txid)?));
-        let rank = parents.map(|parent| parent.rank).fold(candidate.feerate(), u64::min);
-        for input in &candidate.transaction.decoded().input {
-            self.spenders.insert(input.previous_output, wtxid);
-        }
-        self.by_txid.insert(candidate.transaction.txid(), wtxid);
-        self.by_age.insert(self.sequence, wtxid);
-        self.by_rank.insert((rank, std::cmp::Reverse(self.sequence), wtxid));
-        let Candidate { transaction, fee, vsize, .. } = candidate;
-        self.entries.insert(wtxid, Entry { pooled: Pooled { transaction, fee, vsize, sequence: self.sequence }, rank });
-    }
-
-    fn remove(&mut self, wtxid: &Wtxid, why: Departure, change: &mut PoolChange) {
-        let Some(entry) = self.entries.remove(wtxid) else { return };
-        let Pooled { transaction, sequence, .. } = entry.pooled;
-        for input in &transaction.decoded().input {
-            self.spenders.remove(&input.previous_output);
-        }
-        self.by_txid.remove(&transaction.txid());
-        self.by_age.remove(&sequence);
-        self.by_rank.remove(&(entry.rank, std::cmp::Reverse(sequence), *wtxid));
-        change.removed.push(Removed { transaction, why });
-    }
-
-    /// Removes what a block has, and what it makes impossible.
-    pub(super) fn connect(&mut self, block: &Block, change: &mut PoolChange) {
-        for transaction in block.transactions().iter().skip(1) {
-            if let Some(wtxid) = self.by_txid.get(&transaction.txid()).copied() {
-                self.remove(&wtxid, Departure::Confirmed, change);
-            }
-            for wtxid in self.conflicts(transaction) {
-                self.remove(&wtxid, Departure::Conflicted, change);
+                outcome
             }
         }
     }
 
-    /// After a reorganisation to `tip`: judges everything again, first what the blocks that were taken back had.
+    fn judge_pair(
+        &mut self,
+        parent: &Arc<Transaction>,
+        child: &Arc<Transaction>,
+        world: &mut World,
+        at: At,
+        change: &mut PoolChange,
+    ) -> [Judged; 2] {
+        let checked = on(world, at.tip, |coins, place| self.mempool.check_pair(parent, child, coins, place, at.now));
+        // What cannot be taken together is judged by itself.
+        let Ok(pair) = checked else { return [parent, child].map(|one| self.judge_one(one, world, at, change)) };
+        for (transaction, job) in [parent, child].into_iter().zip(pair.jobs()) {
+            if unsatisfied(transaction, &job, world).is_some() {
+                return [parent, child].map(|one| self.judge_one(one, world, at, change));
+            }
+        }
+        match self.mempool.insert_pair(pair, at.now) {
+            Ok(inserted) => {
+                change.added.extend([parent, child].map(Arc::clone));
+                tell(change, inserted.replaced.into_iter().chain(inserted.evicted));
+                [Judged::Accepted, Judged::Accepted]
+            }
+            Err(refusal) => {
+                let outcome = judged(&refusal);
+                [outcome.clone(), outcome]
+            }
+        }
+    }
+
+    /// Removes what a block has, and what it makes impossible; also what has waited for too long.
+    pub(super) fn connect(&mut self, block: &Block, now: u64, change: &mut PoolChange) {
+        tell(change, self.mempool.connect(block, now));
+        tell(change, self.mempool.expire(now));
+    }
+
+    /// After a reorganisation from a fork at height `fork`, and after the new branch was connected: takes in what
+    /// the blocks that were taken back had, oldest first, and takes out what no longer fits.
     pub(super) fn reorganise(
         &mut self,
+        fork: u32,
         returned: &[Arc<Transaction>],
         world: &mut World,
-        tip: Id,
+        at: At,
         change: &mut PoolChange,
     ) {
-        let before: Vec<Arc<Transaction>> = self.by_age().map(|pooled| pooled.transaction).collect();
-        let sequence = self.sequence;
-        *self = Self { sequence, ..Self::default() };
-        let mut ignored = PoolChange::default();
+        self.mempool.disconnect();
+        let mut back = Vec::new();
         for transaction in returned {
-            // As in Bitcoin Core, what was in a block is not asked for a feerate.
-            if self.judge_one(transaction, 0, world, tip, &mut ignored) == Judged::Accepted {
-                change.added.push(Arc::clone(transaction));
+            let checked =
+                on(world, at.tip, |coins, place| self.mempool.check_returned(transaction, coins, place, at.now));
+            let Ok(candidate) = checked else { continue };
+            // Its scripts held in the block, under the same rules.
+            if let Ok(inserted) = self.mempool.insert(candidate, at.now) {
+                tell(change, inserted.replaced.into_iter().chain(inserted.evicted));
+                back.push(Arc::clone(transaction));
             }
         }
-        for transaction in before {
-            self.judge_one(&transaction, MIN_FEERATE, world, tip, &mut ignored);
-            let wtxid = transaction.wtxid();
-            if change.added.iter().any(|added| added.wtxid() == wtxid) {
-                continue;
-            }
-            if !self.entries.contains_key(&wtxid) {
-                change.removed.push(Removed { transaction, why: Departure::Reorganised });
-            }
-        }
-        // What was here before and came back from a block is nothing new.
-        change.added.retain(|added| self.entries.contains_key(&added.wtxid()));
+        let mut gone = on(world, at.tip, |coins, place| self.mempool.reorganised(fork, coins, place, at.now));
+        // What came back and left at once was never seen to be here.
+        gone.retain(|removed| !back.iter().any(|one| one.wtxid() == removed.entry.wtxid()));
+        tell(change, gone);
+        change.added.extend(back.into_iter().filter(|one| self.mempool.contains(&one.wtxid())));
     }
 
-    /// The best transactions that fit into a block of `weight`, parents first, and what they pay.
+    /// The best transactions for the block at `height`, parents first, and what they pay.
     #[must_use]
-    pub fn template(&self, weight: usize) -> (Vec<Arc<Transaction>>, Amount) {
-        let (mut taken, mut fees, mut left) = (Vec::new(), Amount::ZERO, weight);
-        let mut skipped: BTreeSet<Txid> = BTreeSet::new();
-        for pooled in self.by_feerate() {
-            let transaction = &pooled.transaction;
-            let orphaned = transaction.decoded().input.iter().any(|one| skipped.contains(&one.previous_output.txid));
-            if orphaned || transaction.weight() > left {
-                skipped.insert(transaction.txid());
-                continue;
-            }
-            left -= transaction.weight();
-            fees += pooled.fee;
-            taken.push(pooled.transaction);
-        }
-        (taken, fees)
+    pub fn template(&self, height: u32, median_time_past: u32) -> (Vec<Arc<Transaction>>, Amount) {
+        let template = self.mempool.template(&Room::of_block(height, median_time_past));
+        let transactions = template.entries.iter().map(|entry| Arc::clone(entry.transaction())).collect();
+        (transactions, template.fees)
     }
+}
+
+fn pooled(entry: &Arc<Entry>) -> Pooled {
+    Pooled {
+        transaction: Arc::clone(entry.transaction()),
+        fee: entry.fee(),
+        vsize: entry.vsize(),
+        sequence: entry.sequence(),
+    }
+}
+
+fn unsatisfied(transaction: &Transaction, job: &Job, world: &mut World) -> Option<Judged> {
+    let holds = world.holds(&transaction.wtxid(), job);
+    let witness = transaction.has_witness();
+    (!holds).then_some(Judged::Invalid { reason: "mempool-script-verify-flag-failed", witness })
+}
+
+/// What the protocol is told of a refusal.
+fn judged(refusal: &Refusal) -> Judged {
+    let reason = refusal.reason();
+    match (refusal.verdict(), refusal) {
+        (_, Refusal::MissingInputs(missing)) => Judged::MissingInputs(missing.to_vec()),
+        (Verdict::Invalid, _) => Judged::Invalid { reason, witness: false },
+        (Verdict::Policy, _) => Judged::Policy { reason, witness: false },
+        (Verdict::Reconsiderable, _) => Judged::LowFee { reason },
+        (Verdict::Known, _) => Judged::Known,
+        (Verdict::Again | Verdict::MissingParents, _) => Judged::Failed,
+    }
+}
+
+fn tell(change: &mut PoolChange, removed: impl IntoIterator<Item = Removed>) {
+    change.removed.extend(removed.into_iter().map(|removed| io::Removed {
+        transaction: Arc::clone(removed.entry.transaction()),
+        why: match removed.reason {
+            Reason::Confirmed => Departure::Confirmed,
+            Reason::Conflict { .. } => Departure::Conflicted,
+            Reason::Replaced { .. } => Departure::Replaced,
+            Reason::Evicted => Departure::Evicted,
+            Reason::Expired => Departure::Expired,
+            Reason::Reorganised(_) | Reason::ClusterLimit => Departure::Reorganised,
+            // The mempool may come to have more.
+            _ => Departure::Evicted,
+        },
+    }));
 }

@@ -151,3 +151,12 @@ fn references_are_actors_like_others() {
     let id = network.add_actor(Box::new(Reference::new(Gossip::Push)), None);
     assert!(!network.is_honest(id) && !network.is_running(id));
 }
+
+#[test]
+fn encoded_messages_are_the_same_as_those_that_are_not() {
+    let config = PropagationConfig { nodes: 30, transactions: 5, how: How::Announcing, ..PropagationConfig::default() };
+    let mut encoded = config;
+    encoded.network.codec = true;
+    let [plain, encoded] = [config, encoded].map(|config| propagation(&config, 3).unwrap());
+    assert_eq!((plain.transcript, plain.events), (encoded.transcript, encoded.events));
+}

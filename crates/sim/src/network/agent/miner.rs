@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::{BlockHash, ScriptBuf};
-use yap_chain::block::{Block, MAX_WEIGHT};
+use yap_chain::block::Block;
 use yap_protocol::Time;
 
 use super::Agent;
@@ -13,15 +13,13 @@ use crate::network::forge::Draft;
 use crate::network::line::exponential;
 use crate::network::{Network, NodeId};
 
-/// Weight that is left for the coinbase.
-const RESERVED: usize = 8000;
-
 /// Mines the best block that a node knows of, and gives it to that node.
 pub fn mine(network: &mut Network, node: NodeId, payout: &ScriptBuf, salt: u64) -> Arc<Block> {
     let ledger = network.ledger(node);
-    let (transactions, fees) = ledger.pool().template(MAX_WEIGHT - RESERVED);
     let time = network.wall().header_time();
     let tip = network.world().tree().get(&ledger.tip_hash()).expect("what is connected is known");
+    let median = network.world().tree().median_time_past(tip);
+    let (transactions, fees) = ledger.pool().template(ledger.height() + 1, median);
     let draft = Draft { transactions: &transactions, payout: std::slice::from_ref(payout), fees, time, salt };
     let block = Arc::new(draft.seal(network.world().tree(), tip));
     network.submit_block(node, &block);

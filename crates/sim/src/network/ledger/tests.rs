@@ -9,6 +9,8 @@ use crate::network::agent::{Payment, Purse};
 use crate::network::forge::Draft;
 use crate::network::{Config, Network, START};
 
+const NOW: u32 = START.0 as u32;
+
 /// A world with a chain of coins, and one node's ledger.
 struct Fixture {
     network: Network,
@@ -31,7 +33,7 @@ impl Fixture {
     }
 
     fn judge(&mut self, payment: &Payment) -> Judged {
-        let (judged, _) = self.ledger.judge(&payment.transaction, None, self.network.world_mut());
+        let (judged, _) = self.ledger.judge(&payment.transaction, None, self.network.world_mut(), NOW);
         judged.into_iter().next().unwrap().1
     }
 
@@ -208,8 +210,8 @@ fn a_replacement_must_pay_more_than_all_it_replaces() {
     let same = fixture.purse.again(&first, Amount::ZERO);
     let more = fixture.purse.again(&first, Amount::from_sat(10_000));
     assert_eq!(fixture.judge(&first), Judged::Accepted);
-    assert!(matches!(fixture.judge(&same), Judged::Policy { reason: "insufficient fee", .. }));
-    let (_, change) = fixture.ledger.judge(&more.transaction, None, fixture.network.world_mut());
+    assert!(matches!(fixture.judge(&same), Judged::LowFee { .. }));
+    let (_, change) = fixture.ledger.judge(&more.transaction, None, fixture.network.world_mut(), NOW);
     assert_eq!(change.removed.iter().map(|removed| removed.why).collect::<Vec<_>>(), [Departure::Replaced]);
 }
 
@@ -221,7 +223,7 @@ fn a_child_pays_for_its_parent_only_in_its_company() {
     assert!(matches!(fixture.judge(&parent), Judged::LowFee { .. }));
     assert!(matches!(fixture.judge(&child), Judged::MissingInputs(missing) if missing.len() == 1));
     let world = fixture.network.world_mut();
-    let (judged, change) = fixture.ledger.judge(&child.transaction, Some(&parent.transaction), world);
+    let (judged, change) = fixture.ledger.judge(&child.transaction, Some(&parent.transaction), world, NOW);
     assert!(judged.iter().all(|(_, judged)| *judged == Judged::Accepted), "{judged:?}");
     assert_eq!(change.added.len(), 2);
     let order: Vec<_> = fixture.ledger.pool_by_feerate().map(|pooled| pooled.transaction.txid()).collect();

@@ -10,7 +10,8 @@ use yap_protocol::Time;
 use super::Table;
 use crate::network::actor::Actor;
 use crate::network::adversary::{
-    Adversary, BadBlocks, DoubleSpender, Fault, Flood, Headers, Lie, Mute, Server, SlowReader, Vice, What, Withhold,
+    Adversary, BadBlocks, DoubleSpender, Fault, Flood, Garble, Headers, Lie, Mute, Server, SlowReader, Vice, What,
+    Withhold,
 };
 use crate::network::agent::{Miner, Payer, Purse};
 use crate::network::topology::{DEGREE, Topology};
@@ -64,11 +65,13 @@ pub enum Attack {
     SlowReaders,
     /// Connections on which nothing is said.
     Mute,
+    /// Bytes that are no messages.
+    Garble,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Withhold,
         Self::NoWork,
         Self::LowWork,
@@ -88,6 +91,7 @@ impl Attack {
         Self::Mistakes,
         Self::SlowReaders,
         Self::Mute,
+        Self::Garble,
     ];
 
     /// Its name, as the command line takes it.
@@ -113,6 +117,7 @@ impl Attack {
             Self::Mistakes => "mistakes",
             Self::SlowReaders => "slow-readers",
             Self::Mute => "mute",
+            Self::Garble => "garble",
         }
     }
 }
@@ -268,6 +273,7 @@ fn actor(
         Attack::NoWork => Box::new(Headers::new(Lie::NoWork)),
         Attack::LowWork => Box::new(Headers::new(Lie::LowWork)),
         Attack::Unconnected => Box::new(Headers::new(Lie::Unconnected)),
+        Attack::Garble => Box::new(Garble::new(random.fork("garble"))),
         Attack::Orphans => flood(What::Orphans),
         Attack::Inventory => flood(What::Inventory),
         Attack::Announcements => flood(What::Announcements),
