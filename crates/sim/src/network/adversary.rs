@@ -22,6 +22,7 @@ use std::time::Duration;
 use yap_protocol::{Link, Message, PeerId};
 
 use super::actor::{Actor, Port};
+use crate::Random;
 
 pub use blocks::BadBlocks;
 pub use flood::{Flood, What};
@@ -61,6 +62,7 @@ pub struct Adversary {
     every: Duration,
     /// How often it dials again in all.
     redials: u32,
+    random: Random,
 }
 
 /// How often an adversary comes back.
@@ -70,12 +72,13 @@ impl Adversary {
     /// Dials `victims`, takes whoever dials it, and acts `every` so often.
     #[must_use]
     pub fn new(vice: Box<dyn Vice>, victims: Vec<yap_protocol::Address>, every: Duration) -> Self {
-        Self { handshake: Handshake::default(), vice, victims, every, redials: REDIALS }
+        Self { handshake: Handshake::default(), vice, victims, every, redials: REDIALS, random: Random::new(0) }
     }
 }
 
 impl Actor for Adversary {
     fn start(&mut self, port: &mut Port<'_>) {
+        self.random = port.random();
         for victim in &self.victims {
             port.dial(victim);
         }
@@ -104,7 +107,7 @@ impl Actor for Adversary {
             self.vice.tick(port, &self.handshake.ready());
             port.timer(self.every, 0);
         } else if self.redials > 0
-            && let Some(victim) = port.random().pick(&self.victims)
+            && let Some(victim) = self.random.pick(&self.victims)
         {
             self.redials -= 1;
             port.dial(victim);

@@ -124,12 +124,15 @@ impl Network {
     pub(super) fn opened(&mut self, number: u64) {
         let Some(connection) = &mut self.connections[number as usize] else { return };
         let [dialler, listener] = [0, 1].map(|end: usize| connection.ends[end].node);
-        if connection.ends[0].status != Status::Opening {
+        let [waits, expected] = [0, 1].map(|end: usize| connection.ends[end].status == Status::Opening);
+        if !waits {
+            // The dialler is gone.
+            self.connections[number as usize] = None;
             return;
         }
         let address = connection.address.clone();
         let purpose = connection.purpose;
-        if !self.listens(listener) || !self.reachable(dialler, listener) {
+        if !expected || !self.listens(listener) || !self.reachable(dialler, listener) {
             self.connections[number as usize] = None;
             let epoch = self.epoch(dialler);
             self.queue.push(self.now, Event::DialFailed { node: dialler, epoch, address });
@@ -379,12 +382,15 @@ impl Network {
             }
         }
         // What it was dialling, or was about to hear of.
-        for slot in &mut self.connections {
-            let opening = |end: &End| end.node == node && end.status == Status::Opening;
-            if let Some(connection) = slot.as_deref_mut()
-                && connection.ends.iter().any(opening)
-            {
-                connection.ends.iter_mut().filter(|end| opening(end)).for_each(|end| end.status = Status::Closed);
+        for (number, slot) in (0..).zip(&mut self.connections) {
+            let Some(connection) = slot else { continue };
+            let own = connection.ends.iter().position(|end| end.node == node && end.status == Status::Opening);
+            let Some(own) = own else { continue };
+            connection.ends[own].status = Status::Closed;
+            if connection.ends[1 - own].status == Status::Open {
+                let end = 1 - own as u8;
+                let ends = Event::Delivered { connection: number, end, parcel: Parcel::End, size: 0 };
+                self.queue.push(self.now.after(connection.base), ends);
             }
         }
     }

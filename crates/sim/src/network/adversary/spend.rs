@@ -25,7 +25,7 @@ impl DoubleSpender {
 
 impl Vice for DoubleSpender {
     fn tick(&mut self, port: &mut Port<'_>, peers: &[PeerId]) {
-        let Some(first) = self.purse.pay() else { return };
+        let Some(first) = self.purse.give() else { return };
         // The same fee: neither replaces the other.
         let second = self.purse.again(&first, Amount::ZERO);
         for (peer, payment) in peers.iter().zip([&first, &second].into_iter().cycle()) {

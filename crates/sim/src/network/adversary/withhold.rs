@@ -35,7 +35,7 @@ impl Vice for Withhold {
     }
 
     fn tick(&mut self, port: &mut Port<'_>, peers: &[PeerId]) {
-        if let Some(payment) = self.purse.pay() {
+        if let Some(payment) = self.purse.give() {
             let item = Inventory::Wtx(payment.transaction.wtxid());
             peers.iter().for_each(|peer| port.send(*peer, Message::Inv(vec![item])));
         }

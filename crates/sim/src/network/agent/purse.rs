@@ -118,6 +118,12 @@ impl Purse {
         Some(self.spend(coin, Amount::from_sat(rate * SIZE), true))
     }
 
+    /// Pays from the oldest coin to somebody else: nothing of it can be spent from this purse.
+    pub fn give(&mut self) -> Option<Payment> {
+        let coin = self.coins.pop_front()?;
+        Some(self.spend(coin, Amount::from_sat(10 * SIZE), false))
+    }
+
     /// Spends a payment's coin again, for a fee that is greater by `more`: a replacement, or a double spend.
     pub fn again(&mut self, payment: &Payment, more: Amount) -> Payment {
         self.spend(payment.coin.clone(), payment.fee + more, false)

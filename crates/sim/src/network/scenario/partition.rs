@@ -143,7 +143,7 @@ fn heal(
 /// Spends each of some coins once on either side.
 fn spend_twice(network: &mut Network, purse: &mut Purse, ids: &[NodeId], count: usize) {
     for _ in 0..count {
-        let Some(first) = purse.pay() else { break };
+        let Some(first) = purse.give() else { break };
         let second = purse.again(&first, Amount::from_sat(1000));
         network.submit(ids[0], &first.transaction);
         network.submit(ids[1], &second.transaction);

@@ -224,7 +224,7 @@ impl Run {
     fn new(config: &Config, seed: u64) -> Result<Self, Failure> {
         let mut network = Network::new("propagation", config.network, seed);
         let mut purse = Purse::new(network.random("purse"));
-        let tip = network.prepare(101, 50, &mut purse);
+        let tip = network.prepare(111, 50, &mut purse);
         let ids: Vec<NodeId> = match config.how {
             How::Nodes => network.add_nodes(config.nodes, Start::At(tip), Options::default()),
             How::Pushing | How::Announcing => {
