@@ -258,3 +258,6 @@ impl Network {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
