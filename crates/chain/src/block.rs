@@ -13,6 +13,7 @@ use bitcoin::{BlockHash, VarInt};
 
 use crate::transaction::Transaction;
 
+mod assemble;
 mod check;
 mod contextual;
 mod error;

@@ -5,6 +5,14 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+mod display;
+mod group;
+mod multiaddr;
+#[cfg(test)]
+mod tests;
+
+pub use group::{Group, Scope};
+
 /// A peer's ed25519 public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(pub [u8; 32]);

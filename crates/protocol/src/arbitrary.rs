@@ -319,5 +319,10 @@ pub fn message_of(kind: Kind, random: &mut Random) -> Message {
         Kind::Announce => Message::Announce(announced(random)),
         Kind::Request => Message::Request(announced(random)),
         Kind::Gone => Message::Gone(announced(random)),
+        Kind::Push => Message::Push(flag(random)),
+        Kind::PoolSummary => {
+            let sums = list(random, 20, Random::next_u64);
+            Message::PoolSummary(PoolSummary { count: random.next_u64() as u32, sums })
+        }
     }
 }

@@ -6,10 +6,13 @@ use bitcoin::{BlockHash, OutPoint, Txid, Wtxid};
 use yap_chain::block::Block;
 use yap_chain::transaction::Transaction;
 
-use crate::address::Address;
+use crate::address::{Address, Endpoint};
+use crate::handshake::ClockOffset;
 use crate::link::{Link, PeerId, Purpose};
-use crate::message::Message;
-use crate::penalty::Reason;
+use crate::message::{Irreversible, Message, PeerRecord};
+use crate::node::Fault;
+use crate::peers::AddError;
+use crate::penalty::{Penalty, Reason};
 use crate::time::Timestamp;
 
 /// Names a piece of slow work or a request of the user, until its answer came.
@@ -123,6 +126,10 @@ pub enum Command {
     AddPeer(Address, Purpose),
     /// Forget a peer that was added, and part.
     RemovePeer(Address),
+    /// Addresses that something other than a peer found: the local network, DNS, a DHT, the user.
+    Learn(Vec<Address>),
+    /// Where we are reached: told to peers, as a signed record to those that know it. Replaces what was told before.
+    Advertise(Option<Arc<PeerRecord>>, Vec<Endpoint>),
     /// Part from a connected peer.
     Disconnect(PeerId),
     /// End every connection, telling why.
@@ -132,7 +139,7 @@ pub enum Command {
 /// What happens to the node.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The wall clock: at the start, and whenever it was set.
+    /// The wall clock: the first input of all, with which the node starts, and again whenever the clock was set.
     Clock(Timestamp),
     /// A connection is open. Nothing was said on it.
     Connected {
@@ -277,6 +284,10 @@ pub enum Reply {
     Block(Processed),
     /// There is no such peer.
     NoPeer,
+    /// The peer was not added.
+    NotAdded(AddError),
+    /// Too many requests wait for their answers.
+    Busy,
 }
 
 /// How our chain compares with a peer's, by work (P2).
@@ -300,8 +311,17 @@ pub enum Event {
     PeerReady {
         /// The peer.
         peer: PeerId,
-        /// How its chain compares.
-        comparison: Comparison,
+        /// How its chain compares, as far as its greeting tells. Peers of Bitcoin's carrier don't greet.
+        comparison: Option<Comparison>,
+    },
+    /// A peer broke a rule.
+    Fault {
+        /// The peer.
+        peer: PeerId,
+        /// What it did.
+        fault: Fault,
+        /// What that costs it.
+        penalty: Penalty,
     },
     /// A peer is gone.
     PeerGone {
@@ -317,6 +337,10 @@ pub enum Event {
         /// Headers known beyond the tip.
         behind: u32,
     },
+    /// Our clock disagrees with those of the peers that we dialled, or does not any more.
+    Clock(Option<ClockOffset>),
+    /// A block can't be taken back any more, on chains of signed blocks.
+    Irreversible(Irreversible),
     /// A block is on its way to peers that lack it.
     BlockRelayed(BlockHash),
     /// A transaction is on its way to peers that lack it.

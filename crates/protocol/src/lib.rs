@@ -16,16 +16,31 @@
 //! | [`ledger`] | what the node sees of the chain and the mempool |
 //! | [`io`] | the node's inputs and outputs |
 //! | [`node`] | routes between the machines |
+//! | [`blocks`] | blocks: fetched, served, announced |
+//! | [`compact`] | compact blocks: made and rebuilt |
 //! | [`peers`] | address book, wanted connections, scores |
+//! | [`handshake`] | who is there, and what each side can do |
+//! | [`keepalive`] | finds peers that are dead or too slow |
+//! | [`compare`](mod@compare) | how a peer's chain stands to ours |
+//! | [`headers`] | learns every branch of headers, and serves ours |
+//! | [`irreversible`] | blocks that nobody can take back, on chains of signed blocks |
+//! | [`relay`] | transactions among peers |
 
 pub mod address;
 #[cfg(any(test, feature = "test-util"))]
 pub mod arbitrary;
+pub mod blocks;
 pub mod codec;
+pub mod compact;
+pub mod compare;
 #[cfg(test)]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "each test uses what it needs of it")]
 mod fixture;
+pub mod handshake;
+pub mod headers;
 pub mod io;
+pub mod irreversible;
+pub mod keepalive;
 pub mod ledger;
 pub mod link;
 pub mod message;
@@ -33,6 +48,7 @@ pub mod node;
 pub mod peers;
 pub mod penalty;
 pub mod random;
+pub mod relay;
 pub mod time;
 
 pub use address::Address;

@@ -20,7 +20,7 @@ mod version;
 pub use compact::{BlockTransactions, CompactBlock, GetBlockTransactions, Prefilled, SendCompact, ShortId};
 pub use extension::{
     Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, MAX_PEER_RECORDS,
-    PeerRecord, RecordError,
+    MAX_POOL_SUMS, PeerRecord, PoolSummary, RecordError,
 };
 pub use filter::{CFCheckpoints, CFHeaders, CFilter, GetCFCheckpoints, GetCFRange};
 pub use inventory::{Inventory, Locate, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR};
@@ -105,6 +105,11 @@ pub enum Message {
     Request(Vec<Announced>),
     /// `yapnotx`: of those asked for by [`Request`](Self::Request), these are not there any more.
     Gone(Vec<Announced>),
+    /// `yappush`: whether small transactions go over this link at once, both ways, or are announced first (one byte, 0
+    /// or 1).
+    Push(bool),
+    /// `yappool`: what the sender's mempool adds up to, so that peers who have the same need not tell each other.
+    PoolSummary(PoolSummary),
     /// A message that we don't know, passed over. The name is at most 12 bytes of ASCII.
     Unknown {
         /// The message's name.

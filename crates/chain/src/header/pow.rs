@@ -6,6 +6,7 @@ use bitcoin::block::Header;
 use bitcoin::{BlockHash, CompactTarget, Target, Work};
 
 use super::Error;
+use super::wide::Wide;
 
 /// The target that `bits` stand for, if it is one that a header may have: positive, below 2^256, at most `limit`.
 #[must_use]
@@ -35,6 +36,12 @@ pub fn check(header: &Header, hash: &BlockHash, limit: &Target) -> Result<(), Er
 #[must_use]
 pub fn work(bits: CompactTarget) -> Work {
     decode(bits).map_or_else(|| Work::from_be_bytes([0; 32]), Target::to_work)
+}
+
+/// The work of both; the most there is if it is more.
+#[must_use]
+pub fn sum(a: Work, b: Work) -> Work {
+    Wide::from(a).plus(Wide::from(b)).to_work()
 }
 
 /// The positive number below 2^256 that `bits` stand for.
@@ -144,6 +151,13 @@ mod tests {
             header.bits = CompactTarget::from_consensus(bits);
             assert!(check(&header, &zero, &limit()).is_err(), "{bits:08x}");
         }
+    }
+
+    #[test]
+    fn a_sum_of_work_stays_at_the_most_there_is() {
+        let (one, most) = (work(CompactTarget::from_consensus(0x207f_ffff)), Work::from_be_bytes([0xff; 32]));
+        assert_eq!(sum(one, one).to_string(), "4");
+        assert_eq!(sum(most, one), most);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! As `GetNextWorkRequired` and `CalculateNextWorkRequired` of Bitcoin Core, and aserti3-2d for chains that ask for it.
 
+use bitcoin::block::Header;
 use bitcoin::{CompactTarget, Target};
 
 use super::asert::Schedule;
 use super::pow;
 use super::tree::{Id, Tree};
 use super::wide::Wide;
-use crate::spec::{ProofOfWork, Retarget};
+use crate::spec::{ProofOfWork, Retarget, Spec};
 
 /// The bits of a header after `parent` with the given time.
 #[must_use]
@@ -16,7 +17,7 @@ pub fn next_bits(tree: &Tree, parent: Id, time: u32) -> CompactTarget {
     let work = &tree.spec().work;
     match work.retarget {
         Retarget::None => tree.bits(parent),
-        Retarget::Asert { half_life } => scheduled(tree, parent, half_life),
+        Retarget::Asert { half_life } => scheduled(tree.spec(), half_life, tree.time(parent), tree.height(parent)),
         Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 } => {
             let height = tree.height(parent).saturating_add(1);
             if height.checked_rem(interval) == Some(0) {
@@ -68,15 +69,37 @@ fn relaxed(tree: &Tree, parent: Id, time: u32, interval: u32) -> CompactTarget {
     tree.bits(block)
 }
 
-/// aserti3-2d, anchored at the genesis block. That has no parent whose time could start the schedule, so it counts as
-/// on time: as one spacing after its parent.
-fn scheduled(tree: &Tree, parent: Id, half_life: u32) -> CompactTarget {
-    let ProofOfWork { limit, spacing, .. } = tree.spec().work;
-    let genesis = tree.genesis();
-    let anchor: Target = pow::target(tree.bits(genesis), &limit).unwrap_or(limit);
-    let start = i64::from(tree.time(genesis)).saturating_sub(i64::from(spacing));
+/// Whether a header at `height` may have these bits, as far as its parent alone shows. What is refused breaks a rule;
+/// what passes may still break one that needs more headers. For chains of headers that are not kept.
+///
+/// As `PermittedDifficultyTransition` of Bitcoin Core: between adjustments nothing changes, at one at most fourfold, and
+/// networks with blocks of minimum difficulty can't be told. ASERT needs no more than the parent, so there it is exact.
+#[must_use]
+pub fn permits(spec: &Spec, height: u32, parent: &Header, bits: CompactTarget) -> bool {
+    let work = &spec.work;
+    match work.retarget {
+        Retarget::None => bits == parent.bits,
+        Retarget::Asert { half_life } => bits == scheduled(spec, half_life, parent.time, height.saturating_sub(1)),
+        Retarget::Bitcoin { min_difficulty_blocks: true, .. } => true,
+        Retarget::Bitcoin { interval, .. } if height.checked_rem(interval) == Some(0) => {
+            let (easiest, hardest) =
+                (adjusted(parent.bits, i64::MAX, work, interval), adjusted(parent.bits, 0, work, interval));
+            let targets = [hardest, bits, easiest].map(|bits| pow::target(bits, &work.limit));
+            matches!(targets, [Some(hardest), Some(target), Some(easiest)] if hardest <= target && target <= easiest)
+        }
+        Retarget::Bitcoin { .. } => bits == parent.bits,
+    }
+}
+
+/// aserti3-2d after a block of the given time and height, anchored at the genesis block. That has no parent whose time
+/// could start the schedule, so it counts as on time: as one spacing after its parent.
+fn scheduled(spec: &Spec, half_life: u32, time: u32, height: u32) -> CompactTarget {
+    let ProofOfWork { limit, spacing, .. } = spec.work;
+    let genesis = &spec.genesis.header;
+    let anchor: Target = pow::target(genesis.bits, &limit).unwrap_or(limit);
+    let start = i64::from(genesis.time).saturating_sub(i64::from(spacing));
     Schedule { anchor, limit, spacing, half_life }
-        .next(i64::from(tree.time(parent)).saturating_sub(start), tree.height(parent))
+        .next(i64::from(time).saturating_sub(start), height)
         .to_compact_lossy()
 }
 

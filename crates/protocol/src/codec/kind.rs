@@ -1,7 +1,8 @@
 //! Kinds of messages: their names, their types of one byte, their limits.
 
 use crate::message::{
-    MAX_ADDRESSES, MAX_GOODBYE_TEXT, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR, MAX_PEER_RECORDS, Message, PeerRecord,
+    MAX_ADDRESSES, MAX_GOODBYE_TEXT, MAX_HEADERS, MAX_INVENTORY, MAX_LOCATOR, MAX_PEER_RECORDS, MAX_POOL_SUMS, Message,
+    PeerRecord,
 };
 
 use super::payload::{MAX_BLOCK_TRANSACTIONS, MAX_CHECKPOINTS, MAX_FILTER, MAX_FILTER_HASHES};
@@ -61,11 +62,13 @@ pub enum Kind {
     Announce,
     Request,
     Gone,
+    Push,
+    PoolSummary,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Version,
         Self::Verack,
         Self::WtxidRelay,
@@ -103,6 +106,8 @@ impl Kind {
         Self::Announce,
         Self::Request,
         Self::Gone,
+        Self::Push,
+        Self::PoolSummary,
     ];
 
     /// Name, at most 12 bytes; type of one byte; most bytes of the payload.
@@ -150,6 +155,8 @@ impl Kind {
             Self::Announce => ("yaptxinv", 0xe4, 8 * MAX_INVENTORY),
             Self::Request => ("yapgettx", 0xe5, 8 * MAX_INVENTORY),
             Self::Gone => ("yapnotx", 0xe6, 8 * MAX_INVENTORY),
+            Self::Push => ("yappush", 0xe7, SMALL),
+            Self::PoolSummary => ("yappool", 0xe8, 4 + 8 * MAX_POOL_SUMS),
         }
     }
 
@@ -226,6 +233,8 @@ impl Kind {
             Message::Announce(_) => Self::Announce,
             Message::Request(_) => Self::Request,
             Message::Gone(_) => Self::Gone,
+            Message::Push(_) => Self::Push,
+            Message::PoolSummary(_) => Self::PoolSummary,
             Message::Unknown { command, .. } => return Err(command),
         })
     }

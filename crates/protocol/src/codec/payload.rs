@@ -69,6 +69,8 @@ pub(super) fn read(kind: Kind, bytes: Vec<u8>) -> Result<Message, Error> {
         Kind::Announce => Message::Announce(extension::read_announced(source)?),
         Kind::Request => Message::Request(extension::read_announced(source)?),
         Kind::Gone => Message::Gone(extension::read_announced(source)?),
+        Kind::Push => Message::Push(source.u8()? != 0),
+        Kind::PoolSummary => Message::PoolSummary(extension::read_pool_summary(source)?),
     })
 }
 
@@ -108,6 +110,8 @@ pub(super) fn write(message: &Message, sink: &mut impl Sink) {
         Message::Announce(items) | Message::Request(items) | Message::Gone(items) => {
             items.iter().for_each(|item| sink.put(&item.0.to_le_bytes()));
         }
+        Message::Push(push) => sink.put(&[u8::from(*push)]),
+        Message::PoolSummary(summary) => extension::write_pool_summary(summary, sink),
         Message::Unknown { size, .. } => sink.zeros(usize::try_from(*size).unwrap_or(MAX_PAYLOAD).min(MAX_PAYLOAD)),
     }
 }

@@ -1,7 +1,5 @@
 //! Where payloads are written: into bytes, or into a count of them, so that a length needs no rules of its own.
 
-use yap_chain::integer;
-
 /// Takes bytes.
 pub(super) trait Sink {
     /// Takes these.
@@ -11,14 +9,31 @@ pub(super) trait Sink {
     fn zeros(&mut self, count: usize);
 
     /// Takes a compact size.
-    fn compact(&mut self, count: usize);
+    fn compact(&mut self, value: u64) {
+        let bytes @ [b0, b1, b2, b3, ..] = value.to_le_bytes();
+        match value {
+            0..0xfd => self.put(&[b0]),
+            0xfd..0x1_0000 => self.put(&[0xfd, b0, b1]),
+            0x1_0000..0x1_0000_0000 => self.put(&[0xfe, b0, b1, b2, b3]),
+            0x1_0000_0000.. => {
+                self.put(&[0xff]);
+                self.put(&bytes);
+            }
+        }
+    }
+
+    /// Takes bytes after their count.
+    fn counted(&mut self, bytes: &[u8]) {
+        self.compact(bytes.len() as u64);
+        self.put(bytes);
+    }
 
     /// Takes a list: the count of items as compact size, then the items.
     fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&T, &mut Self))
     where
         Self: Sized,
     {
-        self.compact(items.len());
+        self.compact(items.len() as u64);
         items.iter().for_each(|item| write(item, self));
     }
 }
@@ -30,10 +45,6 @@ impl Sink for Vec<u8> {
 
     fn zeros(&mut self, count: usize) {
         self.resize(self.len().saturating_add(count), 0);
-    }
-
-    fn compact(&mut self, count: usize) {
-        integer::write_compact(count, self);
     }
 }
 
@@ -54,14 +65,5 @@ impl Sink for Counter {
 
     fn zeros(&mut self, count: usize) {
         self.0 = self.0.saturating_add(count);
-    }
-
-    fn compact(&mut self, count: usize) {
-        self.zeros(match count {
-            ..0xfd => 1,
-            0xfd..0x1_0000 => 3,
-            _ if u32::try_from(count).is_ok() => 5,
-            _ => 9,
-        });
     }
 }

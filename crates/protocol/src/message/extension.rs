@@ -1,6 +1,7 @@
 //! Messages that Bitcoin lacks (`docs/protocol.md`).
 
-use bitcoin::BlockHash;
+use bitcoin::hashes::{Hash, siphash24};
+use bitcoin::{BlockHash, Work, Wtxid};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::address::{Identity, MAX_MULTIADDR, Multiaddr};
@@ -22,7 +23,7 @@ impl Features {
     pub const PEER_RECORDS: Self = Self(1 << 1);
     /// `yapfinal`.
     pub const IRREVERSIBLE: Self = Self(1 << 2);
-    /// `yaptxinv`, `yapgettx`, `yapnotx`: transactions by short id.
+    /// `yaptxinv`, `yapgettx`, `yapnotx`, `yappush`, `yappool`: transactions by short id.
     pub const SHORT_IDS: Self = Self(1 << 3);
     /// Everything that we know.
     pub const ALL: Self = Self(0b1111);
@@ -66,9 +67,41 @@ pub struct Greeting {
     pub push: bool,
 }
 
+impl Greeting {
+    /// The work of the sender's chain, as it claims.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        Work::from_be_bytes(self.work)
+    }
+}
+
 /// A transaction, as it is announced by short id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Announced(pub u64);
+
+impl Announced {
+    /// The short id of a transaction for the peer whose greeting has this key.
+    #[must_use]
+    pub fn of(wtxid: &Wtxid, short_id_key: [u64; 2]) -> Self {
+        let [k0, k1] = short_id_key;
+        Self(siphash24::Hash::hash_to_u64_with_keys(k0, k1, wtxid.as_byte_array()))
+    }
+}
+
+/// Most sums of one [`PoolSummary`].
+pub const MAX_POOL_SUMS: usize = 256;
+
+/// `yappool`: what a mempool adds up to. Two mempools with the same sums are the same, unless somebody took great pains,
+/// who then has kept two peers from telling each other what they will learn elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSummary {
+    /// Transactions in it.
+    pub count: u32,
+    /// A power of two of sums, at most [`MAX_POOL_SUMS`]. Each transaction counts in the one that the first 8 bytes of
+    /// its `wtxid` (as a little-endian number, modulo how many sums there are) say, with the 8 bytes that follow
+    /// (little-endian, modulo 2^64).
+    pub sums: Vec<u64>,
+}
 
 /// Most bytes of a goodbye's text.
 pub const MAX_GOODBYE_TEXT: usize = 128;

@@ -210,3 +210,40 @@ fn asert_follows_the_hash_rate() {
     chain.push(100_000);
     assert_eq!(target(&chain), before, "the limit holds");
 }
+
+proptest! {
+    #[test]
+    fn whatever_is_required_is_permitted(
+        name in prop::sample::select(&crate::spec::NAMES[..]), gaps in prop::collection::vec(-10_i64..3_000, 1..60)
+    ) {
+        let spec = Spec::builtin(name).unwrap();
+        let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
+        let mut chain = Chain::new(spec);
+        for gap in gaps {
+            let parent = chain.tree.header(chain.tip);
+            chain.push(gap);
+            let (height, bits) = (chain.tree.height(chain.tip), chain.tree.bits(chain.tip));
+            prop_assert!(permits(chain.tree.spec(), height, &parent, bits), "{} at {}", bits, height);
+        }
+    }
+}
+
+/// Bitcoin Core, `src/test/pow_tests.cpp`, the same adjustments as above: what lies beyond each bound is refused (MIT).
+#[test]
+fn a_target_beyond_what_an_adjustment_allows_is_not_permitted() {
+    let spec = Spec::bitcoin();
+    let after =
+        |last, height, next| permits(&spec, height, &Header { bits: bits(last), ..spec.genesis.header }, bits(next));
+    assert!(after(0x1d00_ffff, 32_256, 0x1d00_d86a));
+    assert!(after(0x1c05_a3f4, 68_544, 0x1c01_68fd), "exactly a quarter");
+    assert!(!after(0x1c05_a3f4, 68_544, 0x1c01_68fc), "less than a quarter");
+    assert!(after(0x1c38_7f6f, 46_368, 0x1d00_e1fd), "exactly fourfold");
+    assert!(!after(0x1c38_7f6f, 46_368, 0x1d00_e1fe), "more than fourfold");
+    assert!(!after(0x1d00_ffff, 32_257, 0x1d00_d86a), "not at the end of a period");
+    assert!(!after(0x1c38_7f6f, 46_368, 0x0100_0000), "no target");
+    let regtest = Spec::regtest();
+    assert!(!permits(&regtest, 1, &regtest.genesis.header, bits(0x2000_ffff)));
+    let local = Spec::local();
+    assert!(permits(&local, 1, &local.genesis.header, bits(0x207f_ffff)));
+    assert!(!permits(&local, 1, &local.genesis.header, bits(0x207f_fffe)), "there is one alone that ASERT allows");
+}

@@ -49,6 +49,13 @@ impl Tree {
         Candidate { work: self.work(id), sequence, id }
     }
 
+    /// The work of a header less that of `blocks` more like it; none if that is more.
+    #[must_use]
+    pub fn work_less(&self, id: Id, blocks: u32) -> Work {
+        let less = Wide::from(pow::work(self.bits(id))).times(u64::from(blocks));
+        Wide::from(self.work(id)).minus(less).map_or_else(|| Work::from_be_bytes([0; 32]), Wide::to_work)
+    }
+
     /// Headers that no other follows, in the order they came.
     #[must_use]
     pub fn tips(&self) -> Vec<Id> {

@@ -189,3 +189,14 @@ fn a_work_that_overflows_stays_the_most() {
     }
     assert_eq!(tree.work(tree.best()), Work::from_be_bytes([0xff; 32]));
 }
+
+#[test]
+fn work_less_some_blocks_is_never_below_none() {
+    let mut tree = tree(Spec::regtest());
+    let genesis = tree.genesis();
+    let tip = grow(&mut tree, genesis, 9, 0);
+    assert_eq!(tree.work(tip).to_string(), "20");
+    assert_eq!(tree.work_less(tip, 4).to_string(), "12");
+    assert_eq!(tree.work_less(tip, 10), Work::from_be_bytes([0; 32]));
+    assert_eq!(tree.work_less(tip, 11), Work::from_be_bytes([0; 32]));
+}

@@ -112,11 +112,10 @@ fn host(network: u8, bytes: &[u8]) -> Result<NetworkId, Error> {
 /// BIP-0155 gives it a size); none at all is IPv6's unspecified address.
 pub(super) fn write_v2(address: &KnownAddress, sink: &mut impl Sink) {
     sink.put(&address.seen.header_time().to_le_bytes());
-    sink.compact(usize::try_from(address.services.0).unwrap_or(usize::MAX));
+    sink.compact(address.services.0);
     let mut host = |network, bytes: &[u8]| {
         sink.put(&[network]);
-        sink.compact(bytes.len());
-        sink.put(bytes);
+        sink.counted(bytes);
     };
     match &address.host {
         NetworkId::Known(Host::Ipv4(address)) => host(IPV4, &address.octets()),

@@ -101,9 +101,9 @@ impl Places {
 }
 
 /// Writes a place as its difference; `next` is the one after the last.
-fn write_place(place: u16, next: &mut usize, sink: &mut impl Sink) {
-    sink.compact(usize::from(place).saturating_sub(*next));
-    *next = usize::from(place).saturating_add(1);
+fn write_place(place: u16, next: &mut u64, sink: &mut impl Sink) {
+    sink.compact(u64::from(place).saturating_sub(*next));
+    *next = u64::from(place).saturating_add(1);
 }
 
 /// Reads a transaction. It keeps a copy of its bytes, not the whole payload.

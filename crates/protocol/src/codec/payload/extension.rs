@@ -8,7 +8,7 @@ use bitcoin::hashes::Hash;
 use crate::address::{Identity, MAX_MULTIADDR, Multiaddr};
 use crate::message::{
     Announced, Features, Goodbye, Greeting, Irreversible, MAX_ENDPOINTS, MAX_GOODBYE_TEXT, MAX_INVENTORY,
-    MAX_PEER_RECORDS, PeerRecord, Services,
+    MAX_PEER_RECORDS, MAX_POOL_SUMS, PeerRecord, PoolSummary, Services,
 };
 use crate::penalty::Reason;
 
@@ -85,8 +85,7 @@ fn write_unsigned(record: &PeerRecord, sink: &mut impl Sink) {
     sink.put(&record.sequence.to_le_bytes());
     sink.put(&record.services.0.to_le_bytes());
     sink.list(&record.endpoints, |endpoint, sink| {
-        sink.compact(endpoint.as_bytes().len());
-        sink.put(endpoint.as_bytes());
+        sink.counted(endpoint.as_bytes());
     });
 }
 
@@ -123,4 +122,23 @@ pub(super) fn read_announced(source: &mut Source<'_>) -> Result<Vec<Announced>, 
         return Err(Error::Uneven { name, size, item: ANNOUNCED });
     }
     Ok(ids.iter().map(|id| Announced(u64::from_le_bytes(*id))).collect())
+}
+
+/// Reads a count, then sums, which fill the payload.
+pub(super) fn read_pool_summary(source: &mut Source<'_>) -> Result<PoolSummary, Error> {
+    let (name, count) = (source.name(), source.u32()?);
+    let size = source.left();
+    let (sums, odd) = source.take(size)?.as_chunks::<8>();
+    if sums.len() > MAX_POOL_SUMS {
+        return Err(Error::TooMany { name, what: "sums", count: sums.len() as u64, limit: MAX_POOL_SUMS });
+    }
+    if !odd.is_empty() {
+        return Err(Error::Uneven { name, size, item: 8 });
+    }
+    Ok(PoolSummary { count, sums: sums.iter().map(|sum| u64::from_le_bytes(*sum)).collect() })
+}
+
+pub(super) fn write_pool_summary(summary: &PoolSummary, sink: &mut impl Sink) {
+    sink.put(&summary.count.to_le_bytes());
+    summary.sums.iter().for_each(|sum| sink.put(&sum.to_le_bytes()));
 }

@@ -38,8 +38,7 @@ pub(super) fn read_filter(source: &mut Source<'_>) -> Result<CFilter, Error> {
 pub(super) fn write_filter(filter: &CFilter, sink: &mut impl Sink) {
     sink.put(&[filter.kind]);
     sink.put(filter.block.as_byte_array());
-    sink.compact(filter.filter.len());
-    sink.put(&filter.filter);
+    sink.counted(&filter.filter);
 }
 
 pub(super) fn read_headers(source: &mut Source<'_>) -> Result<CFHeaders, Error> {

@@ -61,8 +61,7 @@ pub(super) fn write(version: &Version, sink: &mut impl Sink) {
     sink.put(&version.services.0.to_le_bytes());
     address::write_v1(&NetworkId::None, 0, sink);
     sink.put(&version.nonce.to_le_bytes());
-    sink.compact(version.user_agent.len());
-    sink.put(version.user_agent.as_bytes());
+    sink.counted(version.user_agent.as_bytes());
     sink.put(&version.start_height.to_le_bytes());
     sink.put(&[version.relay.into()]);
 }

@@ -249,3 +249,14 @@ fn transactions_and_blocks_fill_their_payload() {
     block.push(0);
     assert_eq!(payload("block", &block), Err(Error::Block { offset }));
 }
+
+#[test]
+fn compact_sizes_are_those_of_the_chain() {
+    let edges = [0, 0xfc, 0xfd, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
+    for value in edges {
+        let (mut bytes, mut counter) = (Vec::new(), Counter::default());
+        sink::Sink::compact(&mut bytes, value);
+        sink::Sink::compact(&mut counter, value);
+        assert_eq!((yap_chain::integer::read_compact(&mut &bytes[..]), counter.count()), (Ok(value), bytes.len()));
+    }
+}

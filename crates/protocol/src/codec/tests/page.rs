@@ -102,6 +102,8 @@ fn vectors() -> Vec<(&'static str, Message)> {
         ("yaptxinv", Message::Announce(announced(&[0x1122_3344_5566_7788]))),
         ("yapgettx", Message::Request(announced(&[0x1122_3344_5566_7788, 1]))),
         ("yapnotx", Message::Gone(announced(&[1]))),
+        ("yappush", Message::Push(true)),
+        ("yappool", Message::PoolSummary(PoolSummary { count: 3, sums: vec![0x0102_0304_0506_0708, 9] })),
         ("filterclear", Message::Unknown { command: "filterclear".into(), size: 0 }),
     ]
 }
@@ -139,6 +141,15 @@ fn the_signed_bytes_of_the_page_are_those_of_its_record() {
     let bytes = signed_bytes(&records[0], b"yap peer record");
     let expected = format!("{:x}", bytes.as_hex());
     assert_eq!(block("signed"), [[expected.as_str()]]);
+}
+
+#[test]
+fn the_short_id_of_the_page_is_that_of_its_transaction() {
+    let Message::Greeting(greeting) = greeting(None) else { unreachable!("it was made so") };
+    let wtxid = Wtxid::from_byte_array(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+    let id = Announced::of(&wtxid, greeting.short_id_key);
+    let bytes = encode(&Message::Announce(vec![id]), Framing::Stream).split_off(2);
+    assert!(PAGE.contains(&format!("is announced as `{:x}`", bytes.as_hex())), "{id:?}");
 }
 
 #[test]

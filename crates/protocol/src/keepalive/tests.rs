@@ -1,0 +1,144 @@
+use super::*;
+
+const ALICE: PeerId = PeerId(1);
+const BOB: PeerId = PeerId(2);
+const QUICK: Duration = Duration::from_millis(80);
+
+fn state() -> State {
+    State::new(Config::default(), Random::new([5; 32]))
+}
+
+fn nonce(outcomes: &[Outcome]) -> Option<u64> {
+    match outcomes {
+        [Outcome::Send(_, Message::Ping(nonce))] => Some(*nonce),
+        _ => None,
+    }
+}
+
+/// Runs to the next deadline and gives what is due, and when.
+fn next(state: &mut State) -> (Time, Vec<Outcome>) {
+    for _ in 0..100 {
+        let due = state.next_deadline().unwrap();
+        let outcomes = state.deadline(due);
+        state.check();
+        assert!(state.next_deadline().is_none_or(|next| next > due), "time goes on");
+        if !outcomes.is_empty() {
+            return (due, outcomes);
+        }
+    }
+    panic!("nothing happens");
+}
+
+#[test]
+fn silent_peer_is_dropped() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(when, Time::ZERO.after(PING_INTERVAL));
+    assert!(nonce(&outcomes).is_some(), "{outcomes:?}");
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(when, Time::ZERO.after(PING_INTERVAL + PING_TIMEOUT));
+    assert_eq!(outcomes, [Outcome::Part(ALICE, Reason::TooSlow)]);
+    state.disconnected(ALICE);
+    assert_eq!(state.next_deadline(), None);
+}
+
+#[test]
+fn a_peer_that_answers_stays() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    for round in 1..=50 {
+        let (when, outcomes) = next(&mut state);
+        let back = when.after(Duration::from_millis(100));
+        assert_eq!(state.on_pong(ALICE, nonce(&outcomes).unwrap(), back), [], "{round}");
+    }
+    let latency = state.latency(ALICE).unwrap();
+    assert_eq!((latency.min, latency.last), (QUICK, Duration::from_millis(100)));
+    assert!(latency.smoothed > Duration::from_millis(99) && latency.smoothed <= latency.last, "{latency:?}");
+}
+
+#[test]
+fn whatever_is_heard_is_life() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    let mut now = Time::ZERO;
+    while now < Time::ZERO.after(MEASURE_INTERVAL) {
+        assert_eq!(state.deadline(now), [], "{now:?}");
+        state.heard(ALICE, now);
+        now = now.after(Duration::from_secs(60));
+    }
+    assert!(nonce(&state.deadline(now)).is_some(), "it is measured all the same");
+    // It talks but never answers: patience ends too.
+    let asked = now;
+    while state.deadline(now).is_empty() {
+        now = now.after(Duration::from_secs(20));
+        state.heard(ALICE, now);
+    }
+    assert_eq!(now.since(asked), PONG_PATIENCE);
+}
+
+#[test]
+fn a_pong_of_another_ping_is_passed_over() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    assert_eq!(state.on_pong(ALICE, 7, Time::ZERO), [], "nobody asked");
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(state.on_pong(ALICE, !nonce(&outcomes).unwrap(), when), []);
+    assert_eq!(next(&mut state).1, [Outcome::Part(ALICE, Reason::TooSlow)]);
+}
+
+#[test]
+fn a_peer_that_stays_slow_is_left_and_one_that_was_slow_once_is_not() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    let mut rounds = 0;
+    let late = loop {
+        let (when, outcomes) = next(&mut state);
+        let late = state.on_pong(ALICE, nonce(&outcomes).unwrap(), when.after(Duration::from_secs(29)));
+        rounds += 1;
+        if !late.is_empty() {
+            break late;
+        }
+        assert!(rounds < 20);
+    };
+    assert_eq!(late, [Outcome::Part(ALICE, Reason::TooSlow)]);
+    assert!(rounds > usize::from(SLOW_ROUNDS), "{rounds}");
+
+    state.ready(BOB, QUICK, Time::ZERO);
+    state.disconnected(ALICE);
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(state.on_pong(BOB, nonce(&outcomes).unwrap(), when.after(Duration::from_secs(29))), []);
+    for _ in 0..20 {
+        let (when, outcomes) = next(&mut state);
+        assert_eq!(state.on_pong(BOB, nonce(&outcomes).unwrap(), when.after(QUICK)), []);
+    }
+}
+
+#[test]
+fn a_large_block_on_its_way_excuses_silence() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    let (asked, outcomes) = next(&mut state);
+    let block = asked.after(Duration::from_secs(300));
+    state.excuse(ALICE, block);
+    assert_eq!(state.deadline(block), []);
+    assert_eq!(state.on_pong(ALICE, nonce(&outcomes).unwrap(), block), []);
+    assert_eq!(state.latency(ALICE).unwrap().smoothed, QUICK, "it says nothing of the line");
+
+    // The same for what we send, but not for ever.
+    let (asked, _) = next(&mut state);
+    state.congested(ALICE, true, asked);
+    assert_eq!(next(&mut state), (asked.after(PONG_PATIENCE), vec![Outcome::Part(ALICE, Reason::TooSlow)]));
+}
+
+#[test]
+fn pings_are_answered_unless_answers_pile_up() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    assert_eq!(state.on_ping(ALICE, 9), [Outcome::Send(ALICE, Message::Pong(9))]);
+    state.congested(ALICE, true, Time::ZERO);
+    assert_eq!(state.on_ping(ALICE, 9), []);
+    state.congested(ALICE, false, Time::ZERO);
+    assert_eq!(state.on_ping(ALICE, 9), [Outcome::Send(ALICE, Message::Pong(9))]);
+    assert_eq!(state.on_ping(BOB, 9), [], "it is not there");
+}

@@ -1,0 +1,101 @@
+//! What follows from the machines `headers` and `blocks`, and what they are told of the ledger.
+
+use std::time::Duration;
+
+use bitcoin::BlockHash;
+
+use crate::io::{Event, Output, Processed, Reply, TipChange};
+use crate::link::PeerId;
+use crate::message::{Inventory, Message};
+use crate::{blocks, headers};
+
+use super::{Node, Turn};
+
+/// Silence that a peer is excused for when a block is on its way to or from it: a block of 4 MB takes as long at 35 kB/s.
+const EXCUSE: Duration = Duration::from_secs(120);
+
+impl Node {
+    pub(super) fn headers_outcomes(&mut self, outcomes: Vec<headers::Outcome>, turn: &mut Turn<'_>) {
+        for outcome in outcomes {
+            match outcome {
+                headers::Outcome::Send(peer, message) => self.send(peer, message),
+                headers::Outcome::Has { peer, id } => {
+                    let outcomes = self.blocks.has(peer, id, turn.now, turn.ledger);
+                    self.blocks_outcomes(outcomes, turn);
+                }
+                headers::Outcome::New { peer, .. } => self.peers.useful(peer, crate::peers::Useful::Headers, turn.now),
+                headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
+                headers::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
+            }
+        }
+    }
+
+    pub(super) fn blocks_outcomes(&mut self, outcomes: Vec<blocks::Outcome>, turn: &mut Turn<'_>) {
+        for outcome in outcomes {
+            match outcome {
+                blocks::Outcome::Send(peer, message) => {
+                    if is_long(&message) {
+                        self.keepalive.excuse(peer, turn.now.after(EXCUSE));
+                    }
+                    self.send(peer, message);
+                }
+                blocks::Outcome::Process(block) => self.outputs.push_back(Output::Process(block)),
+                blocks::Outcome::Read { ticket, hash } => self.outputs.push_back(Output::ReadBlock { ticket, hash }),
+                blocks::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
+                blocks::Outcome::Behind(behind) => {
+                    self.event(Event::Syncing { behind });
+                    self.catching_up(true, turn);
+                }
+                blocks::Outcome::CaughtUp => {
+                    self.event(Event::Syncing { behind: 0 });
+                    self.catching_up(false, turn);
+                }
+                blocks::Outcome::Relayed(hash) => self.event(Event::BlockRelayed(hash)),
+            }
+        }
+    }
+
+    fn catching_up(&mut self, catching_up: bool, turn: &mut Turn<'_>) {
+        let outcomes = self.relay.set_catching_up(catching_up, turn.now, turn.ledger);
+        self.relay_outcomes(outcomes, turn);
+    }
+
+    pub(super) fn processed(&mut self, hash: BlockHash, outcome: &Processed, turn: &mut Turn<'_>) {
+        for ticket in self.requests.processed(hash) {
+            self.outputs.push_back(Output::Reply { ticket, reply: Reply::Block(outcome.clone()) });
+        }
+        let outcomes = self.blocks.processed(hash, outcome, turn.now, turn.ledger);
+        self.blocks_outcomes(outcomes, turn);
+    }
+
+    pub(super) fn tip(&mut self, change: &TipChange, turn: &mut Turn<'_>) {
+        let outcomes = self.blocks.tip(change, turn.now, turn.ledger);
+        self.blocks_outcomes(outcomes, turn);
+        let outcomes = self.relay.tip(change, turn.now);
+        self.relay_outcomes(outcomes, turn);
+        let outcomes = self.irreversible.tip_changed(turn.ledger);
+        self.irreversible_outcomes(outcomes, turn);
+    }
+
+    pub(super) fn congested(&mut self, peer: PeerId, congested: bool, turn: &mut Turn<'_>) {
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
+        self.keepalive.congested(peer, congested, turn.now);
+        let outcomes = self.blocks.congested(peer, congested, turn.now, turn.ledger);
+        self.blocks_outcomes(outcomes, turn);
+        let outcomes = self.relay.congested(peer, congested, turn.now, turn.ledger);
+        self.relay_outcomes(outcomes, turn);
+    }
+}
+
+/// Whether the message is large, or asks for what is.
+fn is_long(message: &Message) -> bool {
+    match message {
+        Message::Block(_) => true,
+        Message::GetData(items) => {
+            items.iter().any(|item| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_)))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,75 @@
+//! One deadline over the machines' own.
+
+use crate::time::Time;
+
+use super::{Node, Turn};
+
+impl Node {
+    /// When the node wants [`Input::Deadline`](crate::Input::Deadline): `None` while nothing is due ever.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        let deadlines = [
+            self.handshake.next_deadline(),
+            self.keepalive.next_deadline(),
+            self.peers.next_deadline(),
+            self.headers.next_deadline(),
+            self.blocks.next_deadline(),
+            self.relay.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Has every machine do what is due.
+    pub(super) fn deadline(&mut self, turn: &mut Turn<'_>) {
+        let due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= turn.now);
+        let (handshake, keepalive) = (due(self.handshake.next_deadline()), due(self.keepalive.next_deadline()));
+        let (peers, headers) = (due(self.peers.next_deadline()), due(self.headers.next_deadline()));
+        let (blocks, relay) = (due(self.blocks.next_deadline()), due(self.relay.next_deadline()));
+        if handshake {
+            let outcomes = self.handshake.deadline(turn.now);
+            self.handshake_outcomes(outcomes, turn);
+        }
+        if keepalive {
+            let outcomes = self.keepalive.deadline(turn.now);
+            self.keepalive_outcomes(outcomes, turn);
+        }
+        if headers {
+            let outcomes = self.headers.deadline(turn.ledger, turn.moment());
+            self.headers_outcomes(outcomes, turn);
+        }
+        if blocks {
+            let outcomes = self.blocks.deadline(turn.now, turn.ledger);
+            self.blocks_outcomes(outcomes, turn);
+        }
+        if relay {
+            let outcomes = self.relay.deadline(turn.now, turn.ledger);
+            self.relay_outcomes(outcomes, turn);
+        }
+        if peers {
+            let outcomes = self.peers.deadline(turn.now);
+            self.peers_outcomes(outcomes, turn);
+        }
+    }
+
+    /// Checks what always holds, of every machine. The simulator calls it after every step.
+    ///
+    /// # Panics
+    /// If it does not hold.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn check(&self, ledger: &dyn crate::Ledger) {
+        self.handshake.check();
+        self.keepalive.check();
+        self.peers.check();
+        self.headers.check();
+        self.blocks.check();
+        self.relay.check();
+        self.irreversible.check(ledger);
+        for (peer, session) in &self.sessions {
+            assert_ne!(
+                self.handshake.is_pending(*peer),
+                session.established.is_some(),
+                "{peer} is in its handshake or past it"
+            );
+        }
+    }
+}

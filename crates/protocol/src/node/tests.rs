@@ -1,0 +1,4 @@
+//! Whole nodes that talk to each other over lines without loss, each with a ledger in memory.
+
+mod line;
+mod stories;

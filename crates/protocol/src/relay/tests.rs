@@ -1,0 +1,4 @@
+//! Stories of relay among peers.
+
+mod net;
+mod spread;
