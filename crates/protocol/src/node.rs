@@ -266,13 +266,4 @@ impl Node {
     fn established(&self, peer: PeerId) -> Option<&Established> {
         self.sessions.get(&peer)?.established.as_deref()
     }
-
-    /// Looks at every invariant; for tests, after the outputs were drained.
-    ///
-    /// # Panics
-    /// If one does not hold.
-    #[cfg(any(test, feature = "test-util"))]
-    pub fn check(&self) {
-        assert!(self.outputs.is_empty(), "outputs were left undrained");
-    }
 }
