@@ -59,6 +59,9 @@ struct Arguments {
     /// Nodes' invariants are checked after one of so many inputs.
     #[arg(long, default_value_t = 1000)]
     check: u32,
+    /// Prints so many of the last inputs and outputs if something goes wrong.
+    #[arg(long, default_value_t = 0)]
+    trace: usize,
     /// Prints figures separated by commas.
     #[arg(long)]
     csv: bool,
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
             Ok(table) if arguments.csv => println!("{}", table.csv()),
             Ok(table) => println!("{table}"),
             Err(Error::Failure(failure)) => {
+                failure.trace.iter().for_each(|line| eprintln!("{line}"));
                 eprintln!("{failure}");
                 return ExitCode::FAILURE;
             }
@@ -128,6 +132,7 @@ impl Arguments {
         network.line.mean_delay = Duration::from_millis(self.delay);
         network.line.loss = self.loss;
         network.codec = self.codec;
+        network.trace = self.trace;
         network.checks = Checks::Sometimes(self.check.max(1));
         if self.carrier == Carrier::Bitcoin {
             network.carrier = NodeCarrier::Bitcoin;

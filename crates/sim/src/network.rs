@@ -49,7 +49,7 @@ mod transcript;
 pub mod wire;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +81,9 @@ use queue::Queue;
 
 /// The wall clock when a run begins: 2026-01-01.
 pub const START: Timestamp = Timestamp(1_767_225_600);
+
+/// Characters of a line that tells of an input or output.
+const TRACE_WIDTH: usize = 300;
 
 /// Names a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +127,8 @@ pub struct Config {
     pub carrier: NodeCarrier,
     /// Whether messages are encoded and decoded on their way, as between processes. Bytes are counted either way.
     pub codec: bool,
+    /// How many of the last inputs and outputs are told with a failure.
+    pub trace: usize,
 }
 
 /// What carries messages between two nodes.
@@ -168,6 +173,7 @@ pub struct Network {
     submitted: Vec<Arc<Transaction>>,
     partings: Partings,
     failure: Option<Failure>,
+    trace: VecDeque<String>,
 }
 
 /// The streams of random numbers, forked by name so that one use does not change what another draws.
@@ -211,6 +217,7 @@ impl Network {
             submitted: Vec::new(),
             partings: Partings::default(),
             failure: None,
+            trace: VecDeque::new(),
         }
     }
 
@@ -283,6 +290,18 @@ impl Network {
     /// Every node that runs.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.participants().filter(|id| self.is_running(*id))
+    }
+
+    /// Notes what happens at a participant, if that is wanted.
+    fn note(&mut self, id: NodeId, what: &dyn std::fmt::Debug) {
+        if self.config.trace > 0 {
+            let mut line = format!("{:>12} µs  {:>4}  {what:?}", self.now.as_micros(), id.0);
+            line.truncate(line.floor_char_boundary(TRACE_WIDTH));
+            self.trace.push_back(line);
+            while self.trace.len() > self.config.trace {
+                self.trace.pop_front();
+            }
+        }
     }
 
     /// The address of a participant.

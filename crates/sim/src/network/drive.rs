@@ -191,6 +191,7 @@ impl Network {
 
     /// Gives a participant an input, and does what it wants done.
     pub(super) fn tell(&mut self, id: NodeId, input: Input) {
+        self.note(id, &input);
         let (kind, detail) = trace(&input);
         self.transcript.add(self.now, id.0, kind, detail);
         if matches!(self.participants[id.0 as usize].kind, Kind::Actor(_)) {
@@ -209,6 +210,7 @@ impl Network {
     }
 
     fn output(&mut self, id: NodeId, output: Output) {
+        self.note(id, &output);
         match output {
             Output::Send { peer, message } => self.send(id, peer, message),
             Output::Dial { address, purpose } => self.dial(id, &address, purpose),
@@ -221,7 +223,7 @@ impl Network {
             Output::ReadBlock { ticket, hash } => self.work(id, Job::Read { ticket, hash }),
             Output::Process(block) => self.work(id, Job::Process(block)),
             Output::Judge { transaction, parent } => self.work(id, Job::Judge { transaction, parent }),
-            Output::Persist(change) => self.host_mut(id).expect("a node").changes.push(change),
+            Output::Persist(change) => self.host_mut(id).expect("a node").kept.merge(change),
             // Users of nodes look at the ledger.
             Output::Reply { .. } | Output::Event(_) => {}
         }
@@ -236,7 +238,7 @@ impl Network {
             Checks::Sometimes(every) => host.steps.is_multiple_of(every),
         };
         if due && let Some(node) = &host.node {
-            node.check();
+            node.check(&host.ledger);
         }
     }
 

@@ -5,13 +5,15 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bitcoin::Wtxid;
-use bitcoin::hashes::Hash;
+use bitcoin::hashes::{Hash, sha256};
+use ed25519_dalek::SigningKey;
 use yap_chain::block::Block;
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::transaction::Transaction;
 use yap_protocol::address::{Endpoint, Host as HostAddress, Identity, Multiaddr};
 use yap_protocol::io::{Command, Judged, PoolChange, Ticket};
 use yap_protocol::link::Purpose;
+use yap_protocol::message::{PeerRecord, Services};
 use yap_protocol::{Address, Input, Ledger as _, Node, Role, Time, node, peers};
 
 use super::actor::Actor;
@@ -35,8 +37,8 @@ pub(super) struct Host {
     pub(super) idle: Time,
     /// When it will be told of its deadline.
     pub(super) armed: Option<Time>,
-    /// What it wants kept across restarts.
-    pub(super) changes: Vec<peers::ChangeSet>,
+    /// What it wanted kept across restarts, merged.
+    pub(super) kept: peers::ChangeSet,
     /// Answers that it waits for.
     pub(super) waiting: i64,
     pub(super) steps: u32,
@@ -73,17 +75,31 @@ pub enum Start {
 }
 
 /// How a node is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// What it serves.
-    pub role: Role,
+    /// What its machines are told.
+    pub node: node::Config,
     /// Seconds by which its clock is ahead.
     pub clock_ahead: i32,
+    /// Whether it tells peers where it is reached.
+    pub advertise: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { role: Role::Full, clock_ahead: 0 }
+impl Options {
+    /// Looks for peers by itself.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        Self { node: node::Config::of(role), clock_ahead: 0, advertise: true }
+    }
+
+    /// Has the peers that it is given, and looks for no others.
+    #[must_use]
+    pub fn given() -> Self {
+        let mut options = Self::of(Role::Full);
+        let peers = &mut options.node.peers;
+        (peers.full, peers.block_only, peers.feelers) = (0, 0, None);
+        options.advertise = false;
+        options
     }
 }
 
@@ -91,11 +107,11 @@ impl Network {
     /// Adds a node, which starts at once.
     pub fn add_node(&mut self, start: Start, options: Options) -> NodeId {
         let tree = self.tree_of(start);
-        self.add_with_tree(tree, options)
+        self.add_with_tree(tree, &options)
     }
 
     /// Adds many nodes of the same start.
-    pub fn add_nodes(&mut self, count: usize, start: Start, options: Options) -> Vec<NodeId> {
+    pub fn add_nodes(&mut self, count: usize, start: Start, options: &Options) -> Vec<NodeId> {
         let tree = self.tree_of(start);
         (0..count).map(|_| self.add_with_tree(tree.clone(), options)).collect()
     }
@@ -108,18 +124,18 @@ impl Network {
         }
     }
 
-    fn add_with_tree(&mut self, tree: Tree, options: Options) -> NodeId {
+    fn add_with_tree(&mut self, tree: Tree, options: &Options) -> NodeId {
         let host = Host {
             node: None,
             ledger: Ledger::with_tree(tree),
             epoch: 0,
             idle: self.now,
             armed: None,
-            changes: Vec::new(),
+            kept: peers::ChangeSet::default(),
             waiting: 0,
             steps: 0,
             tickets: 0,
-            options,
+            options: options.clone(),
         };
         let address = self.next_address(None);
         let id = self.add(Kind::Node(Box::new(host)), address);
@@ -174,8 +190,8 @@ impl Network {
                 Address { identity: None, endpoint: Endpoint::Bitcoin { host: HostAddress::Ipv4(ip), port: PORT } }
             }
             NodeCarrier::Libp2p => {
-                let key = bitcoin::hashes::sha256::Hash::hash(&index.to_le_bytes()).to_byte_array();
-                Address { identity: Some(Identity(key)), endpoint: Endpoint::Libp2p(multiaddr(ip)) }
+                let identity = Identity(key(index).verifying_key().to_bytes());
+                Address { identity: Some(identity), endpoint: Endpoint::Libp2p(multiaddr(ip)) }
             }
         }
     }
@@ -235,15 +251,35 @@ impl Network {
     /// Starts a node.
     fn boot(&mut self, id: NodeId) {
         let seed = self.random.nodes.bytes::<32>();
+        let identity = self.address(id).identity;
         let host = self.host_mut(id).expect("a node");
         host.epoch += 1;
         host.waiting = 0;
         host.armed = None;
-        let config = node::Config { role: host.options.role };
-        host.node = Some(Box::new(Node::new(config, seed)));
-        let ahead = i64::from(host.options.clock_ahead);
+        let mut config = host.options.node.clone();
+        config.peers.identity = identity;
+        host.node = Some(Box::new(Node::restore(config, seed, host.kept.clone())));
+        let (ahead, advertise) = (i64::from(host.options.clock_ahead), host.options.advertise);
         let wall = yap_protocol::Timestamp(self.wall().0.saturating_add_signed(ahead));
         self.tell(id, Input::Clock(wall));
+        if advertise {
+            let (record, endpoint) = self.record(id);
+            self.command(id, Command::Advertise(record, vec![endpoint]));
+        }
+    }
+
+    /// What a participant says of itself, signed if it has a key, and where it is reached.
+    pub(super) fn record(&self, id: NodeId) -> (Option<Arc<PeerRecord>>, Endpoint) {
+        let endpoint = self.address(id).endpoint.clone();
+        let record = match &endpoint {
+            Endpoint::Libp2p(multiaddr) => {
+                let services = Services::NETWORK.with(Services::WITNESS);
+                let record = PeerRecord::sign(&key(id.0), self.wall().0, services, vec![multiaddr.clone()]);
+                Some(Arc::new(record.expect("one endpoint is not too many")))
+            }
+            Endpoint::Bitcoin { .. } => None,
+        };
+        (record, endpoint)
     }
 
     /// Stops a node as a power cut does: what it had in memory is gone, its chain and its change-sets are not.
@@ -371,11 +407,16 @@ impl Network {
         self.nodes().filter_map(|id| self.host(id)).map(|host| host.epoch.div_ceil(2)).sum()
     }
 
-    /// What a node wants kept across restarts.
+    /// What a node wanted kept across restarts, merged.
     #[must_use]
-    pub fn changes(&self, id: NodeId) -> &[peers::ChangeSet] {
-        self.host(id).map_or(&[], |host| &host.changes)
+    pub fn kept(&self, id: NodeId) -> Option<&peers::ChangeSet> {
+        self.host(id).map(|host| &host.kept)
     }
+}
+
+/// The key of the participant of that number.
+fn key(index: u32) -> SigningKey {
+    SigningKey::from_bytes(&sha256::Hash::hash(&index.to_le_bytes()).to_byte_array())
 }
 
 /// `/ip4/…/tcp/…` in binary.

@@ -109,6 +109,8 @@ pub struct Failure {
     pub events: u64,
     /// What happened.
     pub violation: Box<Violation>,
+    /// The last inputs and outputs before it, if they were wanted.
+    pub trace: Vec<String>,
 }
 
 /// Why nodes closed connections: how often to honest nodes, and how often to others.
@@ -180,6 +182,7 @@ impl Network {
             at: self.now,
             events: self.transcript.events(),
             violation: Box::new(violation),
+            trace: self.trace.iter().cloned().collect(),
         }
     }
 

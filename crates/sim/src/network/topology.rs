@@ -46,12 +46,21 @@ impl Network {
                     }
                 }
             }
-            Topology::Line => nodes.windows(2).for_each(|pair| self.connect(pair[0], pair[1])),
+            Topology::Line => nodes.windows(2).for_each(|pair| self.join(pair[0], pair[1])),
             Topology::Full => {
                 for (index, &node) in nodes.iter().enumerate() {
-                    nodes[..index].iter().for_each(|&other| self.connect(node, other));
+                    nodes[..index].iter().for_each(|&other| self.join(node, other));
                 }
             }
+        }
+    }
+
+    /// Has a participant open a connection, and again whenever it is lost if it is a node.
+    pub fn join(&mut self, from: NodeId, to: NodeId) {
+        if self.is_honest(from) {
+            self.add_peer(from, to, Purpose::Manual);
+        } else {
+            self.connect(from, to);
         }
     }
 
@@ -66,7 +75,7 @@ impl Network {
                 }
                 let other = nodes[self.random.topology.index(nodes.len())];
                 if other != node && pairs.insert((node.min(other), node.max(other))) {
-                    self.connect(node, other);
+                    self.join(node, other);
                     left -= 1;
                 }
             }

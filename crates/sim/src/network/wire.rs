@@ -75,7 +75,7 @@ impl Kind {
             Message::GetAddr | Message::Addr(_) | Message::AddrV2(_) | Message::PeerRecords(_) => Self::Addresses,
             Message::Inv(items) => inventory(items, Self::Announcement, Self::Headers),
             Message::GetData(items) | Message::NotFound(items) => inventory(items, Self::Request, Self::BlockRequest),
-            Message::Announce(_) | Message::Mempool => Self::Announcement,
+            Message::Announce(_) | Message::Mempool | Message::Push(_) | Message::PoolSummary(_) => Self::Announcement,
             Message::Request(_) | Message::Gone(_) => Self::Request,
             Message::Transaction(_) => Self::Transaction,
             Message::GetHeaders(_) | Message::GetBlocks(_) | Message::Headers(_) => Self::Headers,

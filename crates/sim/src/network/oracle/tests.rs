@@ -17,7 +17,7 @@ fn pair() -> (Network, [NodeId; 2]) {
     let mut network = Network::new("oracle", Config::default(), 9);
     let mut purse = Purse::new(network.random("purse"));
     let tip = network.prepare(5, 1, &mut purse);
-    let ids = network.add_nodes(2, Start::At(tip), Options::default());
+    let ids = network.add_nodes(2, Start::At(tip), &Options::given());
     (network, [ids[0], ids[1]])
 }
 

@@ -196,7 +196,7 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     } else {
         (network.prepare(121, 20, &mut purse), None)
     };
-    let ids = network.add_nodes(config.nodes, Start::At(tip), Options::default());
+    let ids = network.add_nodes(config.nodes, Start::At(tip), &Options::given());
     network.wire(&ids, Topology::Random(DEGREE));
     network.run_until(Time::ZERO.after(SETTLING))?;
     let mut random = network.random("attack");

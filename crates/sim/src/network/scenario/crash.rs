@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yap_protocol::Time;
+use yap_protocol::{Role, Time};
 
 use super::Table;
 use crate::Random;
@@ -115,7 +115,8 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let mut network = Network::new("crash", config.network, seed);
     let mut purse = Purse::new(network.random("purse"));
     let tip = network.prepare(111, 50, &mut purse);
-    let ids = network.add_nodes(config.nodes, Start::At(tip), Options::default());
+    // Those of a full graph dial each other again too: they were told to know each other.
+    let ids = network.add_nodes(config.nodes, Start::At(tip), &Options::of(Role::Full));
     network.wire(&ids, config.topology);
     network.run_until(Time::ZERO.after(SETTLING))?;
     let until = network.now().after(config.lasting);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use yap_protocol::Time;
 use yap_protocol::address::{Endpoint, Host};
 use yap_protocol::message::{KnownAddress, MAX_ADDRESSES, NetworkId, Services};
-use yap_protocol::{Message, PeerId};
+use yap_protocol::{Message, PeerId, Role};
 
 use super::Table;
 use crate::network::actor::Port;
@@ -91,7 +91,7 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let mut network = Network::new("eclipse", config.network, seed);
     let mut purse = Purse::new(network.random("purse"));
     let tip = network.prepare(10, 1, &mut purse);
-    let ids = network.add_nodes(config.nodes, Start::At(tip), Options::default());
+    let ids = network.add_nodes(config.nodes, Start::At(tip), &Options::of(Role::Full));
     network.wire(&ids, Topology::Found(4));
     network.run_until(Time::ZERO.after(Duration::from_secs(600)))?;
     let victim = ids[ids.len() - 1];

@@ -53,7 +53,7 @@ fn one(config: &network::Config, seed: u64, order: [usize; 3]) -> Result<f64, Fa
     let mut network = Network::new("line", *config, seed);
     let mut purse = Purse::new(network.random("purse"));
     let tip = network.prepare(101, 4, &mut purse);
-    let ids = network.add_nodes(3, Start::At(tip), Options::default());
+    let ids = network.add_nodes(3, Start::At(tip), &Options::given());
     ids.iter().for_each(|id| network.crash(*id));
     for index in order {
         network.restart(ids[index]);

@@ -89,7 +89,7 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let mut network = Network::new("partition", config.network, seed);
     let mut purse = Purse::new(network.random("purse"));
     let tip = network.prepare(111, 50, &mut purse);
-    let ids = network.add_nodes(config.nodes, Start::At(tip), Options::default());
+    let ids = network.add_nodes(config.nodes, Start::At(tip), &Options::given());
     network.wire(&ids, Topology::Random(DEGREE));
     network.run_until(Time::ZERO.after(SETTLING))?;
 

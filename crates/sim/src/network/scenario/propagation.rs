@@ -226,7 +226,7 @@ impl Run {
         let mut purse = Purse::new(network.random("purse"));
         let tip = network.prepare(111, 50, &mut purse);
         let ids: Vec<NodeId> = match config.how {
-            How::Nodes => network.add_nodes(config.nodes, Start::At(tip), Options::default()),
+            How::Nodes => network.add_nodes(config.nodes, Start::At(tip), &Options::given()),
             How::Pushing | How::Announcing => {
                 let gossip = if config.how == How::Pushing { Gossip::Push } else { Gossip::Announce };
                 (0..config.nodes).map(|_| network.add_actor(Box::new(Reference::new(gossip)), None)).collect()

@@ -91,16 +91,16 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
 fn one(config: &Config, seed: u64) -> Result<(f64, u64), Failure> {
     let mut network = Network::new("sync", config.network, seed);
     let tip = chain(&mut network, config.blocks);
-    let mut peers: Vec<NodeId> = network.add_nodes(config.honest, Start::At(tip), Options::default());
+    let mut peers: Vec<NodeId> = network.add_nodes(config.honest, Start::At(tip), &Options::given());
     let faults =
         std::iter::repeat_n(Fault::Stalls, config.stalling).chain(std::iter::repeat_n(Fault::Lies, config.lying));
     for fault in faults {
         let server = Adversary::new(Box::new(Server::new(fault)), Vec::new(), Duration::from_secs(60));
         peers.push(network.add_actor(Box::new(server), None));
     }
-    let new = network.add_node(Start::Genesis, Options::default());
+    let new = network.add_node(Start::Genesis, Options::given());
     // Those that harm come first: they are asked first.
-    peers.iter().rev().for_each(|peer| network.connect(new, *peer));
+    peers.iter().rev().for_each(|peer| network.join(new, *peer));
     let goal = network.world().tree().hash(tip);
     let going = |network: &Network| network.ledger(new).tip_hash() != goal;
     network.run_while(Time::ZERO.after(config.patience), going)?;
