@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use yap_chain::block::{self, Block};
 use yap_chain::coin::Coin;
-use yap_chain::connect::{self, Changes, Effect};
+use yap_chain::connect::{self, Changes, Effect, is_unspendable};
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
@@ -62,6 +62,8 @@ pub struct World {
     blocks: HashMap<BlockHash, Known, FixedState>,
     coins: HashMap<OutPoint, Vec<Life>, FixedState>,
     scripts: HashMap<(Wtxid, u32), bool, FixedState>,
+    /// What blocks left unclaimed, or paid to nobody.
+    lost: HashMap<Id, Amount, FixedState>,
     engine: Kernel,
     seed: u64,
 }
@@ -75,6 +77,7 @@ impl World {
             blocks: HashMap::default(),
             coins: HashMap::default(),
             scripts: HashMap::default(),
+            lost: HashMap::default(),
             engine: Kernel::new(),
             seed,
         }
@@ -175,6 +178,7 @@ impl World {
             }
         }
         self.check_inverse(block, &effect, height);
+        self.lose(block, &effect, id);
         self.apply(effect.changes, id);
         Ok(())
     }
@@ -188,6 +192,19 @@ impl World {
         [&mut made, &mut gone, &mut spent, &mut returned].into_iter().for_each(|list| list.sort_unstable());
         assert_eq!(made, gone, "block {} makes what taking it back removes", block.hash());
         assert_eq!(spent, returned, "block {} spends what taking it back returns", block.hash());
+    }
+
+    /// Notes what the block makes of its reward and its inputs, but no coins.
+    fn lose(&mut self, block: &Block, effect: &Effect, id: Id) {
+        let outputs = block.transactions().iter().flat_map(|transaction| &transaction.decoded().output);
+        let nobody: Amount =
+            outputs.filter(|output| is_unspendable(&output.script_pubkey)).map(|output| output.value).sum();
+        let claimed: Amount = block.transactions()[0].decoded().output.iter().map(|output| output.value).sum();
+        let allowed = self.spec().subsidy_at(self.tree.height(id)) + effect.fees;
+        let lost = nobody + (allowed - claimed);
+        if lost > Amount::ZERO {
+            self.lost.insert(id, lost);
+        }
     }
 
     fn apply(&mut self, changes: Changes, id: Id) {
@@ -222,13 +239,22 @@ impl World {
         View { world: self, tip }
     }
 
-    /// What all coins are worth at `tip`, and what may have been made up to there.
+    /// What all coins are worth at `tip`, and what was made up to there and not lost.
     #[must_use]
     pub fn supply(&self, tip: Id) -> (Amount, Amount) {
         let living = |lives: &Vec<Life>| lives.iter().find(|life| self.lives(life, tip)).map(|life| life.coin.value);
         let total = self.coins.values().filter_map(living).sum();
-        let made = (1..=self.tree.height(tip)).map(|height| self.spec().subsidy_at(height)).sum();
-        (total, made)
+        let made: Amount = (1..=self.tree.height(tip)).map(|height| self.spec().subsidy_at(height)).sum();
+        let chain = std::iter::successors(Some(tip), |id| self.tree.parent(*id));
+        let lost: Amount = chain.filter_map(|id| self.lost.get(&id)).copied().sum();
+        (total, made - lost)
+    }
+
+    /// Forgets one coin, which must never happen.
+    #[cfg(test)]
+    pub(super) fn lose_a_coin(&mut self) {
+        let first = *self.coins.keys().next().expect("there are coins");
+        self.coins.remove(&first);
     }
 
     fn lives(&self, life: &Life, tip: Id) -> bool {

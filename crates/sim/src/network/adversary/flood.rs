@@ -38,7 +38,7 @@ pub enum What {
     TooMany,
 }
 
-/// Messages of one tick.
+/// Small messages of one tick; of large ones it is one.
 const BURST: usize = 20;
 
 /// Sends a burst to each peer at each tick.
@@ -84,8 +84,17 @@ impl Flood {
 
 impl Vice for Flood {
     fn tick(&mut self, port: &mut Port<'_>, peers: &[PeerId]) {
+        let burst = match self.what {
+            What::Orphans | What::Pings => BURST,
+            What::Inventory
+            | What::Announcements
+            | What::Addresses
+            | What::BlockRequests
+            | What::HeaderRequests
+            | What::TooMany => 1,
+        };
         for peer in peers {
-            for _ in 0..BURST {
+            for _ in 0..burst {
                 let message = self.one(port);
                 port.send(*peer, message);
             }

@@ -96,8 +96,9 @@ impl Vice for Headers {
     }
 
     fn tick(&mut self, port: &mut Port<'_>, peers: &[PeerId]) {
-        for peer in peers {
-            self.lie(port, *peer);
+        // A chain without an end is told to whoever asks on.
+        if self.lie != Lie::LowWork {
+            peers.iter().for_each(|peer| self.lie(port, *peer));
         }
     }
 }
