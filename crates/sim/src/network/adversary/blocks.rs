@@ -12,7 +12,7 @@ use super::Vice;
 use crate::network::actor::Port;
 use crate::{Builder, Mutation};
 
-/// At each tick makes the next of all mutated blocks on the chain that it was given, announces it by header, sends it to
+/// At each tick makes the next of its mutated blocks on the chain that it was given, announces it by header, sends it to
 /// half of the peers at once and to the others when they ask.
 #[derive(Debug)]
 pub struct BadBlocks {
@@ -22,11 +22,9 @@ pub struct BadBlocks {
 }
 
 impl BadBlocks {
-    /// Makes blocks on the builder's chain, which must be the network's.
+    /// Makes these blocks on the builder's chain, which must be the network's.
     #[must_use]
-    pub fn new(builder: Builder) -> Self {
-        let valid = |mutation: &Mutation| !matches!(mutation, Mutation::None);
-        let mutations = Mutation::all().into_iter().filter(valid).collect();
+    pub const fn new(builder: Builder, mutations: Vec<Mutation>) -> Self {
         Self { builder, mutations, made: BTreeMap::new() }
     }
 }

@@ -3,9 +3,13 @@
 //! While adversaries do their harm, honest nodes pay and mine; every payment and block must reach all of them, and none
 //! may blame another.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use yap_protocol::Time;
+use bitcoin::Txid;
+use yap_chain::transaction::Transaction;
+use yap_protocol::{Ledger as _, Time};
 
 use super::Table;
 use crate::network::actor::Actor;
@@ -16,7 +20,7 @@ use crate::network::adversary::{
 use crate::network::agent::{Miner, Payer, Purse};
 use crate::network::topology::{DEGREE, Topology};
 use crate::network::{self, Failure, Network, NodeId, Options, Start};
-use crate::{Builder, Random};
+use crate::{Builder, Mutation, Random};
 
 /// Time for connections before, and for everything to arrive afterwards.
 const SETTLING: Duration = Duration::from_secs(60);
@@ -188,7 +192,10 @@ impl Report {
 /// # Errors
 /// The first violation, or a payment that did not reach everybody.
 pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
-    let mut network = Network::new(config.attack.name(), config.network, seed);
+    let mut lines = config.network;
+    // Too many items can only be said in bytes.
+    lines.codec |= config.attack == Attack::TooMany;
+    let mut network = Network::new(config.attack.name(), lines, seed);
     let mut purse = Purse::new(network.random("purse"));
     let (tip, builder) = if config.attack == Attack::BadBlocks {
         let builder = chain(&mut network, seed);
@@ -200,9 +207,18 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     network.wire(&ids, Topology::Random(DEGREE));
     network.run_until(Time::ZERO.after(SETTLING))?;
     let mut random = network.random("attack");
-    for _ in 0..config.adversaries {
-        let actor = actor(config.attack, &network, &ids, &mut purse, builder.clone(), &mut random);
-        network.add_actor(actor, None);
+    if let Some(builder) = &builder {
+        // Whoever gives one bad block is banned: each comes from somebody else.
+        for mutation in Mutation::all() {
+            let vice = BadBlocks::new(builder.clone(), vec![mutation]);
+            let victims = ids.iter().map(|id| network.address(*id).clone()).collect();
+            network.add_actor(Box::new(Adversary::new(Box::new(vice), victims, EVERY)), None);
+        }
+    } else {
+        for _ in 0..config.adversaries {
+            let actor = actor(config.attack, &network, &ids, &mut purse, &mut random);
+            network.add_actor(actor, None);
+        }
     }
     let until = network.now().after(config.lasting);
     let script = purse.script();
@@ -225,8 +241,12 @@ fn report(
     ids: &[NodeId],
     tip: yap_chain::header::tree::Id,
 ) -> Result<Report, Failure> {
-    let reached = |transaction: &&std::sync::Arc<yap_chain::transaction::Transaction>| {
-        network.transaction_arrivals(&transaction.wtxid()).len() >= ids.len()
+    // All have the same tip by now.
+    let own = network.world().tree().get(&network.ledger(ids[0]).tip_hash()).expect("it is connected");
+    let confirmed: BTreeSet<Txid> = network.world().transactions(own).map(Transaction::txid).collect();
+    let reached = |payment: &&Arc<Transaction>| {
+        let pending = |id: &NodeId| network.ledger(*id).pooled(&payment.wtxid()).is_some();
+        confirmed.contains(&payment.txid()) || ids.iter().all(pending)
     };
     let (payments, reached) = (network.submitted().len(), network.submitted().iter().filter(reached).count());
     network.expect("payments that reached everybody", reached, payments)?;
@@ -257,14 +277,7 @@ fn chain(network: &mut Network, seed: u64) -> Builder {
     builder
 }
 
-fn actor(
-    attack: Attack,
-    network: &Network,
-    ids: &[NodeId],
-    purse: &mut Purse,
-    builder: Option<Builder>,
-    random: &mut Random,
-) -> Box<dyn Actor> {
+fn actor(attack: Attack, network: &Network, ids: &[NodeId], purse: &mut Purse, random: &mut Random) -> Box<dyn Actor> {
     let victims: Vec<_> = ids.iter().map(|id| network.address(*id).clone()).collect();
     let mut flood = |what| -> Box<dyn Vice> { Box::new(Flood::new(what, random.fork("flood"))) };
     let vice: Box<dyn Vice> = match attack {
@@ -282,7 +295,8 @@ fn actor(
         Attack::BlockRequests => flood(What::BlockRequests),
         Attack::HeaderRequests => flood(What::HeaderRequests),
         Attack::TooMany => flood(What::TooMany),
-        Attack::BadBlocks => Box::new(BadBlocks::new(builder.expect("the chain is the builder's"))),
+        // They need a chain of their own; an attack without vice is none.
+        Attack::BadBlocks => return Box::new(Mute::new(Vec::new(), 0)),
         Attack::DoubleSpends => Box::new(DoubleSpender::new(purse.split(2))),
         Attack::Stall => Box::new(Server::new(Fault::Stalls)),
         Attack::Lies => Box::new(Server::new(Fault::Lies)),
