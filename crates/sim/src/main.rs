@@ -38,6 +38,9 @@ struct Arguments {
     /// Blocks to measure, or to fetch.
     #[arg(long)]
     blocks: Option<u32>,
+    /// Seconds that attacks, crashes or a division last.
+    #[arg(long)]
+    lasting: Option<u64>,
     /// Connections that each node opens.
     #[arg(long)]
     degree: Option<usize>,
@@ -140,6 +143,10 @@ impl Arguments {
         network
     }
 
+    fn lasting(&self, default: Duration) -> Duration {
+        self.lasting.map_or(default, Duration::from_secs)
+    }
+
     fn count(&self, default: usize) -> usize {
         self.nodes.first().copied().unwrap_or(default)
     }
@@ -164,7 +171,8 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
         Scenario::Partition => {
             let default = PartitionConfig::default();
             let (nodes, network) = (arguments.count(default.nodes), arguments.network(default.network));
-            Ok(scenario::partition(&PartitionConfig { nodes, network, ..default }, seed)?.table())
+            let divided = arguments.lasting(default.divided);
+            Ok(scenario::partition(&PartitionConfig { nodes, divided, network, ..default }, seed)?.table())
         }
         Scenario::Line => Ok(scenario::line(&arguments.network(network::Config::default()), seed)?.table()),
         Scenario::Sync => {
@@ -179,7 +187,8 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
             let topology = if found { default.topology } else { Topology::Full };
             let nodes = arguments.count(if found { default.nodes } else { 8 });
             let network = arguments.network(default.network);
-            Ok(scenario::crash(&CrashConfig { nodes, topology, network, ..default }, seed)?.table())
+            let lasting = arguments.lasting(default.lasting);
+            Ok(scenario::crash(&CrashConfig { nodes, topology, network, lasting, ..default }, seed)?.table())
         }
         Scenario::Attack => attack(arguments, seed),
         Scenario::Eclipse => {
@@ -228,7 +237,8 @@ fn attack(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
     for attack in attacks {
         let config = AttackConfig::new(attack);
         let (nodes, network) = (arguments.count(config.nodes), arguments.network(config.network));
-        reports.push(scenario::attack(&AttackConfig { nodes, network, ..config }, seed)?);
+        let lasting = arguments.lasting(config.lasting);
+        reports.push(scenario::attack(&AttackConfig { nodes, lasting, network, ..config }, seed)?);
     }
     Ok(AttackReport::table(&reports))
 }

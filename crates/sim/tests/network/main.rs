@@ -9,3 +9,4 @@
 )]
 
 mod engine;
+mod nodes;

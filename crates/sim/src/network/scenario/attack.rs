@@ -272,7 +272,7 @@ fn chain(network: &mut Network, seed: u64) -> Builder {
     for block in builder.blocks() {
         let bytes = bitcoin::consensus::serialize(block);
         let block = yap_chain::block::Block::parse(bytes).expect("the builder's blocks are blocks");
-        network.adopt(&std::sync::Arc::new(block));
+        network.adopt(&Arc::new(block));
     }
     builder
 }
