@@ -326,6 +326,9 @@ impl State {
         let id = source.id;
         match outcome {
             Processed::Stored | Processed::Known => {
+                if *outcome == Processed::Stored && self.download.knows(source.peer) {
+                    turn.out.push(Outcome::Useful(source.peer));
+                }
                 if !self.catching_up {
                     self.announce.gave(source.peer, turn);
                 }

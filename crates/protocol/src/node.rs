@@ -103,7 +103,7 @@ impl Node {
             requests: Requests::default(),
             handshake: handshake::State::new(handshake, random.fork("handshake")),
             keepalive: keepalive::State::new(config.keepalive, random.fork("keepalive")),
-            peers: crate::peers::State::restore(config.peers.clone(), random.fork("peers"), kept),
+            peers: crate::peers::State::restore(config.peers.clone(), random.fork("peers"), &kept),
             headers: headers::State::new(config.headers, random.fork("headers")),
             blocks: crate::blocks::State::new(config.blocks, random.fork("blocks")),
             relay,
@@ -139,8 +139,10 @@ impl Node {
                 self.relay_outcomes(outcomes, turn);
             }
             Input::Command { ticket, command } => self.command(ticket, command, turn),
-            Input::Deadline => self.deadline(turn),
+            Input::Deadline => {}
         }
+        // Whatever is due at this moment, be it for this input or because its time has come.
+        self.deadline(turn);
     }
 
     /// The next thing to be done; drain it after every input.
@@ -175,7 +177,7 @@ impl Node {
     fn command(&mut self, ticket: Ticket, command: Command, turn: &mut Turn<'_>) {
         let reply = match command {
             Command::Submit(transaction) => {
-                let outcomes = self.relay.submit(std::sync::Arc::clone(&transaction));
+                let outcomes = self.relay.submit(std::sync::Arc::clone(&transaction), turn.now);
                 let reply = self.requests.transaction(transaction.wtxid(), ticket);
                 self.relay_outcomes(outcomes, turn);
                 reply

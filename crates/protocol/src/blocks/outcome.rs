@@ -51,6 +51,8 @@ pub enum Outcome {
     },
     /// A peer broke a rule.
     Fault(PeerId, Fault),
+    /// The peer was the first to give a block that is valid.
+    Useful(PeerId),
     /// The tip is so many blocks below the best header that a peer has; transactions wait until this is over.
     Behind(u32),
     /// The tip is where the peers' is, and they have been told so (E6).

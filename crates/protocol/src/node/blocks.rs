@@ -7,6 +7,7 @@ use bitcoin::BlockHash;
 use crate::io::{Event, Output, Processed, Reply, TipChange};
 use crate::link::PeerId;
 use crate::message::{Inventory, Message};
+use crate::peers::Useful;
 use crate::{blocks, headers};
 
 use super::{Node, Turn};
@@ -20,10 +21,9 @@ impl Node {
             match outcome {
                 headers::Outcome::Send(peer, message) => self.send(peer, message),
                 headers::Outcome::Has { peer, id } => {
-                    let outcomes = self.blocks.has(peer, id, turn.now, turn.ledger);
-                    self.blocks_outcomes(outcomes, turn);
+                    self.blocks.has(peer, id, turn.now, turn.ledger);
                 }
-                headers::Outcome::New { peer, .. } => self.peers.useful(peer, crate::peers::Useful::Headers, turn.now),
+                headers::Outcome::New { peer, .. } => self.peers.useful(peer, Useful::Headers, turn.now),
                 headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
                 headers::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
             }
@@ -42,6 +42,7 @@ impl Node {
                 blocks::Outcome::Process(block) => self.outputs.push_back(Output::Process(block)),
                 blocks::Outcome::Read { ticket, hash } => self.outputs.push_back(Output::ReadBlock { ticket, hash }),
                 blocks::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
+                blocks::Outcome::Useful(peer) => self.peers.useful(peer, Useful::Block, turn.now),
                 blocks::Outcome::Behind(behind) => {
                     self.event(Event::Syncing { behind });
                     self.catching_up(true, turn);

@@ -141,11 +141,11 @@ impl Node {
                 self.blocks.on_sendcmpct(peer, wish);
                 Vec::new()
             }
-            Message::GetBlocks(locate) => self.blocks.on_getblocks(peer, &locate, turn.ledger),
+            Message::GetBlocks(locate) => self.blocks.on_getblocks(peer, &locate, now, turn.ledger),
             Message::Block(block) => self.blocks.on_block(peer, block, now, turn.ledger),
             Message::CompactBlock(block) => self.compact_block(peer, &block, turn),
             Message::GetBlockTransactions(ask) => self.blocks.on_getblocktxn(peer, ask, now, turn.ledger),
-            Message::BlockTransactions(answer) => self.blocks.on_blocktxn(peer, answer, now, turn.ledger),
+            Message::BlockTransactions(answer) => self.blocks.on_blocktxn(peer, &answer, now, turn.ledger),
             _ => Vec::new(),
         };
         self.blocks_outcomes(outcomes, turn);
@@ -179,12 +179,12 @@ impl Node {
                 self.relay.on_feefilter(peer, feerate);
                 Vec::new()
             }
-            Message::Mempool => self.relay.on_mempool(peer, now, ledger),
+            Message::Mempool => self.relay.on_mempool(peer, now),
             Message::Announce(announced) => self.relay.on_announce(peer, &announced, now),
             Message::Request(wanted) => self.relay.on_request(peer, &wanted, now, ledger),
             Message::Gone(gone) => self.relay.on_gone(peer, &gone, now),
             Message::Push(push) => self.relay.on_push(peer, push),
-            Message::PoolSummary(summary) => self.relay.on_pool_summary(peer, &summary, now, ledger),
+            Message::PoolSummary(summary) => self.relay.on_pool_summary(peer, &summary, now),
             _ => Vec::new(),
         };
         self.relay_outcomes(outcomes, turn);

@@ -201,7 +201,11 @@ impl Run {
                     self.handle(more);
                 }
                 Outcome::CaughtUp => self.caught_up = true,
-                Outcome::Send(..) | Outcome::Read { .. } | Outcome::Behind(_) | Outcome::Relayed(_) => {}
+                Outcome::Send(..)
+                | Outcome::Read { .. }
+                | Outcome::Behind(_)
+                | Outcome::Relayed(_)
+                | Outcome::Useful(_) => {}
             }
         }
     }

@@ -141,16 +141,17 @@ impl Network {
         match output {
             Output::Send { peer, message } => {
                 place.sent.push(message.clone());
-                let Some((to, peer)) = place.lines.get(&peer).copied() else {
-                    panic!("node {index} sends to {peer}, which is gone");
-                };
+                // What is sent while the other end closes is lost.
+                let Some((to, peer)) = place.lines.get(&peer).copied() else { return };
                 self.post(to, Input::Message { peer, message, size: 100 }, LATENCY);
             }
             Output::Disconnect { peer, why } => {
                 place.parted.push(why);
-                let (to, there) = place.lines.remove(&peer).expect("it was open");
-                self.places[to].lines.remove(&there);
-                self.post(to, Input::Disconnected { peer: there }, LATENCY);
+                // Both ends may close it at once.
+                if let Some((to, there)) = place.lines.remove(&peer) {
+                    self.places[to].lines.remove(&there);
+                    self.post(to, Input::Disconnected { peer: there }, LATENCY);
+                }
                 self.post(index, Input::Disconnected { peer }, Duration::ZERO);
             }
             Output::Dial { address, .. } => self.post(index, Input::DialFailed { address }, LATENCY),
