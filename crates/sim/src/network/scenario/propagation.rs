@@ -65,8 +65,8 @@ impl Default for Config {
             nodes: 1000,
             degree: DEGREE,
             transactions: 100,
-            blocks: 5,
-            block_transactions: 200,
+            blocks: 3,
+            block_transactions: 100,
             how: How::Nodes,
             network: network::Config::default(),
         }
