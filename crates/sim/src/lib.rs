@@ -16,6 +16,7 @@
 //! | [`verdict`] | what is said of a submitted block, and [`Subject`], which says it |
 //! | [`differential`] | runs a subject against a reference, and reports where they differ |
 //! | [`fuzz`] | what must hold of every decoder for any bytes |
+//! | `network` | many nodes, the lines between them and their adversaries, under virtual time (feature `network`) |
 //! | `oracle` | Bitcoin Core's validation as a [`Subject`] (feature `oracle`) |
 //!
 //! ```
@@ -45,6 +46,8 @@ pub mod differential;
 pub mod fuzz;
 pub mod lock;
 pub mod mutation;
+#[cfg(feature = "network")]
+pub mod network;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 pub mod random;
