@@ -12,6 +12,7 @@
 //! | [`block`] | blocks as parsed and hashed once; rules with and without context; BIP-0325 |
 //! | [`coin`] | one unspent output, small in memory and on disk |
 //! | [`connect`] | a block's effect on the UTXO set, and its inverse |
+//! | [`mempool`] | transactions that wait for a block: what is taken, replaced, evicted and mined |
 //! | [`undo`] | the coins a block spent, and their bytes on disk |
 //! | [`verify`] | script jobs: what a verification engine is asked |
 //! | [`utxo`] | hashes and totals of a whole UTXO set |
@@ -27,6 +28,7 @@ pub mod filter;
 mod fixture;
 pub mod header;
 pub mod integer;
+pub mod mempool;
 pub mod policy;
 pub mod spec;
 pub mod transaction;

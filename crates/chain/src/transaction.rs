@@ -116,6 +116,17 @@ impl Transaction {
         &self.raw
     }
 
+    /// The same with bytes of its own: one that was read from a block keeps all of the block's bytes in memory.
+    #[must_use]
+    pub fn detached(self: &Arc<Self>) -> Arc<Self> {
+        if self.raw.span.len() == self.raw.buffer.len() {
+            return Arc::clone(self);
+        }
+        let bytes = self.raw.as_slice().to_vec();
+        let raw = Raw { span: 0..bytes.len(), buffer: Arc::new(bytes) };
+        Arc::new(Self { raw, inner: self.inner.clone(), ..**self })
+    }
+
     /// Bytes without the witness.
     #[must_use]
     pub fn base_size(&self) -> usize {
