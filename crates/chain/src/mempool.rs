@@ -2,7 +2,7 @@
 //!
 //! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 30 and later: clusters
 //! of at most 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as
-//! a pair, a price that rises when the pool is full. Not its job: scripts, which leave as a
+//! a pair, a price that rises when the pool is full; and that they are standard, if it is told so. Not its job: scripts, which leave as a
 //! [`verify::Job`](crate::verify::Job) and are answered elsewhere; coins, which the caller looks up; the clock.
 //!
 //! ```text
@@ -27,6 +27,7 @@ use std::sync::Arc;
 use bitcoin::{Amount, OutPoint, Txid, Wtxid};
 
 use crate::coin::Coin;
+use crate::policy;
 use crate::transaction::Transaction;
 
 mod block;
@@ -65,6 +66,8 @@ use nodes::{Nodes, Slot};
 #[derive(Debug)]
 pub struct Mempool {
     limits: Limits,
+    /// What is relayed of what is valid; `None` leaves that to the caller.
+    rules: Option<policy::Rules>,
     nodes: Nodes,
     graph: Graph,
     floor: Floor,
@@ -86,6 +89,7 @@ impl Mempool {
         let cluster_count = limits.cluster_count.min(MOST);
         Self {
             limits: Limits { cluster_count, ..limits },
+            rules: None,
             nodes: Nodes::new(seed),
             graph: Graph::default(),
             floor: Floor::default(),
@@ -94,6 +98,13 @@ impl Mempool {
             arrivals: 0,
             generation: 0,
         }
+    }
+
+    /// The same pool, which takes standard transactions only: those that [`policy::check`] lets pass under `rules`. How
+    /// scripts are satisfied is still asked elsewhere ([`policy::script`]).
+    #[must_use]
+    pub fn with_rules(self, rules: policy::Rules) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// What it takes.
