@@ -3,6 +3,7 @@
 use yap_chain::bitcoin::Txid;
 use yap_chain::mempool::{Reason, Room};
 use yap_protocol::io::Judged;
+use yap_sim::builder::Payment;
 use yap_sim::lock::Kind;
 
 use crate::town::{FEE, Town};
@@ -93,20 +94,13 @@ fn what_the_new_branch_spends_does_not_come_back() {
     let coin = town.coin(Kind::Wpkh);
     let here = town.pay(coin.clone(), FEE);
     let output = town.output_of(&here);
-    town.mine(std::slice::from_ref(&here));
+    town.mine(&[here]);
     let child = town.pay(output, FEE);
     assert_eq!(town.offer(&child), Judged::Accepted);
 
-    let there = town.pay(coin, FEE);
     // The wallet of the branch must know the script that it is paid to.
-    let payment = {
-        let mut payment = yap_sim::builder::Payment::of(vec![(
-            here.input[0].previous_output,
-            fork.coins()[&here.input[0].previous_output].clone(),
-        )]);
-        payment.outputs = vec![fork.output(Kind::Wpkh, there.output[0].value)];
-        payment
-    };
+    let mut payment = Payment::of(vec![(coin.0, fork.coins()[&coin.0].clone())]);
+    payment.outputs = vec![fork.output(Kind::Wpkh, coin.1.output.value)];
     let there = fork.sign(&payment);
     let blocks = [fork.mine(&[there]), fork.mine(&[])];
     town.give(&blocks);

@@ -109,8 +109,14 @@ impl Town {
 
     /// A signed payment of one coin to a P2WPKH output.
     pub(crate) fn pay(&mut self, coin: (OutPoint, Coin), fee: u64) -> bitcoin::Transaction {
+        let by_key = coin.1.lock.kind == Kind::TrKey;
         let payment = self.payment(coin, Kind::Wpkh, fee);
-        self.builder.sign(&payment)
+        let mut transaction = self.builder.sign(&payment);
+        // The wallet adds an annex now and then, which is not standard.
+        while by_key && transaction.input[0].witness.len() > 1 {
+            transaction = self.builder.sign(&payment);
+        }
+        transaction
     }
 
     pub(crate) fn payment(&mut self, coin: (OutPoint, Coin), to: Kind, fee: u64) -> Payment {

@@ -2,14 +2,14 @@ use yap_chain::bitcoin::absolute::LockTime;
 use yap_chain::bitcoin::consensus::serialize;
 use yap_chain::bitcoin::hashes::Hash;
 use yap_chain::bitcoin::transaction::Version;
-use yap_chain::bitcoin::{Amount, Transaction as Decoded, TxIn, TxOut};
+use yap_chain::bitcoin::{Amount, BlockHash, Script, ScriptBuf, Transaction as Decoded, TxIn, TxOut};
 
 use super::*;
 
 /// A transaction that spends the first outputs of others.
 fn spending(parents: &[Txid]) -> Arc<Transaction> {
     let input = |txid: &Txid| TxIn { previous_output: OutPoint { txid: *txid, vout: 0 }, ..TxIn::default() };
-    let output = TxOut { value: Amount::ONE_SAT, script_pubkey: yap_chain::bitcoin::ScriptBuf::new() };
+    let output = TxOut { value: Amount::ONE_SAT, script_pubkey: ScriptBuf::new() };
     let decoded = Decoded {
         version: Version::TWO,
         lock_time: LockTime::ZERO,
@@ -76,14 +76,14 @@ fn refused_pair() -> Checked {
             0
         }
 
-        fn hash(&self, _: u32) -> Option<yap_chain::bitcoin::BlockHash> {
+        fn hash(&self, _: u32) -> Option<BlockHash> {
             None
         }
     }
 
     let place = Place { height: 1, median_time_past: 0, ancestors: &Headers, flags: yap_chain::verify::Flags::ALL };
     let value = Amount::from_sat(100_000);
-    let coins = |_: &OutPoint| Some(Coin::new(value, yap_chain::bitcoin::Script::new(), 0, false));
+    let coins = |_: &OutPoint| Some(Coin::new(value, Script::new(), 0, false));
     let candidate = Mempool::new(Limits::default(), 0).check(&spending(&[coin(9)]), &coins, &place, 0).unwrap();
     Checked::One(Box::new(candidate))
 }
