@@ -46,6 +46,7 @@ fn main() {
     println!("{taken} of {count} transactions taken, {} bytes each as the pool counts", pool.usage() / taken);
     println!("check   {:8.2} µs each", micros(check) / count as f64);
     println!("insert  {:8.2} µs each", micros(insert) / taken as f64);
+    println!("insert  {:8.2} µs at most, into a cluster of 64 in which all spend from half of it", tangled());
 
     let room = Room::of_block(HEIGHT, 1_600_000_000);
     let template = pool.template(&room);
@@ -175,6 +176,44 @@ fn filled(offered: &[Arc<Transaction>]) -> (Mempool, Duration, Duration) {
         }
     }
     (pool, check, insert)
+}
+
+/// The longest that an insertion takes while half of a cluster, each of whose members spends from one root, comes to
+/// be spent from by the other half, each from all of them, at fees that rise and fall.
+fn tangled() -> f64 {
+    let pay = |inputs: Vec<OutPoint>, values: Vec<u64>| {
+        let input = inputs.into_iter().map(|previous_output| TxIn { previous_output, ..TxIn::default() });
+        let output = values.into_iter().map(|value| TxOut { value: Amount::from_sat(value), ..TxOut::NULL });
+        let (version, lock_time) = (Version::TWO, LockTime::ZERO);
+        let transaction = bitcoin::Transaction { version, lock_time, input: input.collect(), output: output.collect() };
+        Arc::new(Transaction::parse(serialize(&transaction)).unwrap())
+    };
+    let mut random = Random(2);
+    let root = pay(vec![OutPoint { txid: Txid::all_zeros(), vout: OF_CHAIN }], vec![VALUE / 40; 31]);
+    let mut all = vec![Arc::clone(&root)];
+    let upper: Vec<_> = (0..31)
+        .map(|vout| {
+            let value = (VALUE / 40 - 20_000 - random.below(40_000) as u64) / 32;
+            pay(vec![OutPoint { txid: root.txid(), vout }], vec![value; 32])
+        })
+        .collect();
+    all.extend(upper.iter().cloned());
+    all.extend((0..32).map(|vout| {
+        let inputs = upper.iter().map(|above| OutPoint { txid: above.txid(), vout }).collect();
+        pay(inputs, vec![1000 + random.below(80_000) as u64])
+    }));
+    let mut pool = Mempool::new(Limits::default(), 3);
+    let coins = |outpoint: &OutPoint| {
+        (outpoint.vout == OF_CHAIN).then(|| Coin::new(Amount::from_sat(VALUE), Script::new(), 1, false))
+    };
+    let place = Place { height: HEIGHT, median_time_past: 0, ancestors: &Headers, flags: Flags::ALL };
+    let times = all.iter().map(|transaction| {
+        let candidate = pool.check(transaction, &coins, &place, NOW).unwrap();
+        let start = Instant::now();
+        pool.insert(candidate, NOW).unwrap();
+        start.elapsed()
+    });
+    micros(times.max().unwrap())
 }
 
 fn block_of(spent: Vec<bitcoin::Transaction>) -> Block {

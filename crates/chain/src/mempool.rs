@@ -1,8 +1,9 @@
 //! Transactions that wait for a block: which are taken, replaced, evicted, and mined first.
 //!
-//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 30 and later: clusters
-//! of at most 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as
-//! a pair, a price that rises when the pool is full; and that they are standard, if it is told so. Not its job: scripts, which leave as a
+//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 31: clusters of at most
+//! 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as a pair, a
+//! price that rises when the pool is full; and that they are standard, if it is told so
+//! ([`with_rules`](Mempool::with_rules)). Not its job: scripts, which leave as a
 //! [`verify::Job`](crate::verify::Job) and are answered elsewhere; coins, which the caller looks up; the clock.
 //!
 //! ```text
@@ -22,13 +23,10 @@
 //! template reads chunks, the best first, and never sorts. Iteration never follows hash order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use bitcoin::{Amount, OutPoint, Txid, Wtxid};
+use bitcoin::{Amount, Txid};
 
-use crate::coin::Coin;
 use crate::policy;
-use crate::transaction::Transaction;
 
 mod block;
 mod check;
@@ -42,6 +40,7 @@ mod insert;
 pub mod limits;
 mod nodes;
 mod pair;
+mod query;
 mod rate;
 mod refusal;
 mod relation;
@@ -143,57 +142,6 @@ impl Mempool {
         self.nodes.fees()
     }
 
-    /// The transaction with this hash of all of it.
-    #[must_use]
-    pub fn get(&self, wtxid: &Wtxid) -> Option<&Arc<Entry>> {
-        self.nodes.entry(self.nodes.by_wtxid(wtxid)?)
-    }
-
-    /// The transaction with this hash, whatever its witness.
-    #[must_use]
-    pub fn get_by_txid(&self, txid: &Txid) -> Option<&Arc<Entry>> {
-        self.nodes.entry(self.nodes.by_txid(txid)?)
-    }
-
-    /// Whether it has this transaction.
-    #[must_use]
-    pub fn contains(&self, wtxid: &Wtxid) -> bool {
-        self.nodes.by_wtxid(wtxid).is_some()
-    }
-
-    /// Whether it has this transaction, whatever its witness.
-    #[must_use]
-    pub fn contains_txid(&self, txid: &Txid) -> bool {
-        self.nodes.by_txid(txid).is_some()
-    }
-
-    /// The transaction that spends `outpoint`.
-    #[must_use]
-    pub fn spender(&self, outpoint: &OutPoint) -> Option<&Arc<Entry>> {
-        self.nodes.entry(self.nodes.spender(outpoint)?)
-    }
-
-    /// The coin that a transaction of the pool makes at `outpoint`, spent or not, of height [`UNCONFIRMED`].
-    #[must_use]
-    pub fn coin(&self, outpoint: &OutPoint) -> Option<Coin> {
-        check::output(self.get_by_txid(&outpoint.txid)?.transaction(), outpoint.vout, UNCONFIRMED)
-    }
-
-    /// What `transaction` spends that no transaction of the pool makes: coins to look up before
-    /// [`check`](Self::check).
-    pub fn missing<'a>(&self, transaction: &'a Transaction) -> impl Iterator<Item = &'a OutPoint> {
-        let spent = transaction.decoded().input.iter().map(|input| &input.previous_output);
-        spent.filter(|outpoint| !self.contains_txid(&outpoint.txid))
-    }
-
-    /// How many transactions of the pool a transaction depends on, and how many depend on it, itself counted in both.
-    #[must_use]
-    pub fn relatives(&self, txid: &Txid) -> Option<(usize, usize)> {
-        let spot = self.nodes.spot(self.nodes.by_txid(txid)?)?;
-        let count = |set: u64| usize::try_from(set.count_ones()).unwrap_or(MOST);
-        Some((count(self.graph.ancestors(spot)), count(self.graph.descendants(spot))))
-    }
-
     /// What a transaction must pay now at least to enter: [`Limits::relay`], or more if the pool was full.
     #[must_use]
     pub fn min_feerate(&self, now: u64) -> FeeRate {
@@ -203,28 +151,6 @@ impl Mempool {
     /// The part of [`min_feerate`](Self::min_feerate) that comes of evictions.
     fn floor(&self, now: u64) -> FeeRate {
         self.floor.rate(&self.limits, self.usage(), now)
-    }
-
-    /// All transactions, those in the best chunk first, parents before children.
-    pub fn by_feerate(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let slots = self.graph.chunks().flat_map(|(key, _)| self.graph.chunk_slots(key));
-        slots.filter_map(|slot| self.nodes.entry(*slot))
-    }
-
-    /// All transactions, the oldest first, but parents before children.
-    pub fn by_age(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let mut given = vec![0_u64; self.graph.bound()];
-        self.nodes.by_age().flat_map(move |slot| {
-            let spot = self.nodes.spot(slot).unwrap_or_default();
-            let (cluster, due) = self.graph.cluster(spot.cluster).map(|all| (all, self.graph.ancestors(spot))).unzip();
-            let given = usize::try_from(spot.cluster).ok().and_then(|id| given.get_mut(id));
-            let new = given.map_or(0, |given| {
-                let new = due.unwrap_or(0) & !*given;
-                *given |= new;
-                new
-            });
-            cluster.into_iter().flat_map(move |cluster| cluster.members(new)).filter_map(|slot| self.nodes.entry(slot))
-        })
     }
 
     /// Changes by `delta` satoshi what a transaction counts for, here or when it comes, whatever it pays. Gives the sum

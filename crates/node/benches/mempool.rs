@@ -172,12 +172,7 @@ fn admit(folder: &Path, offered: &[Arc<Transaction>]) -> (Cost, Duration) {
 
 fn accepted(admission: &mut Admission) -> usize {
     let events = std::iter::from_fn(|| admission.poll());
-    let good = |event: &Event| match event {
-        Event::Judged { outcome, .. } => {
-            outcome.as_ref().unwrap();
-            true
-        }
-        _ => false,
-    };
-    events.filter(good).count()
+    let outcomes =
+        events.filter_map(|event| if let Event::Judged { outcome, .. } = event { Some(outcome) } else { None });
+    outcomes.map(Result::unwrap).count()
 }

@@ -61,12 +61,11 @@ impl Mempool {
                 self.nodes.entry(slot).into_iter().for_each(|entry| {
                     self.priorities.remove(&entry.txid());
                 });
-                let Some(cluster) = self.graph.cluster(spot.cluster) else { continue };
-                let mut new = Leaving::default();
-                new.add_with_descendants(&self.graph, spot);
-                let set = new.sets().map(|(_, set)| set & !leaving.of(spot.cluster)).fold(0, |all, set| all | set);
-                conflicts.extend(cluster.members(set).map(|slot| (slot, transaction.txid())));
-                leaving = leaving.with(&new);
+                let before = leaving.of(spot.cluster);
+                leaving.add_with_descendants(&self.graph, spot);
+                let new = leaving.of(spot.cluster) & !before;
+                let members = self.graph.cluster(spot.cluster).into_iter().flat_map(|cluster| cluster.members(new));
+                conflicts.extend(members.map(|slot| (slot, transaction.txid())));
             }
         }
         conflicts

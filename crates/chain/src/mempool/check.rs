@@ -248,15 +248,15 @@ impl Mempool {
         entry::paid(offer.fee, priority, offer.weight, offer.sigops)
     }
 
-    /// That what is offered pays for its way and its place.
-    pub(super) fn pays(&self, paid: Paid, now: u64) -> Result<(), Refusal> {
-        let (floor, relay) = (self.floor(now), self.limits.relay);
-        let least = floor.fee(paid.vsize());
-        if floor > FeeRate::ZERO && paid.fee < least {
-            return Err(Refusal::PoolFee { fee: paid.fee, least });
+    /// That a fee pays for so many virtual bytes: for their way, and for their place.
+    pub(super) fn pays(&self, fee: i64, vsize: u64, now: u64) -> Result<(), Refusal> {
+        let floor = self.floor(now);
+        let least = floor.fee(vsize);
+        if floor > FeeRate::ZERO && fee < least {
+            return Err(Refusal::PoolFee { fee, least });
         }
-        let least = relay.fee(paid.vsize());
-        if paid.fee < least { Err(Refusal::RelayFee { fee: paid.fee, least }) } else { Ok(()) }
+        let least = self.limits.relay.fee(vsize);
+        if fee < least { Err(Refusal::RelayFee { fee, least }) } else { Ok(()) }
     }
 }
 

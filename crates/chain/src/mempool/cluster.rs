@@ -1,8 +1,10 @@
 //! Transactions that are connected by what they spend, in their best order.
 
 mod linearise;
+mod packages;
 
-pub(super) use linearise::{Linear, MOST, Part, ancestors, bit, linearise, lowest, ones};
+pub(super) use linearise::{Linear, MOST, Part, bit, linearise, lowest, ones};
+pub(super) use packages::{Member, Package, Packages, better};
 
 use super::nodes::Slot;
 use super::rate::Paid;
@@ -36,11 +38,14 @@ struct Many {
     /// For each, the ones before it whose outputs it spends, as bits.
     parents: Box<[u64]>,
     chunks: Box<[Chunk]>,
+    /// Its order by packages, unless they are its chunks.
+    packages: Option<Box<[Package]>>,
 }
 
 impl Cluster {
-    /// The cluster of `parts`, which are in `slots`, in the order of `linear`.
-    pub(super) fn new(slots: &[Slot], parts: &[Part], linear: &Linear, oldest: u64) -> Self {
+    /// The cluster of `parts`, which are in `slots` and came with `sequences`, in the order of `linear`.
+    pub(super) fn new(slots: &[Slot], parts: &[Part], linear: &Linear, sequences: &[u64]) -> Self {
+        let oldest = sequences.iter().copied().min().unwrap_or(0);
         let chunks = linear.chunks.iter().map(|(end, paid)| Chunk { end: *end, paid: *paid });
         if let (&[slot], [chunk]) = (slots, linear.chunks.as_slice()) {
             let chunk = Chunk { end: chunk.0, paid: chunk.1 };
@@ -54,11 +59,25 @@ impl Cluster {
         }
         let order = linear.order.iter().map(|index| usize::from(*index));
         let moved = |parents| ones(parents).filter_map(|old| places.get(old)).fold(0, |new, place| new | bit(*place));
-        let many = Many {
-            slots: order.clone().filter_map(|index| slots.get(index).copied()).collect(),
-            parents: order.filter_map(|index| parts.get(index)).map(|part| moved(part.parents)).collect(),
+        let members = order.clone().filter_map(|index| {
+            let (part, sequence) = (parts.get(index)?, *sequences.get(index)?);
+            Some(Member { paid: part.paid, parents: moved(part.parents), sequence })
+        });
+        let members: Vec<Member> = members.collect();
+        let mut many = Many {
+            slots: order.filter_map(|index| slots.get(index).copied()).collect(),
+            parents: members.iter().map(|member| member.parents).collect(),
             chunks: chunks.collect(),
+            packages: None,
         };
+        let packages: Box<[Package]> = Packages::new(members, 0).collect();
+        let ends = packages.iter().scan(0_u64, |taken, package| {
+            *taken |= package.set;
+            Some(*taken)
+        });
+        if !ends.eq(many.chunks.iter().map(|chunk| lowest(chunk.end.into()))) {
+            many.packages = Some(packages);
+        }
         Self { oldest, shape: Shape::Many(Box::new(many)) }
     }
 
@@ -86,6 +105,14 @@ impl Cluster {
         }
     }
 
+    /// Its order by packages, if they are not its chunks.
+    pub(super) fn packages(&self) -> Option<&[Package]> {
+        match &self.shape {
+            Shape::One { .. } => None,
+            Shape::Many(many) => many.packages.as_deref(),
+        }
+    }
+
     /// Every transaction, as bits.
     pub(super) fn all(&self) -> u64 {
         lowest(self.slots().len())
@@ -95,6 +122,12 @@ impl Cluster {
     pub(super) fn chunk_range(&self, index: usize) -> std::ops::Range<usize> {
         let end = |index: usize| self.chunks().get(index).map_or(0, |chunk| usize::from(chunk.end));
         index.checked_sub(1).map_or(0, end)..end(index)
+    }
+
+    /// The chunk with this index, as bits.
+    pub(super) fn chunk_set(&self, index: usize) -> u64 {
+        let range = self.chunk_range(index);
+        lowest(range.end) & !lowest(range.start)
     }
 
     /// The transactions of the chunk with this index.

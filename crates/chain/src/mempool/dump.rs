@@ -35,9 +35,9 @@ pub const KEY_SIZE: usize = 8;
 pub struct Saved {
     /// The transaction.
     pub transaction: Arc<Transaction>,
-    /// When it came, in Unix seconds.
+    /// When it came, in Unix seconds: the time to [`insert`](Mempool::insert) it with.
     pub time: u64,
-    /// Satoshi that the operator counts besides its fee.
+    /// Satoshi that the operator counts besides its fee, for [`prioritise`](Mempool::prioritise) before it is checked.
     pub priority: i64,
 }
 

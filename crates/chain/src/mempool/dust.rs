@@ -3,10 +3,11 @@
 //! A transaction without a fee may have an output worth less than spending it costs, if its child spends that output
 //! too, so that it never stays behind. Whether one transaction alone may have dust is not judged here.
 
-use bitcoin::{Script, TxOut, Txid};
+use bitcoin::{OutPoint, Script, TxOut, Txid};
 
 use super::Mempool;
 use super::rate::FeeRate;
+use super::relation::Kin;
 use crate::connect::is_unspendable;
 use crate::transaction::Transaction;
 
@@ -16,27 +17,35 @@ const INPUT: u64 = 32 + 4 + 1 + 107 + 4;
 const WITNESS_INPUT: u64 = 32 + 4 + 1 + 107 / 4 + 4;
 
 impl Mempool {
-    /// A parent in the pool, or `parent` offered with it, whose dust `transaction` leaves unspent.
-    pub(super) fn unspent_dust(&self, transaction: &Transaction, parent: Option<&Transaction>) -> Option<Txid> {
-        let inputs = &transaction.decoded().input;
-        let mut seen: Vec<Txid> = Vec::new();
-        for txid in inputs.iter().map(|input| input.previous_output.txid) {
-            if seen.contains(&txid) {
-                continue;
-            }
-            seen.push(txid);
-            let entry = self.get_by_txid(&txid).map(|entry| &**entry.transaction());
-            let Some(made_by) = entry.or_else(|| parent.filter(|parent| parent.txid() == txid)) else { continue };
-            let spends = |vout: u32| {
-                inputs.iter().any(|input| input.previous_output.txid == txid && input.previous_output.vout == vout)
-            };
-            let outputs = (0..).zip(&made_by.decoded().output);
-            if outputs.into_iter().any(|(vout, output)| is_dust(output, self.limits.dust) && !spends(vout)) {
-                return Some(txid);
+    /// A parent in the pool, or `beside` it, whose dust `transaction` leaves unspent.
+    pub(super) fn unspent_dust(
+        &self,
+        transaction: &Transaction,
+        kin: &Kin,
+        beside: Option<&Transaction>,
+    ) -> Option<Txid> {
+        let parents = kin.parents.iter().filter_map(|slot| self.nodes.entry(*slot)).map(|entry| &**entry.transaction());
+        let dust = parents.chain(beside).flat_map(|parent| dust(parent, self.limits.dust));
+        let mut spent: Option<Vec<OutPoint>> = None;
+        for outpoint in dust {
+            let spent = spent.get_or_insert_with(|| {
+                let mut spent: Vec<OutPoint> =
+                    transaction.decoded().input.iter().map(|input| input.previous_output).collect();
+                spent.sort_unstable();
+                spent
+            });
+            if spent.binary_search(&outpoint).is_err() {
+                return Some(outpoint.txid);
             }
         }
         None
     }
+}
+
+/// The outputs of `transaction` that are dust.
+fn dust(transaction: &Transaction, rate: FeeRate) -> impl Iterator<Item = OutPoint> {
+    let outputs = (0..).zip(&transaction.decoded().output).filter(move |(_, output)| is_dust(output, rate));
+    outputs.map(|(vout, _)| OutPoint { txid: transaction.txid(), vout })
 }
 
 /// Whether spending `output` at the price `rate` costs more than it is worth (Core's `IsDust`).

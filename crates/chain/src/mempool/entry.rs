@@ -117,9 +117,9 @@ impl Entry {
     pub(super) fn locks(&self) -> (u32, u32) {
         let decoded = self.transaction.decoded();
         let lock = decoded.lock_time.to_consensus_u32();
+        let heeded = lock != 0 && decoded.input.iter().any(|input| input.sequence != bitcoin::Sequence::MAX);
         match lock {
-            0 => (0, 0),
-            _ if decoded.input.iter().all(|input| input.sequence == bitcoin::Sequence::MAX) => (0, 0),
+            _ if !heeded => (0, 0),
             ..LOCK_TIME_THRESHOLD => (lock, 0),
             _ => (0, lock),
         }
@@ -138,7 +138,7 @@ pub(super) fn paid(fee: Amount, priority: i64, weight: u32, sigops: u32) -> Paid
 }
 
 /// Bytes per transaction for the entry, its node, its place in the order of chunks and in two hash tables.
-const FIXED: usize = 448;
+const FIXED: usize = 704;
 /// Bytes per input for its decoded form and its place in the table of what is spent.
 const PER_INPUT: usize = 128;
 /// Bytes per output for its decoded form.
@@ -182,7 +182,7 @@ pub enum Reason {
     },
     /// Another took its place that pays more.
     Replaced {
-        /// The other.
+        /// The other; the child, if it came with its parent.
         by: Txid,
     },
     /// The pool was full and it paid the least.
@@ -206,4 +206,25 @@ pub enum Unfit {
     CoinGone,
     /// An ancestor left.
     Ancestor,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cluster::Cluster;
+    use super::super::graph::{Key, Summary};
+    use super::super::nodes::Slot;
+    use super::*;
+
+    #[test]
+    fn the_estimate_covers_what_types_take() {
+        // A B-tree is two thirds full at least in the long run, a hash table a third, right after it has grown.
+        let in_order = (size_of::<Key>() + size_of::<Summary>()) * 3 / 2;
+        let by_age = size_of::<(u64, u64, Slot)>() * 3 / 2;
+        let by_hash = 2 * 3 * (size_of::<Slot>() + 1);
+        let shared = size_of::<Transaction>() + size_of::<Entry>() + 4 * 2 * size_of::<usize>();
+        let slots = size_of::<Option<(Arc<Entry>, u64)>>() + size_of::<Option<Cluster>>();
+        let sum = in_order + by_age + by_hash + shared + slots;
+        assert!((sum..sum * 2).contains(&FIXED), "{sum}");
+        assert!(PER_INPUT >= size_of::<bitcoin::TxIn>() && PER_OUTPUT >= size_of::<bitcoin::TxOut>());
+    }
 }

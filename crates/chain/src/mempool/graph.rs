@@ -7,12 +7,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 mod stage;
 
 pub(super) use stage::{Added, Stage};
 
-use super::cluster::{Cluster, bit, lowest};
+use super::cluster::{Cluster, bit};
 use super::entry::Entry;
 use super::nodes::{Nodes, Slot, Spot};
 use super::rate::Paid;
@@ -56,8 +57,12 @@ pub(super) struct Summary {
     pub(super) lock_time: u32,
     /// Its first transaction.
     pub(super) first: Slot,
+    /// The least weight of any transaction of its cluster.
+    pub(super) lightest: u32,
     /// How many transactions its cluster has.
     pub(super) cluster_size: u8,
+    /// Whether its cluster's packages are not its chunks.
+    pub(super) has_packages: bool,
 }
 
 impl Summary {
@@ -107,8 +112,13 @@ impl Graph {
 
     /// The transactions of a chunk, as bits of its cluster.
     pub(super) fn chunk_set(&self, key: &Key) -> u64 {
-        let range = self.cluster(key.cluster).map_or(0..0, |cluster| cluster.chunk_range(key.index.into()));
-        lowest(range.end) & !lowest(range.start)
+        self.cluster(key.cluster).map_or(0, |cluster| cluster.chunk_set(key.index.into()))
+    }
+
+    /// Chunks from this one on.
+    pub(super) fn chunks_from(&self, key: Option<&Key>) -> impl Iterator<Item = (&Key, &Summary)> {
+        let from = key.map_or(Bound::Unbounded, Bound::Included);
+        self.order.range::<Key, _>((from, Bound::Unbounded))
     }
 
     /// A transaction and all that it depends on: how many, and which.
@@ -127,8 +137,9 @@ impl Graph {
             self.dissolve(id);
         }
         for draft in stage.drafts() {
-            let oldest = draft.slots.iter().filter_map(|slot| nodes.entry(*slot)).map(|entry| entry.sequence).min();
-            self.add(Cluster::new(&draft.slots, &draft.parts, &draft.linear, oldest.unwrap_or(0)), nodes);
+            let sequence = |slot: &Slot| nodes.entry(*slot).map_or(0, |entry| entry.sequence);
+            let sequences: Vec<u64> = draft.slots.iter().map(sequence).collect();
+            self.add(Cluster::new(&draft.slots, &draft.parts, &draft.linear, &sequences), nodes);
         }
         if self.order.is_empty() {
             *self = Self::default();
@@ -143,11 +154,15 @@ impl Graph {
         for (position, slot) in (0..).zip(cluster.slots()) {
             nodes.place(*slot, Spot { cluster: id, position });
         }
+        let weights = cluster.slots().iter().filter_map(|slot| nodes.entry(*slot)).map(|entry| entry.weight);
+        let lightest = weights.min().unwrap_or(0);
         for (index, chunk) in (0..).zip(cluster.chunks()) {
             let slots = cluster.chunk_slots(index.into());
             let mut summary = Summary {
                 first: slots.first().copied().unwrap_or_default(),
+                lightest,
                 cluster_size: u8::try_from(cluster.slots().len()).unwrap_or(u8::MAX),
+                has_packages: cluster.packages().is_some(),
                 ..Summary::default()
             };
             for entry in slots.iter().filter_map(|slot| nodes.entry(*slot)) {

@@ -23,6 +23,13 @@ pub struct Inserted {
     pub evicted: Vec<Removed>,
 }
 
+/// What came of inserting some together.
+pub(super) struct Admitted<const N: usize> {
+    pub(super) entries: [Arc<Entry>; N],
+    pub(super) replaced: Vec<Removed>,
+    pub(super) evicted: Vec<Removed>,
+}
+
 impl Mempool {
     /// Takes a transaction whose scripts hold. Checks again what may have changed since [`check`](Self::check).
     ///
@@ -37,7 +44,7 @@ impl Mempool {
         self.absent(&offer.transaction)?;
         self.parents_stay(&offer, None)?;
         let relation = self.relate(&offer, terms, now)?;
-        let ([entry], replaced, evicted) = self.admit([(FIRST, offer)], relation, terms, now)?;
+        let Admitted { entries: [entry], replaced, evicted } = self.admit([(FIRST, offer)], relation, terms, now)?;
         Ok(Inserted { entry, replaced, evicted })
     }
 
@@ -48,7 +55,7 @@ impl Mempool {
         relation: Relation,
         terms: Terms,
         now: u64,
-    ) -> Result<([Arc<Entry>; N], Vec<Removed>, Vec<Removed>), Refusal> {
+    ) -> Result<Admitted<N>, Refusal> {
         let Relation { leaving, trimmed, mut stage } = relation;
         stage.linearise();
         let by = offers.last().map_or_else(Hash::all_zeros, |(_, offer)| offer.txid());
@@ -66,7 +73,7 @@ impl Mempool {
             evicted.extend(self.evict(now));
         }
         if entries.iter().all(|entry| self.contains(&entry.wtxid())) {
-            return Ok((entries, replaced, evicted));
+            return Ok(Admitted { entries, replaced, evicted });
         }
         let others = replaced.into_iter().chain(evicted).filter(|removed| !entries.contains(&removed.entry));
         Err(Refusal::Full { removed: others.collect() })

@@ -8,6 +8,7 @@ use bitcoin::{OutPoint, Txid};
 use super::check::{Offer, Place, Terms};
 use super::entry::{Entry, Removed};
 use super::graph::Leaving;
+use super::insert::Admitted;
 use super::limits::REPLACED_CLUSTERS;
 use super::refusal::{self, Refusal, Verdict};
 use super::relation::{FIRST, Kin, Relation, SECOND, added};
@@ -98,8 +99,8 @@ impl Mempool {
         self.parents_stay(&child, Some(parent.txid()))?;
         let relation = self.relate_pair(&parent, &child, now)?;
         let offers = [(FIRST, parent), (SECOND, child)];
-        let (entries, replaced, evicted) = self.admit(offers, relation, Terms::Relay, now)?;
-        let [parent, child] = entries;
+        let Admitted { entries: [parent, child], replaced, evicted } =
+            self.admit(offers, relation, Terms::Relay, now)?;
         Ok(InsertedPair { parent, child, replaced, evicted })
     }
 
@@ -117,22 +118,29 @@ impl Mempool {
         self.truc_pair((parent, &above), (child, &beside))?;
         let (low, high) = (self.paid(parent), self.paid(child));
         let both = low.plus(high);
-        self.pays(both, now)?;
-        let leaving = self.replaced_by_pair((&above, &beside), low, both)?;
+        // Each is rounded up by itself, as in Core.
+        let vsize = parent.vsize().saturating_add(child.vsize());
+        self.pays(both.fee, vsize, now)?;
+        let leaving = self.replaced_by_pair((&above, &beside), low, (both, vsize))?;
         let added = [added(FIRST, low, &above, &[]), added(SECOND, high, &beside, &[FIRST])];
         let stage = self.staged(&leaving, &added, &leaving)?;
         if !leaving.is_empty() && !self.improves(&stage) {
             return Err(refusal::Pair::NoImprovement.into());
         }
-        let dust = self.unspent_dust(&parent.transaction, None);
-        match dust.or_else(|| self.unspent_dust(&child.transaction, Some(&parent.transaction))) {
+        let dust = self.unspent_dust(&parent.transaction, &above, None);
+        match dust.or_else(|| self.unspent_dust(&child.transaction, &beside, Some(&parent.transaction))) {
             Some(parent) => Err(Refusal::UnspentDust(parent)),
             None => Ok(Relation { leaving, trimmed: Leaving::default(), stage }),
         }
     }
 
-    /// What a pair would replace; `low` is what its parent pays.
-    fn replaced_by_pair(&self, (above, beside): (&Kin, &Kin), low: Paid, both: Paid) -> Result<Leaving, refusal::Pair> {
+    /// What a pair would replace; `low` is what its parent pays, `vsize` the virtual bytes of both.
+    fn replaced_by_pair(
+        &self,
+        (above, beside): (&Kin, &Kin),
+        low: Paid,
+        (both, vsize): (Paid, u64),
+    ) -> Result<Leaving, refusal::Pair> {
         let conflicts = [above.conflicts.as_slice(), &beside.conflicts].concat();
         if conflicts.is_empty() {
             return Ok(Leaving::default());
@@ -146,7 +154,7 @@ impl Mempool {
             return Err(refusal::Pair::TooManyReplaced(clusters));
         }
         let leaving = self.with_descendants(&conflicts);
-        let least = self.replacement_fee(both, &leaving);
+        let least = self.replacement_fee(vsize, &leaving);
         if both.fee < least {
             return Err(refusal::Pair::ReplacementFee { fee: both.fee, least });
         }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::Txid;
+use bitcoin::{OutPoint, Txid};
 
 use super::Mempool;
 use super::check::{Offer, Terms};
@@ -53,7 +53,7 @@ impl Mempool {
     pub(super) fn relate(&self, offer: &Offer, terms: Terms, now: u64) -> Result<Relation, Refusal> {
         let paid = self.paid(offer);
         if terms == Terms::Relay {
-            self.pays(paid, now)?;
+            self.pays(paid.fee, offer.vsize(), now)?;
         }
         let mut kin = self.kin(offer);
         if terms == Terms::Relay
@@ -68,13 +68,15 @@ impl Mempool {
             Terms::Relay => Leaving::default(),
             Terms::Returned => self.trimmed(&kin, paid, &leaving),
         };
-        let stage = self.staged(&leaving.with(&trimmed), &[added(FIRST, paid, &kin, &[])], &leaving)?;
+        let gone = leaving.with(&trimmed);
+        kin.children.retain(|child| self.nodes.spot(*child).is_some_and(|spot| !gone.contains(spot)));
+        let stage = self.staged(&gone, &[added(FIRST, paid, &kin, &[])], &leaving)?;
         if !leaving.is_empty() && !self.improves(&stage) {
             return Err(Refusal::NoImprovement);
         }
         self.no_conflict_above(&kin)?;
         if terms == Terms::Relay
-            && let Some(parent) = self.unspent_dust(&offer.transaction, None)
+            && let Some(parent) = self.unspent_dust(&offer.transaction, &kin, None)
         {
             return Err(Refusal::UnspentDust(parent));
         }
@@ -83,19 +85,14 @@ impl Mempool {
 
     /// Looks up what an offer touches.
     pub(super) fn kin(&self, offer: &Offer) -> Kin {
-        let mut kin = Kin::default();
-        for outpoint in offer.inputs() {
-            let parent = self.nodes.by_txid(&outpoint.txid);
-            kin.parents.extend(parent.filter(|parent| !kin.parents.contains(parent)));
-            let conflict = self.nodes.spender(outpoint);
-            kin.conflicts.extend(conflict.filter(|conflict| !kin.conflicts.contains(conflict)));
-        }
         let txid = offer.txid();
-        for (vout, _) in (0..).zip(&offer.transaction.decoded().output) {
-            let child = self.nodes.spender(&bitcoin::OutPoint { txid, vout });
-            kin.children.extend(child.filter(|child| !kin.children.contains(child)));
+        let made = (0..).zip(&offer.transaction.decoded().output).map(|(vout, _)| OutPoint { txid, vout });
+        Kin {
+            parents: distinct(offer.inputs().filter_map(|outpoint| self.nodes.by_txid(&outpoint.txid))),
+            children: distinct(made.filter_map(|outpoint| self.nodes.spender(&outpoint))),
+            conflicts: distinct(offer.inputs().filter_map(|outpoint| self.nodes.spender(outpoint))),
+            sibling: false,
         }
-        kin
     }
 
     /// That what the pool made for an offer is still there. `parent`: one offered with it.
@@ -132,18 +129,18 @@ impl Mempool {
         if leaving.is_empty() {
             return Ok(());
         }
-        let least = self.replacement_fee(paid, leaving);
+        let least = self.replacement_fee(paid.vsize(), leaving);
         if paid.fee < least {
             return Err(Refusal::ReplacementFee { fee: paid.fee, least, sibling: kin.sibling });
         }
         Ok(())
     }
 
-    /// What a replacement must pay: all that the replaced do (Core's rule 3), and for its own way (rule 4).
-    pub(super) fn replacement_fee(&self, paid: Paid, leaving: &Leaving) -> i64 {
+    /// What a replacement of so many virtual bytes must pay: all that the replaced do (Core's rule 3), and for its own way (rule 4).
+    pub(super) fn replacement_fee(&self, vsize: u64, leaving: &Leaving) -> i64 {
         let replaced = leaving.slots(&self.graph).into_iter().filter_map(|slot| self.nodes.entry(slot));
         let fees = replaced.map(|entry| entry.paid().fee).fold(0, i64::saturating_add);
-        fees.saturating_add(self.limits.increment.fee(paid.vsize()))
+        fees.saturating_add(self.limits.increment.fee(vsize))
     }
 
     /// The clusters as they would be, within their limits.
@@ -195,7 +192,7 @@ impl Mempool {
         }
         let above = self.clusters(&kin.parents);
         children.retain(|cluster, _| !above.contains(cluster));
-        let size = |id: u32| self.graph.cluster(id).map_or((0, Paid::default()), sum);
+        let size = |id: u32| self.graph.cluster(id).map(sum).unwrap_or_default();
         let mut total = above.into_iter().map(size).fold((1, paid), plus);
         let mut below: Vec<_> = children.into_iter().map(|(id, slots)| (size(id), slots)).collect();
         below.sort_by(|((_, a), _), ((_, b), _)| b.by_rate(*a));
@@ -224,6 +221,14 @@ fn sum(cluster: &Cluster) -> (usize, Paid) {
 
 fn plus((count, paid): (usize, Paid), (more, adds): (usize, Paid)) -> (usize, Paid) {
     (count.saturating_add(more), paid.plus(adds))
+}
+
+/// Slots sorted, each once: a transaction may have thousands of inputs.
+fn distinct(slots: impl Iterator<Item = Slot>) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = slots.collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
 }
 
 /// An offer as the graph takes it; `parents` are those offered with it.

@@ -16,7 +16,7 @@ mod packages;
 
 use super::Mempool;
 use super::entry::Entry;
-use super::graph::Summary;
+use super::graph::{Key, Summary};
 use super::nodes::Slot;
 use super::rate::{FeeRate, Paid};
 use crate::block::{MAX_SIGOPS_COST, MAX_WEIGHT};
@@ -27,9 +27,11 @@ pub const RESERVED_WEIGHT: usize = 8000;
 pub const RESERVED_SIGOPS: usize = 400;
 
 /// Chunks in a row that may fail to fit before a block that is nearly full is left so.
-const MISSES: usize = 1000;
+pub(super) const MISSES: usize = 1000;
 /// Weight units that a block that is nearly full may have left.
 const NEARLY_FULL: usize = 4000;
+/// Weight units of the smallest transaction there can be: 60 bytes without a witness.
+const SMALLEST: usize = 240;
 /// Chunks that may fail to fit at all.
 const MOST_MISSES: usize = 10_000;
 
@@ -91,6 +93,19 @@ enum Pick {
     },
 }
 
+/// Where a block was no longer filled with all that came: before the chunks of the rate of one that did not fit.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// The first chunk of that rate.
+    key: Key,
+    /// How many picks there were.
+    picks: usize,
+    worth: i64,
+    fees: u64,
+    weight: usize,
+    sigops: usize,
+}
+
 /// A block being filled.
 #[derive(Debug)]
 struct Filling<'a> {
@@ -103,24 +118,23 @@ struct Filling<'a> {
     sigops: usize,
     misses: usize,
     misses_in_a_row: usize,
+    /// Whether the lock times of all that was exchanged have passed.
+    open: bool,
 }
 
 impl<'a> Filling<'a> {
     fn new(room: &'a Room) -> Self {
         let (picks, misses, misses_in_a_row) = (Vec::new(), 0, 0);
-        Self { room, picks, worth: 0, fees: 0, weight: 0, sigops: 0, misses, misses_in_a_row }
+        Self { room, picks, worth: 0, fees: 0, weight: 0, sigops: 0, misses, misses_in_a_row, open: true }
     }
 
     /// Takes what fits and may be in the block; whether it did.
     fn take(&mut self, summary: &Summary, worth: i64, pick: impl FnOnce() -> Pick) -> bool {
-        let Self { room, .. } = self;
         let weight = self.weight.saturating_add(usize::try_from(summary.weight).unwrap_or(usize::MAX));
         let sigops = self.sigops.saturating_add(usize::try_from(summary.sigops).unwrap_or(usize::MAX));
-        let open = (summary.lock_height == 0 || summary.lock_height < room.height)
-            && (summary.lock_time == 0 || summary.lock_time < room.median_time_past);
-        if weight > room.weight || sigops > room.sigops || !open {
-            self.misses = self.misses.saturating_add(1);
-            self.misses_in_a_row = self.misses_in_a_row.saturating_add(1);
+        let open = self.is_open(summary);
+        if weight > self.room.weight || sigops > self.room.sigops || !open {
+            self.miss();
             return false;
         }
         self.weight = weight;
@@ -132,10 +146,63 @@ impl<'a> Filling<'a> {
         true
     }
 
+    fn miss(&mut self) {
+        self.misses = self.misses.saturating_add(1);
+        self.misses_in_a_row = self.misses_in_a_row.saturating_add(1);
+    }
+
+    /// Weight units that are left.
+    fn left(&self) -> u32 {
+        u32::try_from(self.room.weight.saturating_sub(self.weight)).unwrap_or(u32::MAX)
+    }
+
+    /// How it is now, before the chunk with this key.
+    fn mark(&self, key: &Key) -> Mark {
+        let Self { worth, fees, weight, sigops, .. } = *self;
+        Mark { key: *key, picks: self.picks.len(), worth, fees, weight, sigops }
+    }
+
+    /// How it was.
+    fn up_to(&self, mark: &Mark) -> Self {
+        let picks = self.picks.iter().take(mark.picks).copied().collect();
+        let Mark { worth, fees, weight, sigops, .. } = *mark;
+        Self { picks, worth, fees, weight, sigops, ..Self::new(self.room) }
+    }
+
+    /// Counts transactions in, or out, whether they fit or not.
+    fn exchange(&mut self, summary: &Summary, worth: i64, in_or_out: bool) {
+        let weight = usize::try_from(summary.weight).unwrap_or(usize::MAX);
+        let sigops = usize::try_from(summary.sigops).unwrap_or(usize::MAX);
+        if in_or_out {
+            self.open &= self.is_open(summary);
+            self.weight = self.weight.saturating_add(weight);
+            self.sigops = self.sigops.saturating_add(sigops);
+            self.fees = self.fees.saturating_add(summary.fees);
+            self.worth = self.worth.saturating_add(worth);
+        } else {
+            self.weight = self.weight.saturating_sub(weight);
+            self.sigops = self.sigops.saturating_sub(sigops);
+            self.fees = self.fees.saturating_sub(summary.fees);
+            self.worth = self.worth.saturating_sub(worth);
+        }
+    }
+
+    /// Whether what was exchanged may be in the block.
+    fn fits(&self) -> bool {
+        self.open && self.weight <= self.room.weight && self.sigops <= self.room.sigops
+    }
+
+    /// Whether lock times have passed.
+    fn is_open(&self, summary: &Summary) -> bool {
+        (summary.lock_height == 0 || summary.lock_height < self.room.height)
+            && (summary.lock_time == 0 || summary.lock_time < self.room.median_time_past)
+    }
+
     /// Whether it is not worth looking any further.
     fn is_full(&self) -> bool {
         let nearly = self.weight.saturating_add(NEARLY_FULL) > self.room.weight;
-        (nearly && self.misses_in_a_row > MISSES) || self.misses > MOST_MISSES
+        let tiny = self.weight.saturating_add(SMALLEST) > self.room.weight;
+        tiny || (nearly && self.misses_in_a_row > MISSES) || self.misses > MOST_MISSES
     }
 }
 
@@ -143,21 +210,32 @@ impl Mempool {
     /// The transactions of the next block, which pay the most that is found for its room.
     #[must_use]
     pub fn template(&self, room: &Room) -> Template {
-        let chunks = self.fill_with_chunks(room);
-        if chunks.misses == 0 {
-            return self.template_of(&chunks);
-        }
-        let packages = self.fill_with_packages(room);
+        let mut odd = Vec::new();
+        let (chunks, mark) = self.fill_with_chunks(room, &mut odd);
+        let Some(mark) = mark else { return self.template_of(&chunks) };
+        let packages = self.fill_with_packages(&chunks, &mark, &odd);
         self.template_of(if packages.worth > chunks.worth { &packages } else { &chunks })
     }
 
-    fn fill_with_chunks<'a>(&self, room: &'a Room) -> Filling<'a> {
+    /// Fills a block with chunks. Gives where one first did not fit, and in `odd` the first chunks of clusters before
+    /// that whose packages are not their chunks.
+    fn fill_with_chunks<'a>(&self, room: &'a Room, odd: &mut Vec<Key>) -> (Filling<'a>, Option<Mark>) {
         let mut filling = Filling::new(room);
         // Clusters with a chunk that did not fit: the rest of each may depend on it.
         let mut skipped: HashSet<u32, FixedState> = HashSet::with_hasher(FixedState::with_seed(0));
+        let mut level: Option<(Mark, usize)> = None;
+        let mut first_miss = None;
         for (key, summary) in self.graph.chunks() {
-            if !room.pays(key.paid) || filling.is_full() {
+            if !room.pays(key.paid) || (filling.is_full() && first_miss.is_some()) {
                 break;
+            }
+            if first_miss.is_none() {
+                if level.as_ref().is_none_or(|(mark, _)| mark.key.paid.by_rate(key.paid).is_ne()) {
+                    level = Some((filling.mark(key), odd.len()));
+                }
+                if summary.has_packages && key.index == 0 {
+                    odd.push(*key);
+                }
             }
             let alone = summary.cluster_size == 1;
             if !alone && !skipped.is_empty() && skipped.contains(&key.cluster) {
@@ -167,11 +245,18 @@ impl Mempool {
                 true => Pick::One(summary.first),
                 false => Pick::Some { cluster: key.cluster, set: self.graph.chunk_set(key) },
             });
-            if !taken && !alone {
-                skipped.insert(key.cluster);
+            if !taken {
+                first_miss = first_miss.or_else(|| level.take());
+                if !alone {
+                    skipped.insert(key.cluster);
+                }
             }
         }
-        filling
+        let mark = first_miss.map(|(mark, count)| {
+            odd.truncate(count);
+            mark
+        });
+        (filling, mark)
     }
 
     fn template_of(&self, filling: &Filling<'_>) -> Template {

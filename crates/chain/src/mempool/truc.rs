@@ -66,7 +66,7 @@ impl Mempool {
 
     fn has_child(&self, parent: Slot) -> Truc {
         let parent = self.nodes.entry(parent).map(|entry| entry.txid());
-        Truc::Descendants { parent: parent.unwrap_or_else(|| bitcoin::hashes::Hash::all_zeros()) }
+        Truc::Descendants { parent: parent.unwrap_or_else(bitcoin::hashes::Hash::all_zeros) }
     }
 
     /// Checks the rules for two transactions offered together, the second of which spends from the first.

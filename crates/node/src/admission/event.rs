@@ -96,11 +96,12 @@ impl Why {
                 Verdict::MissingParents => Judged::MissingInputs(missing(refusal)),
                 Verdict::Again => Judged::Failed,
             },
-            Self::Script { failure, witness } => match failure.reason {
-                ScriptReason::Policy(_) => Judged::Policy { reason, witness },
-                why if why.is_invalid() => Judged::Invalid { reason, witness },
-                _ => Judged::Failed,
-            },
+            Self::Script { failure, witness } if failure.reason.is_invalid() => Judged::Invalid { reason, witness },
+            Self::Script { failure, witness } if matches!(failure.reason, ScriptReason::Policy(_)) => {
+                Judged::Policy { reason, witness }
+            }
+            // The verifier is at fault.
+            Self::Script { .. } => Judged::Failed,
             Self::Coins(_) => Judged::Failed,
         }
     }

@@ -93,6 +93,11 @@ impl Stage {
         (count, weight): (usize, i64),
     ) -> Result<(), (usize, Paid)> {
         let relatives = added.parents.iter().chain(&added.children);
+        // There may be thousands: they need not be looked at to know that they are too many.
+        let size = added.parents.len().saturating_add(added.children.len()).saturating_add(1);
+        if size > count.min(MOST) {
+            return Err((size, added.paid));
+        }
         for spot in relatives.clone().filter_map(|slot| nodes.spot(*slot)) {
             self.open(graph, nodes, spot.cluster, 0);
         }

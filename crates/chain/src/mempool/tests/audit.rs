@@ -91,7 +91,9 @@ fn chunks(pool: &Mempool) {
         assert_eq!(key.paid, entries.iter().map(|entry| entry.paid()).sum());
         let mut expected = Summary {
             first: pool.graph.chunk_slots(key)[0],
+            lightest: cluster.slots().iter().map(|slot| pool.nodes.entry(*slot).unwrap().weight).min().unwrap(),
             cluster_size: u8::try_from(cluster.slots().len()).unwrap(),
+            has_packages: cluster.packages().is_some(),
             ..Summary::default()
         };
         entries.iter().for_each(|entry| expected.add(entry));

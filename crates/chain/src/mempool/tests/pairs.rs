@@ -2,7 +2,7 @@
 
 use super::town::{Town, padded, txids, version_3};
 use super::{first, nth};
-use crate::mempool::{Pair, Refusal, Truc, limits};
+use crate::mempool::{FeeRate, Limits, Pair, Refusal, Truc, limits};
 
 #[test]
 fn a_child_pays_for_a_parent_that_pays_nothing() {
@@ -26,6 +26,21 @@ fn both_together_must_pay() {
     // 122 virtual bytes: 12.2 satoshi.
     let refusal = town.offer_pair(&parent, &town.pay(&[first(&parent)], &[99_988])).unwrap_err();
     assert_eq!(refusal, Refusal::RelayFee { fee: 12, least: 13 });
+}
+
+#[test]
+fn virtual_bytes_of_each_are_rounded_up_by_themselves() {
+    let mut town = Town::with(Limits { relay: FeeRate::from_sat_per_kvb(1000), ..Limits::default() });
+    let coin = town.coin(100_000);
+    // A witness of one byte makes 244 weight units 249: 62.25 virtual bytes, so 63.
+    let witness = |tx: &mut bitcoin::Transaction| tx.input[0].witness.push([1]);
+    let parent = town.pay_with(&[coin], &[100_000], witness);
+    assert_eq!(parent.weight(), 249);
+    let child = |town: &Town, fee: u64| town.pay_with(&[first(&parent)], &[100_000 - fee], witness);
+    // 498 weight units together would be 125.
+    let refusal = town.offer_pair(&parent, &child(&town, 125)).unwrap_err();
+    assert_eq!(refusal, Refusal::RelayFee { fee: 125, least: 126 });
+    town.offer_pair(&parent, &child(&town, 126)).unwrap();
 }
 
 #[test]

@@ -24,15 +24,16 @@ impl Drop for Seed {
     }
 }
 
-struct Blocks {
-    /// Transactions of each block since the start, and what they spent.
-    above: Vec<(Vec<Arc<Transaction>>, Vec<(OutPoint, Coin)>)>,
+/// A block that was mined, and what it spent.
+struct Mined {
+    transactions: Vec<Arc<Transaction>>,
+    spent: Vec<(OutPoint, Coin)>,
 }
 
 struct Play {
     town: Town,
     random: Random,
-    blocks: Blocks,
+    blocks: Vec<Mined>,
     /// Outputs ever made, for payments to spend, whether they can or not.
     outputs: Vec<(OutPoint, u64)>,
     taken: u64,
@@ -49,8 +50,7 @@ impl Play {
         };
         let mut town = Town::with_seed(limits, seed);
         let outputs = (0..12).map(|_| (town.coin(1_000_000), 1_000_000)).collect();
-        let blocks = Blocks { above: Vec::new() };
-        Self { town, random, blocks, outputs, taken: 0, refused: BTreeMap::new() }
+        Self { town, random, blocks: Vec::new(), outputs, taken: 0, refused: BTreeMap::new() }
     }
 
     fn payment(&mut self) -> Arc<Transaction> {
@@ -195,17 +195,17 @@ impl Play {
         let removed = self.town.mine(&block);
         assert!(removed.iter().all(|removed| matches!(removed.reason, Reason::Confirmed | Reason::Conflict { .. })));
         self.assert_gone(&removed);
-        self.blocks.above.push((block, spent));
+        self.blocks.push(Mined { transactions: block, spent });
     }
 
     /// Takes some blocks back, perhaps mines others, and offers what they had.
     fn reorganise(&mut self) {
-        let count = self.random.below(3).min(self.blocks.above.len());
+        let count = self.random.below(3).min(self.blocks.len());
         let mut returned = Vec::new();
         for _ in 0..count {
-            let (block, spent) = self.blocks.above.pop().unwrap();
-            self.town.unmine(&block, &spent);
-            returned.splice(0..0, block);
+            let Mined { transactions, spent } = self.blocks.pop().unwrap();
+            self.town.unmine(&transactions, &spent);
+            returned.splice(0..0, transactions);
         }
         let fork = self.town.height;
         for payment in &returned {

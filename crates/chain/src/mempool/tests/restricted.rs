@@ -25,7 +25,7 @@ fn versions_do_not_mix() {
     assert_eq!((refusal.reason(), refusal), ("TRUC-violation", Truc::Inheritance { parent: new.txid() }.into()));
     let refusal = town.check(&town.pay_with(&[first(&old)], &[98_000], version_3)).unwrap_err();
     assert_eq!(refusal, Truc::Inheritance { parent: old.txid() }.into());
-    town.mine(&[old.clone()]);
+    town.mine(std::slice::from_ref(&old));
     town.check(&town.pay_with(&[first(&old)], &[98_000], version_3)).unwrap();
 }
 

@@ -9,6 +9,7 @@ use bitcoin::{Amount, OutPoint, Txid};
 use super::town::{Town, padded};
 use super::{first, nth};
 use crate::fixture::Random;
+use crate::mempool::template::MISSES;
 use crate::mempool::{Entry, FeeRate, Limits, Paid, Room, Template};
 
 /// That a template is what it says, fits, and has parents first.
@@ -127,9 +128,9 @@ fn a_template_is_never_worth_less_than_what_is_built_by_packages() {
         for room in [
             most,
             Room { weight: all / 2, ..most },
-            Room { weight: 1 + random.below(all), ..most },
-            Room { weight: 1 + random.below(all), sigops: 12 * random.below(4), ..most },
-            Room { least: FeeRate::from_sat_per_kvb(1000), weight: 1 + random.below(all), ..most },
+            Room { weight: 1 + random.below(all.max(1)), ..most },
+            Room { weight: 1 + random.below(all.max(1)), sigops: 12 * random.below(4), ..most },
+            Room { least: FeeRate::from_sat_per_kvb(1000), weight: 1 + random.below(all.max(1)), ..most },
         ] {
             let template = town.pool.template(&room);
             assert_sound(&town, &room, &template);
@@ -199,4 +200,28 @@ fn what_pays_too_little_stays_out() {
 fn an_empty_pool_makes_an_empty_block() {
     let town = Town::new();
     assert_eq!(town.pool.template(&town.room()), Template::default());
+}
+
+#[test]
+fn a_block_that_is_nearly_full_is_left_so_after_a_thousand_misses() {
+    for (misses, found) in [(MISSES, true), (MISSES + 1, false)] {
+        let mut town = Town::new();
+        let mut add = |fee: u64, bytes: usize| {
+            let coin = town.coin(100_000);
+            let payment = town.pay_with(&[coin], &[100_000 - fee], padded(bytes));
+            let candidate = town.check(&payment).unwrap();
+            town.pool.insert(candidate, town.now).unwrap();
+            payment
+        };
+        let first = add(90_000, 1000);
+        for _ in 0..misses {
+            add(5000, 200);
+        }
+        let last = add(10, 1);
+        // Room for the first and the last, but for none between.
+        let room = Room { weight: first.weight() + last.weight() + 200, ..town.room() };
+        let template = town.pool.template(&room);
+        assert_sound(&town, &room, &template);
+        assert_eq!(template.entries.iter().any(|entry| entry.txid() == last.txid()), found);
+    }
 }
