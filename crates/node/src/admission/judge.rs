@@ -123,7 +123,9 @@ impl Admission {
         if self.flight.is_verified(id, &jobs) {
             return self.insert(id, Verifying { checked, jobs });
         }
-        let remember = !jobs.iter().any(|job| relay::asks_policy(job.flags));
+        // What a block gives back is most often in the cache since it came the first time.
+        let returned = self.flight.work(id).is_some_and(|work| work.origin == Origin::Returned);
+        let remember = !returned && !jobs.iter().any(|job| relay::asks_policy(job.flags));
         self.ready.push_back(Batch { id, jobs: jobs.clone(), remember });
         self.flight.begin(id, Verifying { checked, jobs });
     }
