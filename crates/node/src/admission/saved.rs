@@ -171,11 +171,12 @@ impl Admission {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             Err(error) => return Err(unread(error)),
         };
-        let mut bytes = Vec::new();
-        let read = file.take(MOST_SAVED_BYTES.saturating_add(1)).read_to_end(&mut bytes).map_err(unread)?;
-        if u64::try_from(read).is_ok_and(|read| read > MOST_SAVED_BYTES) {
+        if file.metadata().map_err(unread)?.len() > MOST_SAVED_BYTES {
             return Err(LoadError::TooLarge { path: path.to_path_buf() });
         }
+        let mut bytes = Vec::new();
+        // It may grow while it is read.
+        file.take(MOST_SAVED_BYTES).read_to_end(&mut bytes).map_err(unread)?;
         let reader = dump::read(bytes).map_err(|cause| set_aside(path, cause))?;
         let count = reader.left();
         self.restoring = Some(Restoring {

@@ -67,13 +67,13 @@ impl Admission {
         let mut all = Reorganisation { fork, returned: Vec::new(), bytes: 0 };
         for hash in blocks.iter().rev() {
             self.pool.disconnect();
-            if all.bytes < RETURNED_BYTES {
+            if !all.is_full() {
                 all.add(&*chain.read_block(known(chain, hash)?)?);
             }
         }
         if let Some(newer) = self.reorganisation.take() {
             all.fork = all.fork.min(newer.fork);
-            if all.bytes < RETURNED_BYTES {
+            if !all.is_full() {
                 all.bytes = all.bytes.saturating_add(newer.bytes);
                 all.returned.extend(newer.returned);
             }
@@ -145,6 +145,11 @@ impl Admission {
 }
 
 impl Reorganisation {
+    /// Whether no block more may give back its transactions.
+    fn is_full(&self) -> bool {
+        self.bytes >= RETURNED_BYTES
+    }
+
     fn add(&mut self, block: &Block) {
         let returned = block.transactions().iter().filter(|transaction| !transaction.is_coinbase());
         for transaction in returned {
@@ -157,4 +162,34 @@ impl Reorganisation {
 
 fn known(chain: &Chainstate, hash: &BlockHash) -> Result<Id, Error> {
     chain.tree().get(hash).ok_or(Error::Index("a block of the chain has no header"))
+}
+
+#[cfg(test)]
+mod tests {
+    use yap_chain::bitcoin::consensus::serialize;
+    use yap_chain::bitcoin::{Amount, OutPoint, ScriptBuf, Transaction as Decoded, TxIn, TxOut};
+    use yap_chain::bitcoin::{absolute::LockTime, transaction::Version};
+    use yap_chain::spec::Spec;
+
+    use super::*;
+
+    #[test]
+    fn blocks_give_back_as_much_as_the_bound_says() {
+        let mut block = Spec::regtest().genesis;
+        let previous_output = OutPoint { txid: Txid::all_zeros(), vout: 0 };
+        block.txdata.push(Decoded {
+            version: Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: vec![TxIn { previous_output, ..TxIn::default() }],
+            output: vec![TxOut { value: Amount::ONE_SAT, script_pubkey: ScriptBuf::new() }],
+        });
+        let size = block.txdata[1].total_size();
+        let block = Block::parse(serialize(&block)).unwrap();
+        let mut all = Reorganisation { fork: 0, returned: Vec::new(), bytes: RETURNED_BYTES - size - 1 };
+        all.add(&block);
+        assert!(!all.is_full(), "one below it");
+        assert_eq!(all.returned.len(), 1, "a coinbase can't come back");
+        all.bytes += 1;
+        assert!(all.is_full());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use yap_node::admission::{Event, LoadError, Restored, SaveError};
+use yap_node::admission::{Event, LoadError, MOST_SAVED_BYTES, Restored, SaveError};
 use yap_protocol::io::Judged;
 use yap_sim::lock::Kind;
 
@@ -80,6 +80,15 @@ fn no_file_is_no_error() {
     let mut town = Town::new(83);
     assert_eq!(town.admission.restore(&town.file(), NOW).unwrap(), 0);
     assert!(!town.admission.is_restoring());
+}
+
+#[test]
+fn file_that_is_too_large_is_not_read() {
+    let mut town = Town::new(86);
+    fs::File::create(town.file()).unwrap().set_len(MOST_SAVED_BYTES + 1).unwrap();
+    let error = town.admission.restore(&town.file(), NOW).unwrap_err();
+    assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
+    assert!(town.file().exists());
 }
 
 #[test]
