@@ -416,6 +416,12 @@ impl State {
         all.into_iter().flatten().min()
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.download.known().chain(self.serve.known()).chain(self.announce.known())
+    }
+
     /// For tests: looks at every invariant and bound.
     ///
     /// # Panics

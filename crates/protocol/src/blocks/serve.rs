@@ -396,6 +396,12 @@ impl State {
         [waiting, self.again].into_iter().flatten().min()
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(in crate::blocks) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.queues.keys().copied()
+    }
+
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {
         assert!(self.reads.len() <= MAX_READS, "{} reads", self.reads.len());

@@ -21,7 +21,11 @@ impl Node {
             match outcome {
                 headers::Outcome::Send(peer, message) => self.send(peer, message),
                 headers::Outcome::Has { peer, id } => {
-                    self.blocks.has(peer, id, turn.now, turn.ledger);
+                    // A branch that leaves an irreversible block is not fetched. Whoever has one stays: it may not have
+                    // heard of the block yet.
+                    if self.irreversible.allows(turn.ledger.tree(), id) {
+                        self.blocks.has(peer, id, turn.now, turn.ledger);
+                    }
                 }
                 headers::Outcome::New { peer, .. } => self.peers.useful(peer, Useful::Headers, turn.now),
                 headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
@@ -45,19 +49,20 @@ impl Node {
                 blocks::Outcome::Useful(peer) => self.peers.useful(peer, Useful::Block, turn.now),
                 blocks::Outcome::Behind(behind) => {
                     self.event(Event::Syncing { behind });
-                    self.catching_up(true, turn);
+                    self.catching_up(turn);
                 }
                 blocks::Outcome::CaughtUp => {
                     self.event(Event::Syncing { behind: 0 });
-                    self.catching_up(false, turn);
+                    self.catching_up(turn);
                 }
                 blocks::Outcome::Relayed(hash) => self.event(Event::BlockRelayed(hash)),
             }
         }
     }
 
-    fn catching_up(&mut self, catching_up: bool, turn: &mut Turn<'_>) {
-        let outcomes = self.relay.set_catching_up(catching_up, turn.now, turn.ledger);
+    /// Tells `relay` how it is now: what an outcome says may be over, as when an earlier one of them ended a connection.
+    fn catching_up(&mut self, turn: &mut Turn<'_>) {
+        let outcomes = self.relay.set_catching_up(self.blocks.is_catching_up(), turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
     }
 

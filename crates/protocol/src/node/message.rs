@@ -162,7 +162,9 @@ impl Node {
         let (place, outcomes) = self.headers.on_header(peer, &block.header, turn.ledger, at);
         self.headers_outcomes(outcomes, turn);
         match place {
-            Place::Accepted { .. } if self.sessions.contains_key(&peer) => {
+            Place::Accepted { id, .. }
+                if self.sessions.contains_key(&peer) && self.irreversible.allows(turn.ledger.tree(), id) =>
+            {
                 self.blocks.on_compact_block(peer, block, turn.now, turn.ledger)
             }
             Place::Accepted { .. } | Place::Orphan | Place::LowWork | Place::Early | Place::Invalid | Place::Full => {

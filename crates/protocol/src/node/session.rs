@@ -37,6 +37,8 @@ impl Node {
             }
             Verdict::Welcome { instead } => instead,
         };
+        // A visit that takes the place of another connection with the same peer becomes a stay.
+        let link = Link { purpose: self.peers.purpose(peer), ..link };
         let standing = self.standing(turn);
         let outcomes = self.handshake.connected(peer, &link, &standing, turn.now);
         self.sessions.insert(peer, Session { link, established: None, told: None });
@@ -69,6 +71,9 @@ impl Node {
         self.keepalive.ready(peer, known.latency, turn.now);
         let outcomes = self.peers.ready(peer, peers_facts(&known), turn.now);
         self.peers_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         let claim = known.greeting.and_then(|greeting| greeting.irreversible);
         let outcomes = self.irreversible.ready(peer, known.features, claim, turn.ledger);
         self.irreversible_outcomes(outcomes, turn);
@@ -79,6 +84,9 @@ impl Node {
         self.send(peer, Message::SendHeaders);
         let outcomes = self.blocks.ready(peer, blocks_facts(&known, &link), turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         // Whoever reads in our greeting that it is ahead asks for nothing, and what came since was told to others alone.
         let tip = turn.ledger.tree().hash(turn.ledger.tip());
         if known.told.is_some_and(|told| told != tip) {
@@ -87,6 +95,9 @@ impl Node {
         let facts = relay_facts(&known, &link, self.config.relay.relay);
         let outcomes = self.relay.ready(peer, facts, turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         let claim = known.greeting.map(|greeting| headers::Claim { tip: greeting.tip, work: greeting.work() });
         let outcomes = self.headers.ready(peer, &link, claim, turn.ledger, turn.moment());
         self.headers_outcomes(outcomes, turn);
