@@ -181,7 +181,7 @@ impl State {
     pub fn congested(&mut self, peer: PeerId, congested: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         let turn = &mut Turn::new(now, ledger);
         self.announce.congested(peer, congested);
-        self.serve.congested(peer, congested);
+        self.serve.congested(peer, congested, turn);
         self.work(turn);
         turn.finish()
     }

@@ -66,10 +66,14 @@ impl Node {
         self.relay_outcomes(outcomes, turn);
     }
 
-    pub(super) fn processed(&mut self, hash: BlockHash, outcome: &Processed, turn: &mut Turn<'_>) {
+    pub(super) fn reply_processed(&mut self, hash: BlockHash, outcome: &Processed) {
         for ticket in self.requests.processed(hash) {
             self.outputs.push_back(Output::Reply { ticket, reply: Reply::Block(outcome.clone()) });
         }
+    }
+
+    pub(super) fn processed(&mut self, hash: BlockHash, outcome: &Processed, turn: &mut Turn<'_>) {
+        self.reply_processed(hash, outcome);
         let outcomes = self.blocks.processed(hash, outcome, turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
     }
@@ -84,8 +88,10 @@ impl Node {
     }
 
     pub(super) fn congested(&mut self, peer: PeerId, congested: bool, turn: &mut Turn<'_>) {
-        if !self.sessions.contains_key(&peer) {
-            return;
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.congested = congested;
+        if let Some(locate) = session.asked.take_if(|_| !congested) {
+            self.send(peer, self.headers.on_getheaders(&locate, turn.ledger));
         }
         self.keepalive.congested(peer, congested, turn.now);
         let outcomes = self.blocks.congested(peer, congested, turn.now, turn.ledger);

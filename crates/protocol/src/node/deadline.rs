@@ -8,6 +8,9 @@ impl Node {
     /// When the node wants [`Input::Deadline`](crate::Input::Deadline): `None` while nothing is due ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.stopped {
+            return None;
+        }
         let deadlines = [
             self.handshake.next_deadline(),
             self.keepalive.next_deadline(),
@@ -56,6 +59,10 @@ impl Node {
     /// If it does not hold.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self, ledger: &dyn crate::Ledger) {
+        if self.stopped {
+            assert!(self.sessions.is_empty(), "everybody was told to go");
+            return;
+        }
         self.handshake.check();
         self.keepalive.check();
         self.peers.check();

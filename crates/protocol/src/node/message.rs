@@ -120,7 +120,10 @@ impl Node {
 
     fn headers(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
         match message {
-            Message::GetHeaders(locate) => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+            Message::GetHeaders(locate) => match self.sessions.get_mut(&peer) {
+                Some(session) if session.congested => session.asked = Some(locate),
+                _ => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+            },
             Message::Headers(headers) => {
                 let at = turn.moment();
                 let outcomes = self.headers.on_headers(peer, &headers, turn.ledger, at);

@@ -3,7 +3,7 @@
 use crate::handshake::{self, Established, Standing};
 use crate::io::{Event, Output};
 use crate::link::{Direction, Link, PeerId, Purpose};
-use crate::message::{Features, Goodbye, Inventory, Message, Services};
+use crate::message::{Features, Goodbye, Inventory, Locate, Message, Services};
 use crate::peers::Verdict;
 use crate::penalty::Reason;
 use crate::{blocks, compare, headers, peers, relay};
@@ -18,6 +18,11 @@ pub(super) struct Session {
     pub(super) established: Option<Box<Established>>,
     /// Why the peer says that it parts.
     pub(super) told: Option<Reason>,
+    /// What is sent to it piles up.
+    pub(super) congested: bool,
+    /// The newest `getheaders` that came meanwhile: it is answered when the pile has drained, or else a peer that asks
+    /// without reading would make it grow.
+    pub(super) asked: Option<Locate>,
 }
 
 impl Node {
@@ -41,7 +46,7 @@ impl Node {
         let link = Link { purpose: self.peers.purpose(peer), ..link };
         let standing = self.standing(turn);
         let outcomes = self.handshake.connected(peer, &link, &standing, turn.now);
-        self.sessions.insert(peer, Session { link, established: None, told: None });
+        self.sessions.insert(peer, Session { link, established: None, told: None, congested: false, asked: None });
         if let Some((other, why)) = instead {
             self.part(other, why, turn);
         }
@@ -101,6 +106,9 @@ impl Node {
         let claim = known.greeting.map(|greeting| headers::Claim { tip: greeting.tip, work: greeting.work() });
         let outcomes = self.headers.ready(peer, &link, claim, turn.ledger, turn.moment());
         self.headers_outcomes(outcomes, turn);
+        if self.sessions.get(&peer).is_some_and(|session| session.congested) {
+            self.congested(peer, true, turn);
+        }
     }
 
     /// Ends a connection from our side.
