@@ -28,6 +28,13 @@ mod request;
 mod session;
 mod shutdown;
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may overflow or panic: it fails"
+)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};

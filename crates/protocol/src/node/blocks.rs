@@ -102,6 +102,7 @@ impl Node {
 }
 
 /// Whether the message is large, or asks for what is.
+#[expect(clippy::wildcard_enum_match_arm, reason = "few messages are long")]
 fn is_long(message: &Message) -> bool {
     match message {
         Message::Block(_) => true,

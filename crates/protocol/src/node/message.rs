@@ -82,6 +82,7 @@ impl Node {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it chose the message")]
     fn liveness(&mut self, peer: PeerId, message: &Message, turn: &mut Turn<'_>) {
         let outcomes = match *message {
             Message::Ping(nonce) => self.keepalive.on_ping(peer, nonce),
@@ -98,6 +99,7 @@ impl Node {
         self.keepalive_outcomes(outcomes, turn);
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it chose the message")]
     fn addresses(&mut self, peer: PeerId, message: &Message, turn: &mut Turn<'_>) {
         let outcomes = match message {
             Message::GetAddr => self.peers.on_get_addresses(peer, turn.now),
@@ -118,6 +120,7 @@ impl Node {
         self.relay_outcomes(outcomes, turn);
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it chose the message")]
     fn headers(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
         match message {
             Message::GetHeaders(locate) => match self.sessions.get_mut(&peer) {
@@ -133,6 +136,7 @@ impl Node {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it chose the message")]
     fn block_message(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
         let now = turn.now;
         let outcomes = match message {
@@ -176,6 +180,7 @@ impl Node {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it chose the message")]
     fn transaction_message(&mut self, peer: PeerId, message: Message, turn: &mut Turn<'_>) {
         let (now, ledger) = (turn.now, &*turn.ledger);
         let outcomes = match message {

@@ -2,5 +2,5 @@
 
 mod chaos;
 mod line;
-mod stories;
 mod networks;
+mod stories;

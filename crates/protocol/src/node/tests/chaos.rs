@@ -60,9 +60,10 @@ impl Chaos {
         let mut config = Config::of(if seed % 4 == 3 { Role::Pruned } else { Role::Full });
         config.peers.identity = address(250).identity;
         config.peers.inbound = 20;
+        (config.peers.full, config.peers.block_only) = (3, 1);
         // Else everybody is banned soon.
         config.peers.ban = Duration::from_secs(2);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             config.blocks.max_tip_age = None;
         }
         let mut blocks: Vec<_> = chain.blocks.values().cloned().collect();
@@ -119,7 +120,7 @@ impl Chaos {
         miner.tree = self.headers.clone();
         let transactions: Vec<_> = (0..self.random.below(5)).map(|_| self.transaction()).collect();
         let block = miner.mine(parent, self.random.next_u64(), &transactions);
-        self.headers.accept(block.header(), u32::MAX).expect("it was mined by the rules");
+        let _ = self.headers.accept(block.header(), u32::MAX).expect("it was mined by the rules");
         self.blocks.push(Arc::clone(&block));
         block
     }
@@ -265,7 +266,7 @@ impl Chaos {
 
     fn process(&mut self, block: &Arc<Block>) {
         let hash = block.hash();
-        let outcome = match self.random.below(12) {
+        let outcome = match self.random.below(40) {
             0 => Processed::Failed,
             1 => Processed::Invalid { reason: "bad-txns", mutated: true },
             2 => {
@@ -278,7 +279,7 @@ impl Chaos {
                 Processed::Invalid { reason: "bad-cb-amount", mutated: false }
             }
             // It never comes.
-            3 if self.one_in(8) => return,
+            3 if self.one_in(4) => return,
             _ if self.chain.blocks.contains_key(&hash) => Processed::Known,
             _ if self.chain.tree.accept(block.header(), u32::MAX).is_err() => {
                 Processed::Invalid { reason: "prev-blk-not-found", mutated: false }
@@ -301,9 +302,7 @@ impl Chaos {
         };
         let mut ids: Vec<_> = chain.tree.iter().filter(better).collect();
         ids.sort_by_key(|id| std::cmp::Reverse(chain.tree.work(*id)));
-        let whole = |id: &tree::Id| {
-            chain.tree.path(before, *id).connect.iter().all(|id| chain.has_block(*id))
-        };
+        let whole = |id: &tree::Id| chain.tree.path(before, *id).connect.iter().all(|id| chain.has_block(*id));
         let Some(best) = ids.into_iter().find(whole) else { return };
         chain.tip = best;
         let change = change(chain, before, best);
@@ -314,13 +313,13 @@ impl Chaos {
 
     fn judge(&mut self, transaction: &Arc<Transaction>) {
         let wtxid = transaction.wtxid();
-        let outcome = match self.random.below(10) {
+        let outcome = match self.random.below(20) {
             0 => Judged::MissingInputs(transaction.decoded().input.iter().map(|input| input.previous_output).collect()),
             1 => Judged::LowFee { reason: "min relay fee not met" },
             2 => Judged::Policy { reason: "dust", witness: self.one_in(2) },
             3 => Judged::Invalid { reason: "bad-txns", witness: self.one_in(2) },
             4 => Judged::Failed,
-            5 if self.one_in(8) => return,
+            5 => return,
             _ if self.chain.pooled(&wtxid).is_some() => Judged::Known,
             _ => {
                 let sequence = self.tickets;
@@ -385,9 +384,9 @@ impl Chaos {
 
     fn message(&mut self) -> Message {
         let block = self.block();
-        match self.random.below(22) {
-            0 => arbitrary::message(&mut self.random),
-            1..=5 => Message::Inv(vec![Inventory::Block(self.hash())]),
+        match self.random.below(23) {
+            0 if self.one_in(3) => arbitrary::message(&mut self.random),
+            0..=5 => Message::Inv(vec![Inventory::Block(self.hash())]),
             6 => Message::Inv(vec![Inventory::Wtx(self.transaction().wtxid()), Inventory::Block(self.hash())]),
             7 => Message::Headers(vec![*block.header()]),
             8 => Message::Headers(self.headers_after(&Locate { locator: vec![], stop: block.hash() })),
@@ -402,7 +401,8 @@ impl Chaos {
                 Message::GetData(items.collect())
             }
             13 => {
-                let indexes = (0..self.random.below(4) as u16).collect();
+                let most = if self.one_in(10) { 9 } else { block.transactions().len() as u64 };
+                let indexes = (0..1 + self.random.below(most) as u16).collect();
                 Message::GetBlockTransactions(GetBlockTransactions { block: block.hash(), indexes })
             }
             14 => Message::GetHeaders(Locate { locator: vec![self.hash()], stop: BlockHash::all_zeros() }),
@@ -414,11 +414,12 @@ impl Chaos {
                 let transactions = (0..self.random.below(4)).map(|_| self.transaction()).collect();
                 Message::BlockTransactions(BlockTransactions { block: block.hash(), transactions })
             }
-            _ => {
+            21 if self.one_in(4) => {
                 // The right header with other transactions.
                 let other = self.block();
                 Message::Block(Arc::new(Block::assemble(*block.header(), other.transactions().to_vec())))
             }
+            _ => Message::GetData(vec![Inventory::CompactBlock(block.hash())]),
         }
     }
 
@@ -443,30 +444,44 @@ impl Chaos {
         self.now = self.now.after(self.random.up_to(most));
     }
 
+    /// Most peers greet at once, and as they should.
+    fn opened(&mut self, peer: PeerId) {
+        if self.one_in(6) {
+            return;
+        }
+        for message in self.greet(peer) {
+            self.input(Input::Message { peer, message, size: 100 });
+        }
+    }
+
     fn step(&mut self) {
         self.pass();
-        match self.random.below(20) {
-            0..=8 if !self.due.is_empty() => {
+        match self.random.below(40) {
+            0..=20 if !self.due.is_empty() => {
                 let at = self.random.index(self.due.len());
                 let input = self.due.swap_remove(at);
+                let opened = if let Input::Connected { peer, .. } = input { Some(peer) } else { None };
                 self.input(input);
+                if let Some(peer) = opened {
+                    self.opened(peer);
+                }
             }
-            9 => {
+            21 => {
                 let link = self.visitor();
                 self.come(link);
             }
-            10 => {
+            22 | 23 => {
                 if let Some(next) = self.node.next_deadline() {
                     self.now = self.now.max(next);
                 }
                 self.input(Input::Deadline);
             }
-            11 => {
+            24 => {
                 self.tickets += 1;
                 let (ticket, command) = (Ticket(self.tickets), self.command());
                 self.input(Input::Command { ticket, command });
             }
-            12 => {
+            25 => {
                 self.mine();
             }
             _ => self.peer_speaks(),
@@ -486,7 +501,7 @@ impl Chaos {
     fn peer_speaks(&mut self) {
         let peers: Vec<_> = self.open.keys().copied().collect();
         let Some(peer) = self.random.pick(&peers).copied() else { return };
-        match self.random.below(30) {
+        match self.random.below(60) {
             0 => self.input(Input::Disconnected { peer }),
             1 => self.input(Input::Congested { peer, congested: true }),
             2 | 3 => self.input(Input::Congested { peer, congested: false }),
@@ -494,7 +509,7 @@ impl Chaos {
                 let wall = Timestamp(WALL + self.random.below(9000));
                 self.input(Input::Clock(wall));
             }
-            5..=8 => {
+            5 => {
                 for message in self.greet(peer) {
                     self.input(Input::Message { peer, message, size: 100 });
                 }
@@ -527,11 +542,12 @@ fn anything_at_any_time_breaks_nothing() {
         // The seed is shown where something fails.
         println!("seed {seed}");
         let mut chaos = run(seed);
-        for wanted in ["> headers", "> cmpctblock", "> getblocktxn", "> getdata", "> block", "> inv", "Process", "Tip"] {
+        for wanted in ["> headers", "> cmpctblock", "> getblocktxn", "> getdata", "> block", "> inv", "Process", "Tip"]
+        {
             assert!(chaos.kinds.contains_key(wanted), "{wanted} never came: {:#?}", chaos.kinds);
         }
         let height = chaos.chain.tree.height(chaos.chain.tip);
-        assert!(height > 40, "the chain stands still at {height}: {:#?}", chaos.kinds);
+        assert!(height > 34, "the chain stands still at {height}: {:#?}", chaos.kinds);
         // Whoever stops is quiet.
         let ticket = Ticket(MAX_REQUESTS as u64 * 100);
         chaos.input(Input::Command { ticket, command: Command::Shutdown });

@@ -41,11 +41,20 @@ pub(super) struct Network {
     on_the_way: BTreeMap<(Time, u64), (usize, Input)>,
     sequence: u64,
     peers: u64,
+    /// What the next ones are dialled for.
+    pub(super) purpose: Purpose,
 }
 
 impl Network {
     pub(super) fn new() -> Self {
-        Self { places: Vec::new(), now: Time::from_secs(1), on_the_way: BTreeMap::new(), sequence: 0, peers: 0 }
+        Self {
+            places: Vec::new(),
+            now: Time::from_secs(1),
+            on_the_way: BTreeMap::new(),
+            sequence: 0,
+            peers: 0,
+            purpose: Purpose::Manual,
+        }
     }
 
     /// Starts a node on `chain`; gives its index.
@@ -86,7 +95,7 @@ impl Network {
             identity: address(other).identity.filter(|_| carrier == Carrier::Libp2p),
             purpose,
         };
-        self.input(from, Input::Connected { peer: here, link: link(Direction::Outbound, to, Some(Purpose::Manual)) });
+        self.input(from, Input::Connected { peer: here, link: link(Direction::Outbound, to, Some(self.purpose)) });
         self.input(to, Input::Connected { peer: there, link: link(Direction::Inbound, from, None) });
         (here, there)
     }

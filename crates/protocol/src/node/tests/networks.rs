@@ -1,5 +1,6 @@
 //! Small networks whose lines come and go, with several miners: in the end all have one chain and one pool, and nobody
-//! who kept the rules is blamed for anything.
+//! who kept the rules is blamed for anything. Lines of Bitcoin's carrier come and go too; in the end there is a ring of our
+//! own, since on Bitcoin's nobody tells of transactions that were pending before the two met.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,11 +20,14 @@ struct World {
     network: Network,
     random: Random,
     salt: u64,
+    /// Both ends of lines of Bitcoin's carrier, by which pools are not reconciled.
+    bitcoin: BTreeSet<PeerId>,
 }
 
 impl World {
     fn new(seed: u8) -> Self {
-        let mut world = Self { network: Network::new(), random: Random::new([seed; 32]), salt: 0 };
+        let mut world =
+            Self { network: Network::new(), random: Random::new([seed; 32]), salt: 0, bitcoin: BTreeSet::new() };
         for miner in 0..4 + world.random.index(5) {
             let mut chain = Chain::of(world.random.below(40) as u32);
             // What was mined alone.
@@ -45,22 +49,24 @@ impl World {
         self.random.index(self.network.places.len())
     }
 
-    fn are_connected(&self, one: usize, other: usize) -> bool {
-        self.network.places[one].lines.values().any(|(to, ..)| *to == other)
-    }
-
-    fn connect(&mut self, one: usize, other: usize) {
-        if one != other && !self.are_connected(one, other) {
-            let carrier = if self.random.below(3) == 0 { Carrier::Bitcoin } else { Carrier::Libp2p };
-            let latency = Duration::from_millis(1 + self.random.below(400));
-            self.network.connect_by(one, other, carrier, latency);
+    fn connect(&mut self, one: usize, other: usize, carrier: Carrier) {
+        let same = |peer: &PeerId| self.bitcoin.contains(peer) == (carrier == Carrier::Bitcoin);
+        let connected = self.network.places[one].lines.iter().any(|(peer, (to, ..))| *to == other && same(peer));
+        if one == other || connected {
+            return;
+        }
+        let latency = Duration::from_millis(1 + self.random.below(400));
+        let (here, there) = self.network.connect_by(one, other, carrier, latency);
+        if carrier == Carrier::Bitcoin {
+            self.bitcoin.extend([here, there]);
         }
     }
 
     fn step(&mut self) {
         let (one, other) = (self.any(), self.any());
         match self.random.below(10) {
-            0..=2 => self.connect(one, other),
+            0 | 1 => self.connect(one, other, Carrier::Libp2p),
+            2 => self.connect(one, other, Carrier::Bitcoin),
             3 => {
                 let lines: Vec<PeerId> = self.network.places[one].lines.keys().copied().collect();
                 if let Some(peer) = self.random.pick(&lines) {
@@ -113,7 +119,7 @@ fn networks_that_come_and_go_converge_and_blame_nobody() {
             world.step();
         }
         for one in 0..world.len() {
-            world.connect(one, (one + 1) % world.len());
+            world.connect(one, (one + 1) % world.len(), Carrier::Libp2p);
         }
         world.network.run(Duration::from_secs(60));
         // Of two chains with the same work each keeps the one that it saw first, until the next block.
