@@ -177,9 +177,11 @@ impl Node {
     fn command(&mut self, ticket: Ticket, command: Command, turn: &mut Turn<'_>) {
         let reply = match command {
             Command::Submit(transaction) => {
-                let outcomes = self.relay.submit(std::sync::Arc::clone(&transaction), turn.now);
                 let reply = self.requests.transaction(transaction.wtxid(), ticket);
-                self.relay_outcomes(outcomes, turn);
+                if reply.is_none() {
+                    let outcomes = self.relay.submit(transaction, turn.now);
+                    self.relay_outcomes(outcomes, turn);
+                }
                 reply
             }
             Command::SubmitBlock(block) => {
