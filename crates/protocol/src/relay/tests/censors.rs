@@ -41,11 +41,11 @@ fn a_bad_witness_does_not_end_the_search_for_a_parent() {
     let _ = desk.announce(ALICE, &[Arc::clone(&child)]);
     let _ = desk.announce(BOB, &[Arc::clone(&child)]);
     let _ = desk.give(ALICE, &child);
-    assert_eq!(to(&desk.judged(&child, &missing(&good)), ALICE), [wanted.clone()]);
+    assert_eq!(to(&desk.judged(&child, &missing(&good)), ALICE), std::slice::from_ref(&wanted));
     // ALICE answers with what can't be valid. While it is judged, nobody else is asked.
     let outcomes = desk.give(ALICE, &bad);
     assert_eq!((judges(&outcomes).len(), to(&outcomes, BOB).len()), (1, 0));
-    assert_eq!(to(&desk.judged(&bad, &BAD_WITNESS), BOB), [wanted.clone()]);
+    assert_eq!(to(&desk.judged(&bad, &BAD_WITNESS), BOB), std::slice::from_ref(&wanted));
     // CAROL pushes another, unasked: BOB's answer is still heard.
     let another = with_witness(&good, 3);
     let _ = desk.give(CAROL, &another);
@@ -138,12 +138,12 @@ fn peers_that_left_take_no_room_among_orphans() {
 fn a_summary_that_comes_soon_again_is_put_off_not_lost() {
     let mut desk = Desk::with_peers();
     let empty = PoolSummary { count: 0, sums: vec![0] };
-    let _ = desk.relay.on_feefilter(ALICE, u64::from(u32::MAX));
+    desk.relay.on_feefilter(ALICE, u64::from(u32::MAX));
     let _ = desk.pend(&fixture::transaction(1, 250), 1_000);
     let _ = desk.relay.on_pool_summary(ALICE, &empty, desk.now);
     assert!(to(&desk.millis(1_000), ALICE).is_empty(), "it wants nothing now");
     // It has caught up.
-    let _ = desk.relay.on_feefilter(ALICE, 0);
+    desk.relay.on_feefilter(ALICE, 0);
     let _ = desk.relay.on_pool_summary(ALICE, &empty, desk.now);
     assert!(to(&desk.millis(1_000), ALICE).is_empty());
     assert!(matches!(to(&desk.wait(SYNC_AGAIN), ALICE)[..], [Message::Announce(_)]));
