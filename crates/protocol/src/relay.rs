@@ -192,17 +192,17 @@ impl State {
         self.done()
     }
 
-    /// Whether blocks are being caught up with: then no transaction is asked for. At the end of that, mempools are
-    /// compared.
+    /// Whether blocks are being caught up with: then no transaction is asked for. What peers announce is kept for the
+    /// end of that, since nobody announces it twice; and then mempools are compared.
     pub fn set_catching_up(&mut self, catching_up: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         if self.catching_up != catching_up {
             self.catching_up = catching_up;
-            self.requests.clear();
             let peers: Vec<PeerId> = self.peers.keys().copied().collect();
             for peer in peers {
                 self.tell_filter(peer, now, ledger);
                 self.meet(peer, now);
             }
+            self.ask(now);
         }
         self.done()
     }
@@ -361,7 +361,8 @@ impl State {
     /// When [`deadline`](Self::deadline) is wanted.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.requests.next(), self.timers.next(), self.orphans.next(), self.own.next()].into_iter().flatten().min()
+        let requests = self.requests.next().filter(|_| !self.catching_up);
+        [requests, self.timers.next(), self.orphans.next(), self.own.next()].into_iter().flatten().min()
     }
 
     /// Whether a peer has a transaction, or was told of it.

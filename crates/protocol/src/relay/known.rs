@@ -144,9 +144,9 @@ impl Known {
         }
     }
 
-    /// A parent that pays too little alone.
-    pub(super) fn low(&self, txid: Txid) -> Option<Arc<Transaction>> {
-        self.low.iter().find(|low| low.txid() == txid).map(Arc::clone)
+    /// Parents of this `txid` that pay too little alone; more than one if witnesses differ.
+    pub(super) fn low(&self, txid: Txid) -> impl Iterator<Item = Arc<Transaction>> {
+        self.low.iter().filter(move |low| low.txid() == txid).map(Arc::clone)
     }
 
     /// Notes that a parent and a child are judged together; says whether for the first time since the chain changed.
