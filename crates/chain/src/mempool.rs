@@ -1,7 +1,9 @@
 //! Transactions that wait for a block: which are taken, replaced, evicted, and mined first.
 //!
-//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 31: clusters of at most 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as
-//! a pair, a price that rises when the pool is full. Not its job: scripts, which leave as a
+//! Owns what concerns transactions among one another, by the rules and defaults of Bitcoin Core 31: clusters of at most
+//! 64, full replacement by fee rate diagrams, transactions of version 3 (BIP-0431), a parent and a child as a pair, a
+//! price that rises when the pool is full; and that they are standard, if it is told so
+//! ([`with_rules`](Mempool::with_rules)). Not its job: scripts, which leave as a
 //! [`verify::Job`](crate::verify::Job) and are answered elsewhere; coins, which the caller looks up; the clock.
 //!
 //! ```text
@@ -20,8 +22,11 @@
 //! of what it replaces (at most [`limits::REPLACED_CLUSTERS`]); a block rebuilds the clusters that it touches; a
 //! template reads chunks, the best first, and never sorts. Iteration never follows hash order.
 
-use bitcoin::{Amount, Txid};
 use std::collections::{BTreeMap, BTreeSet};
+
+use bitcoin::{Amount, Txid};
+
+use crate::policy;
 
 mod block;
 mod check;
@@ -60,6 +65,8 @@ use nodes::{Nodes, Slot};
 #[derive(Debug)]
 pub struct Mempool {
     limits: Limits,
+    /// What is relayed of what is valid; `None` leaves that to the caller.
+    rules: Option<policy::Rules>,
     nodes: Nodes,
     graph: Graph,
     floor: Floor,
@@ -81,6 +88,7 @@ impl Mempool {
         let cluster_count = limits.cluster_count.min(MOST);
         Self {
             limits: Limits { cluster_count, ..limits },
+            rules: None,
             nodes: Nodes::new(seed),
             graph: Graph::default(),
             floor: Floor::default(),
@@ -89,6 +97,13 @@ impl Mempool {
             arrivals: 0,
             generation: 0,
         }
+    }
+
+    /// The same pool, which takes standard transactions only: those that [`policy::check`] lets pass under `rules`. How
+    /// scripts are satisfied is still asked elsewhere ([`policy::script`]).
+    #[must_use]
+    pub fn with_rules(self, rules: policy::Rules) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// What it takes.

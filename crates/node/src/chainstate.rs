@@ -18,6 +18,7 @@ mod filters;
 mod fixture;
 mod flight;
 mod index;
+mod next;
 mod open;
 mod place;
 mod recent;
@@ -37,13 +38,14 @@ use yap_chain::header::{
 };
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Stats, Totals};
-use yap_script::{Kernel, Pool, Verdict};
+use yap_script::{Cache, Kernel, Pool, Verdict};
 use yap_store::Store;
 
 pub use self::event::{Accepted, Event};
 use self::filters::Filters;
 use self::flight::Flight;
 use self::index::Index;
+pub(crate) use self::next::Next;
 pub use self::open::{Options, Trust};
 use self::recent::Recent;
 use crate::prepare::Prepared;
@@ -119,6 +121,8 @@ pub struct Chainstate {
     in_flight: Flight,
     pool: Pool<Kernel>,
     verdicts: Receiver<Verdict>,
+    /// Transactions whose scripts hold, so that their block need not verify them again.
+    cache: Arc<Cache>,
     /// Verdicts that were received to make room in the pool and not yet looked at; no more than it has batches.
     early: VecDeque<Verdict>,
     batches: u64,
@@ -216,6 +220,12 @@ impl Chainstate {
     #[must_use]
     pub fn verified_tip(&self) -> Id {
         self.in_flight.first().and_then(|first| self.tree.parent(first)).unwrap_or(self.tip)
+    }
+
+    /// Transactions whose scripts hold. What verifies them before their block comes puts them there.
+    #[must_use]
+    pub fn script_cache(&self) -> &Arc<Cache> {
+        &self.cache
     }
 
     /// The number that maps keyed by others' choice are seeded with.

@@ -5,10 +5,12 @@
 //! | [`prepare`] | the first stage of a block's way: parse, hash, check by itself |
 //! | [`reject`] | why a block was refused, whichever rule it broke |
 //! | [`chainstate`] | one chain's ledger: headers, blocks, coins and scripts in flight, kept in step |
+//! | [`admission`] | which transactions wait for a block: judged, verified, kept, saved |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`cli`] | the `yap` command |
 
+pub mod admission;
 pub mod audit;
 pub mod chainstate;
 pub mod cli;
@@ -16,5 +18,6 @@ pub mod import;
 pub mod prepare;
 pub mod reject;
 
+pub use admission::Admission;
 pub use chainstate::Chainstate;
-pub use {yap_chain, yap_script, yap_store};
+pub use {yap_chain, yap_protocol, yap_script, yap_store};

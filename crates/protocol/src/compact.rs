@@ -113,6 +113,10 @@ pub fn make(block: &Block, nonce: u64, likely_missing: &BTreeSet<u16>) -> Compac
 /// `witnesses`: whether BIP-0141 is in force.
 #[must_use]
 pub fn is_genuine(block: &Block, witnesses: bool) -> bool {
+    // No block has none, but the root of none is zero, which a header may well say.
+    if block.transactions().is_empty() {
+        return false;
+    }
     let root = block::merkle::root(block.transactions().iter().map(|t| t.txid().to_raw_hash()).collect());
     // CVE-2012-2459: a list whose end is repeated has the same root.
     let same = root.hash == block.header().merkle_root.to_raw_hash() && !root.repeated;

@@ -198,6 +198,8 @@ pub struct State {
     deadlines: BTreeSet<(Time, PeerId)>,
     /// Whether a peer has answered to its end.
     caught_up: bool,
+    /// The newest block whose announcer was asked although another was being asked on and on.
+    helped: Option<BlockHash>,
 }
 
 /// The work that a chain must have for its headers to be kept: what the spec demands, or about that of our tip.
@@ -211,7 +213,7 @@ impl State {
     /// Nobody is connected.
     #[must_use]
     pub fn new(config: Config, random: Random) -> Self {
-        Self { config, random, peers: BTreeMap::new(), deadlines: BTreeSet::new(), caught_up: false }
+        Self { config, random, peers: BTreeMap::new(), deadlines: BTreeSet::new(), caught_up: false, helped: None }
     }
 
     /// Takes a peer whose handshake is done.
@@ -295,6 +297,12 @@ impl State {
         self.peers.values().any(Peer::is_syncing)
     }
 
+    /// Whether somebody is asked on and on for the whole chain, so that others need not be. Whoever dialled us and still
+    /// has to show that its chain has work holds nobody up.
+    fn is_held(&self) -> bool {
+        self.peers.values().any(|entry| entry.is_syncing() && !(entry.inbound && entry.presync.is_some()))
+    }
+
     /// Asks whoever is to be asked next.
     fn advance(&mut self, ledger: &dyn Ledger, at: Moment) -> Vec<Outcome> {
         let tree = ledger.tree();
@@ -307,14 +315,21 @@ impl State {
                 outcomes.extend(self.shown(peer, id, tree));
                 continue;
             }
-            let waits = self.peers.get(&peer).is_some_and(|entry| entry.turn == Turn::Waiting);
-            if !self.caught_up {
-                if self.is_syncing() || !self.take_turn(peer, ledger, at) {
+            let Some(entry) = self.peers.get(&peer) else { continue };
+            let (waits, wanted) = (entry.turn == Turn::Waiting, entry.wanted);
+            let free = !self.caught_up && !self.is_held();
+            if free || (waits && (self.caught_up || wanted.is_some())) {
+                if !self.take_turn(peer, ledger, at) {
                     continue;
                 }
-            } else if !waits {
+            } else if self.caught_up {
                 self.set_turn(peer, Turn::Asked);
-            } else if !self.take_turn(peer, ledger, at) {
+            } else if !waits && wanted.is_some() && wanted != self.helped {
+                // Whoever is asked on and on may be giving nothing worth keeping. So for each block that is announced
+                // one more is asked, as in Bitcoin Core.
+                self.helped = wanted;
+                self.set_turn(peer, Turn::Asked);
+            } else {
                 continue;
             }
             outcomes.push(self.ask(peer, locator(tree), at.now));

@@ -12,6 +12,7 @@ pub mod split;
 use std::ops::Range;
 
 use bitcoin::Txid;
+use yap_chain::policy;
 use yap_chain::transaction::Transaction;
 use yap_chain::verify::{Flags, Job};
 
@@ -97,6 +98,9 @@ pub enum Reason {
     /// The engine cannot read the transaction.
     #[error("the engine cannot read the transaction")]
     Undecodable,
+    /// The script is satisfied, but not in the way that is relayed: a rule of policy.
+    #[error(transparent)]
+    Policy(policy::script::Error),
     /// The engine failed: nothing is known about the input.
     #[error("the engine failed")]
     Engine,
@@ -109,7 +113,7 @@ impl Reason {
     pub fn is_invalid(self) -> bool {
         match self {
             Self::Unsatisfied | Self::NotDer | Self::Dummy | Self::LockTime | Self::Sequence => true,
-            Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => false,
+            Self::Policy(_) | Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => false,
         }
     }
 
@@ -121,7 +125,7 @@ impl Reason {
             Self::Unsatisfied | Self::LockTime | Self::Sequence => "block-script-verify-flag-failed",
             Self::NotDer => "block-script-verify-flag-failed (Non-canonical DER signature)",
             Self::Dummy => "block-script-verify-flag-failed (Dummy CHECKMULTISIG argument must be zero)",
-            Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => "rejected",
+            Self::Policy(_) | Self::Flags(_) | Self::Coins { .. } | Self::Undecodable | Self::Engine => "rejected",
         }
     }
 }

@@ -49,7 +49,8 @@ pub struct Batch {
     pub id: u64,
     /// What to verify.
     pub jobs: Vec<Job>,
-    /// Whether to put the transactions into the cache if all of them hold: those of the mempool.
+    /// Whether to put the transactions into the cache if all of them hold: those of the mempool. They are not looked up
+    /// there first.
     pub remember: bool,
 }
 

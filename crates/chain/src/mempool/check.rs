@@ -13,6 +13,7 @@ use super::rate::Paid;
 use super::refusal::Refusal;
 use super::{FeeRate, Mempool};
 use crate::coin::Coin;
+use crate::policy;
 use crate::transaction::lock::{self, Ancestors};
 use crate::transaction::{self, Transaction, sigops};
 use crate::verify::{Flags, Job};
@@ -170,13 +171,19 @@ impl Mempool {
         if transaction.is_coinbase() {
             return Err(Refusal::Coinbase);
         }
+        if let Some(rules) = &self.rules {
+            policy::check_alone(transaction, rules)?;
+        }
         lock::absolute(transaction, place.height, place.median_time_past).map_err(not_final)?;
         self.absent(transaction)?;
         let mut spent = self.find(transaction, parent, coins, place.height)?;
         lock::relative(transaction, &spent, place.height, place.median_time_past, place.ancestors)
             .map_err(not_final)?;
         let fee = transaction::fee(transaction, &spent, place.height)?;
-        // The policy of single transactions is judged here: after the coins are known, before the fee is weighed.
+        // After the coins are known, before the fee is weighed.
+        if let Some(rules) = &self.rules {
+            policy::check_spent(transaction, &spent, rules)?;
+        }
         let cost = sigops::cost(transaction, &spent, Flags::ALL);
         if cost > limits::SIGOPS_COST {
             return Err(Refusal::Sigops { cost });

@@ -28,6 +28,12 @@ pub struct CandidatePair {
 }
 
 impl CandidatePair {
+    /// The parent, and the child.
+    #[must_use]
+    pub fn transactions(&self) -> [&Arc<Transaction>; 2] {
+        [&self.parent.transaction, &self.child.transaction]
+    }
+
     /// What must be verified before they are inserted: the parent's scripts, and the child's.
     #[must_use]
     pub fn jobs(&self) -> [Job; 2] {

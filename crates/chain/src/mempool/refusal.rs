@@ -3,6 +3,7 @@
 use bitcoin::{OutPoint, Txid};
 
 use super::entry::Removed;
+use crate::policy;
 use crate::transaction;
 
 /// The rule by which a transaction is not taken, with the values that break it.
@@ -15,6 +16,9 @@ pub enum Refusal {
     /// A coinbase is only valid in a block.
     #[error("a coinbase outside of a block")]
     Coinbase,
+    /// It is not relayed, whatever it pays.
+    #[error(transparent)]
+    NonStandard(#[from] policy::NonStandard),
     /// It spends what it replaces.
     #[error("it spends {0}, with which it conflicts")]
     SpendsConflicting(Txid),
@@ -211,6 +215,7 @@ impl Refusal {
             Self::Stale => Verdict::Again,
             Self::NonFinal { .. }
             | Self::NonFinalInput { .. }
+            | Self::NonStandard(_)
             | Self::Sigops { .. }
             | Self::Truc(_)
             | Self::TooManyReplaced { .. }
@@ -226,6 +231,7 @@ impl Refusal {
         match self {
             Self::Invalid(error) => error.reason(),
             Self::Coinbase => "coinbase",
+            Self::NonStandard(error) => error.reason(),
             Self::SpendsConflicting(_) => "bad-txns-spends-conflicting-tx",
             Self::NonFinal { .. } => "non-final",
             Self::NonFinalInput { .. } => "non-BIP68-final",

@@ -79,6 +79,14 @@ pub fn check_all(transaction: &Transaction, spent: &[Coin]) -> Result<(), (usize
     inputs.try_for_each(|index| check_one(transaction, index, spent, &hashes).map_err(|error| (index, error)))
 }
 
+/// Whether [`check_all`] passes without running a script: every input is one of the usual, told by its form. Takes some
+/// 0.1 µs per input and no signature, whatever the transaction is; `false` says nothing.
+#[must_use]
+pub fn is_usual(transaction: &Transaction, spent: &[Coin]) -> bool {
+    let decoded = transaction.decoded();
+    (0..decoded.input.len()).all(|index| Spend::of(decoded, index, spent).is_some_and(|spend| usual::holds(&spend)))
+}
+
 fn check_one(transaction: &Transaction, index: usize, spent: &[Coin], hashes: &Hashes<'_>) -> Result<(), Error> {
     let spend = Spend::of(transaction.decoded(), index, spent).ok_or(Error::NoSuchInput { index })?;
     if usual::holds(&spend) {

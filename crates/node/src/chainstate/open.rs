@@ -10,7 +10,7 @@ use yap_chain::bitcoin::consensus::serialize;
 use yap_chain::block::Block;
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::spec::Spec;
-use yap_script::{Kernel, Pool, pool};
+use yap_script::{Cache, Kernel, Pool, pool};
 use yap_store::{BLOCK_FILE_SIZE, DEFAULT_CACHE, Record, Status, Store};
 
 use super::filters::Filters;
@@ -61,6 +61,16 @@ impl Default for Options {
     }
 }
 
+/// Numbers that nobody else knows, from the system's randomness.
+fn secret() -> [u8; 32] {
+    let random = RandomState::new();
+    let mut secret = [0; 32];
+    for (number, bytes) in (0_u8..).zip(secret.chunks_exact_mut(8)) {
+        bytes.copy_from_slice(&random.hash_one(number).to_le_bytes());
+    }
+    secret
+}
+
 impl Chainstate {
     /// Opens the ledger in `directory`, or starts one there.
     ///
@@ -73,8 +83,10 @@ impl Chainstate {
         let store = Store::open(directory, &settings)?;
         let seed = RandomState::new().hash_one(0_u8);
         let tree = Tree::new(Arc::clone(&spec), seed);
-        let (pool, verdicts) =
-            Pool::new(Kernel::new(), pool::Options { threads: options.threads, ..pool::Options::default() });
+        let cache = Arc::new(Cache::default_size(secret()));
+        let scripts =
+            pool::Options { threads: options.threads, cache: Some(Arc::clone(&cache)), ..pool::Options::default() };
+        let (pool, verdicts) = Pool::new(Kernel::new(), scripts);
         let mut chainstate = Self {
             tip: tree.genesis(),
             spec,
@@ -84,6 +96,7 @@ impl Chainstate {
             in_flight: Flight::default(),
             pool,
             verdicts,
+            cache,
             early: VecDeque::new(),
             batches: 0,
             filters: Filters::start().map_err(|_| Error::Worker("block filters"))?,

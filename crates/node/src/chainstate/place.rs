@@ -10,12 +10,17 @@ use super::{Chainstate, Trust};
 
 /// The headers below one block.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     tree: &'a Tree,
     parent: Id,
 }
 
 impl<'a> Line<'a> {
+    /// The headers up to `tip`: those below its child.
+    pub(super) fn up_to(tree: &'a Tree, tip: Id) -> Self {
+        Self { tree, parent: tip }
+    }
+
     /// The headers below `id`.
     pub(super) fn below(tree: &'a Tree, id: Id) -> Self {
         Self { tree, parent: tree.parent(id).unwrap_or(id) }

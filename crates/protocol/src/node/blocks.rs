@@ -92,11 +92,6 @@ impl Node {
 
 /// Whether the message is large, or asks for what is.
 fn is_long(message: &Message) -> bool {
-    match message {
-        Message::Block(_) => true,
-        Message::GetData(items) => {
-            items.iter().any(|item| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_)))
-        }
-        _ => false,
-    }
+    let is_block = |item: &Inventory| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_));
+    matches!(message, Message::Block(_)) || matches!(message, Message::GetData(items) if items.iter().any(is_block))
 }

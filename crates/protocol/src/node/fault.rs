@@ -68,12 +68,12 @@ impl Node {
         let (penalty, reason) = (fault.penalty(), fault.reason());
         tracing::debug!(%peer, %fault, ?penalty, "a peer broke a rule");
         self.event(Event::Fault { peer, fault, penalty });
-        let outcomes = self.peers.fault(peer, penalty, turn.now);
-        for outcome in outcomes {
-            match outcome {
-                // What it did says more than that it misbehaved.
-                peers::Outcome::Part(other, _) if other == peer => self.part(peer, reason, turn),
-                other => self.peers_outcome(other, turn),
+        for outcome in self.peers.fault(peer, penalty, turn.now) {
+            // What it did says more than that it misbehaved.
+            if matches!(outcome, peers::Outcome::Part(parted, _) if parted == peer) {
+                self.part(peer, reason, turn);
+            } else {
+                self.peers_outcome(outcome, turn);
             }
         }
     }

@@ -74,14 +74,15 @@ impl<E: Engine> Worker<E> {
     fn load<'a>(&self, run: &'a Run<E>) -> Loaded<'a, E::Prepared> {
         match (run.job(), run.shared()) {
             (Some(_), _) if run.is_moot() => Loaded::Own(Ok(None)),
-            (Some(job), Some(shared)) => Loaded::Shared(shared.get_or_init(|| self.prepare(job))),
-            (Some(job), None) => Loaded::Own(self.prepare(job)),
+            (Some(job), Some(shared)) => Loaded::Shared(shared.get_or_init(|| self.prepare(run, job))),
+            (Some(job), None) => Loaded::Own(self.prepare(run, job)),
             (None, _) => Loaded::Own(Ok(None)),
         }
     }
 
-    fn prepare(&self, job: &Job) -> Ready<E::Prepared> {
-        if self.cache.as_ref().is_some_and(|cache| cache.contains(job)) {
+    fn prepare(&self, run: &Run<E>, job: &Job) -> Ready<E::Prepared> {
+        // What is to be remembered is new: to look for it would cost as much as putting it there.
+        if !run.progress.remember() && self.cache.as_ref().is_some_and(|cache| cache.contains(job)) {
             return Ok(None);
         }
         let prepared = catch_unwind(AssertUnwindSafe(|| self.engine.prepare(job)));

@@ -255,3 +255,20 @@ fn a_presync_takes_no_more_than_its_bound() {
     let held = (LOOKAHEAD + MAX_HEADERS) * 48;
     assert!(most >= held && most <= held + 40_000 / 4 && most <= MAX_PRESYNC, "{most} of {MAX_PRESYNC}");
 }
+
+/// Whoever dials us first and feeds us headers of little work without end holds up nobody who has a chain.
+#[test]
+fn who_feeds_little_work_holds_nobody_up() {
+    let (mallory, bob) = (remote(50_000, 1), remote(2_000, 2));
+    let mut node = Local::new(ledger(demanding(1_900)));
+    let asked_first = node.ready(BOB, true, None);
+    assert_eq!(asked(&asked_first), [BOB]);
+    // The first answer is full, and of too little work: counting begins.
+    let headers: Vec<_> = (1..=900).map(|height| mallory.tree.ancestor(mallory.tip, height).unwrap()).collect();
+    let headers: Vec<_> = headers.into_iter().map(|id| mallory.tree.header(id)).collect();
+    node.headers(BOB, &headers).clear();
+    let outcomes = node.ready(ALICE, false, None);
+    let rest = node.talk(ALICE, &bob, outcomes);
+    assert_eq!(faults(&rest), []);
+    assert!(node.knows(bob.tree.hash(bob.tip)));
+}
