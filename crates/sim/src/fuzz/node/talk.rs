@@ -97,7 +97,8 @@ fn headers(locate: &Locate, choice: u8, fixture: &Fixture) -> Message {
 
 fn item_of(item: &Inventory, choice: u8, fixture: &Fixture) -> Message {
     let gone = Message::NotFound(vec![*item]);
-    let transaction = |found: Option<&Arc<_>>| found.map_or(gone.clone(), |one| Message::Transaction(Arc::clone(one)));
+    let transaction =
+        |found: Option<&Arc<_>>| found.map_or_else(|| gone.clone(), |one| Message::Transaction(Arc::clone(one)));
     match item {
         Inventory::Tx(txid) | Inventory::WitnessTx(txid) => transaction(fixture.by_txid.get(txid)),
         Inventory::Wtx(wtxid) => transaction(fixture.by_wtxid.get(wtxid)),
