@@ -155,7 +155,8 @@ impl Purse {
                 .map(|(value, (script, _))| TxOut { value: *value, script_pubkey: script.clone() })
                 .collect(),
         };
-        let signing = Signing { outputs: std::slice::from_ref(&coin.output), locks: std::slice::from_ref(&coin.lock) };
+        let (spent, locks) = (std::slice::from_ref(&coin.output), std::slice::from_ref(&coin.lock));
+        let signing = Signing { outputs: spent, locks, annexes: false };
         self.wallet.sign(&mut transaction, &signing, &mut self.random);
         let parsed = Transaction::parse(serialize(&transaction)).expect("it was serialised");
         if keep {
