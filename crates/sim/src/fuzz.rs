@@ -1,13 +1,14 @@
-//! What must hold of the decoders for any bytes at all.
+//! What must hold of the decoders, and of a node, for any bytes at all.
 //!
 //! A [`Target`] is one decoder with valid inputs to start from; its body decodes, and where that succeeds checks that
 //! encoding gives the value back, that what was computed of it is right, and that it takes no more memory than its
-//! bytes may ask for. `fuzz/` runs the bodies under libFuzzer, `tests/fuzz.rs` over [`mutated`] inputs with a seed.
+//! bytes may ask for. The target [`node()`] is a whole node, to which the bytes tell what happens. `fuzz/` runs the bodies under libFuzzer, `tests/fuzz.rs` over [`mutated`] inputs with a seed.
 
 mod chain;
 mod disk;
 mod message;
 mod mutation;
+mod node;
 mod policy;
 mod samples;
 
@@ -24,9 +25,10 @@ pub use chain::{header, solution, spec};
 pub use disk::{framing, row};
 pub use message::{message_bitcoin, message_stream};
 pub use mutation::mutated;
+pub use node::node;
 pub use policy::policy;
 
-/// One decoder, and what must hold of it.
+/// One decoder, or a whole node, and what must hold of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Name, also of its program and corpus in `fuzz/`.
@@ -47,7 +49,7 @@ pub enum Outcome {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "block", body: block, samples: samples::blocks },
     Target { name: "transaction", body: transaction, samples: samples::transactions },
     Target { name: "coin", body: coin, samples: samples::coins },
@@ -64,6 +66,7 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "policy", body: policy, samples: samples::spends },
     Target { name: "message_bitcoin", body: message_bitcoin, samples: message::bitcoin_samples },
     Target { name: "message_stream", body: message_stream, samples: message::stream_samples },
+    Target { name: "node", body: node, samples: node::samples },
 ];
 
 /// Bytes of memory that a decoded coin or undo data may take per byte read, as the codecs document.

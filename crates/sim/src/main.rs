@@ -3,12 +3,15 @@
 //! ```text
 //! cargo run --release -p yap-sim -- --scenario propagation --nodes 100,1000
 //! ```
+//!
+//! The table goes to standard output; the seed goes to standard error, and whatever ended a run early.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints tables")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use yap_protocol::relay::Push;
 use yap_sim::network::scenario::{
     self, Attack, AttackConfig, AttackReport, CrashConfig, EclipseConfig, How, PartitionConfig, PropagationConfig,
     PropagationReport, SyncConfig, Table,
@@ -16,9 +19,22 @@ use yap_sim::network::scenario::{
 use yap_sim::network::topology::Topology;
 use yap_sim::network::{self, Checks, Failure, NodeCarrier};
 
+const EXAMPLES: &str = "\
+Examples:
+  yap-sim --nodes 30,100,300,1000,3000 --markdown   how payments and blocks spread, by size of the network
+  yap-sim --scenario curve --nodes 3,10,30,100      what each way of relay costs, and how fast it is
+  yap-sim --scenario partition                      200 nodes in halves for an hour
+  yap-sim --scenario attack                         every adversary in turn, among 20 nodes
+  yap-sim --scenario attack --attack orphans --check 1 --trace 50
+  SIM_SEED=7 yap-sim --scenario churn --runs 10     seeds 7 to 16
+";
+
 /// A network of many nodes in one process, under virtual time.
+///
+/// Delays are in mean delays of a line where nothing else is said. One seed gives one run, on any machine; only the
+/// column `seconds` is of real time.
 #[derive(Clone, Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = EXAMPLES)]
 struct Arguments {
     /// What to run.
     #[arg(long, value_enum, default_value = "propagation")]
@@ -66,15 +82,18 @@ struct Arguments {
     #[arg(long, default_value_t = 0)]
     trace: usize,
     /// Prints figures separated by commas.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     csv: bool,
+    /// Prints a table of Markdown, as in `docs/simulation.md`.
+    #[arg(long)]
+    markdown: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Scenario {
     /// How fast transactions and blocks reach everybody, and at what cost.
     Propagation,
-    /// Delay against copies: nodes, and bare models on the same lines.
+    /// Delay against copies and bytes: nodes by how they push and by how many send them blocks unasked, and bare models.
     Curve,
     /// Two halves that can't reach each other for an hour.
     Partition,
@@ -101,8 +120,10 @@ enum Carrier {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     for seed in arguments.seed..arguments.seed.saturating_add(arguments.runs) {
+        eprintln!("SIM_SEED={seed}");
         match run(&arguments, seed) {
             Ok(table) if arguments.csv => println!("{}", table.csv()),
+            Ok(table) if arguments.markdown => println!("{}", table.markdown()),
             Ok(table) => println!("{table}"),
             Err(Error::Failure(failure)) => {
                 failure.trace.iter().for_each(|line| eprintln!("{line}"));
@@ -210,19 +231,54 @@ fn propagation(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
     Ok(PropagationReport::table(&reports))
 }
 
+/// The ways that are compared, each with its name.
+fn ways(config: PropagationConfig) -> Vec<(String, PropagationConfig)> {
+    let (most, usual) = match config.push {
+        Push::Tree { most, scouts, .. } => (most, scouts),
+        Push::Never | Push::Always => (usize::MAX, 0),
+    };
+    let tree = |least, scouts| {
+        (format!("push by a tree, {least} or more, {scouts} scouts"), Push::Tree { least, most, scouts })
+    };
+    let pushes = [
+        ("push never".to_owned(), Push::Never),
+        tree(1, 0),
+        tree(1, usual),
+        tree(1, usual.saturating_add(1)),
+        tree(2, usual),
+        tree(3, usual),
+        ("push always".to_owned(), Push::Always),
+    ];
+    let pushes = pushes.into_iter().map(|(name, push)| (name, PropagationConfig { push, ..config }));
+    let unasked = [1, 3, 8, 12].map(|high_bandwidth| {
+        (format!("blocks unasked from {high_bandwidth}"), PropagationConfig { high_bandwidth, ..config })
+    });
+    let bare = [("bare push to all", How::Pushing), ("bare announce to all", How::Announcing)]
+        .map(|(name, how)| (name.to_owned(), PropagationConfig { how, ..config }));
+    pushes.chain(unasked).chain(bare).collect()
+}
+
 fn curve(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
     let config = arguments.propagation();
-    let ways = [("nodes", How::Nodes), ("push to all", How::Pushing), ("announce to all", How::Announcing)];
-    let mut reports = Vec::new();
-    for (_, how) in ways {
-        reports.push(scenario::propagation(&PropagationConfig { how, ..config }, seed)?);
+    let numbers = if arguments.nodes.is_empty() { vec![100] } else { arguments.nodes.clone() };
+    let mut table: Option<Table> = None;
+    for nodes in numbers {
+        let ways = ways(PropagationConfig { nodes, ..config });
+        let mut reports = Vec::new();
+        for (_, config) in &ways {
+            reports.push(scenario::propagation(config, seed)?);
+        }
+        let mut rows = PropagationReport::table(&reports);
+        rows.columns.insert(0, "way");
+        for (row, (name, _)) in rows.rows.iter_mut().zip(ways) {
+            row.insert(0, name);
+        }
+        match &mut table {
+            Some(table) => table.append(rows),
+            None => table = Some(rows),
+        }
     }
-    let mut table = PropagationReport::table(&reports);
-    table.columns.insert(0, "way");
-    for (row, (name, _)) in table.rows.iter_mut().zip(ways) {
-        row.insert(0, name.to_owned());
-    }
-    Ok(table)
+    Ok(table.unwrap_or_default())
 }
 
 fn attack(arguments: &Arguments, seed: u64) -> Result<Table, Error> {

@@ -1,4 +1,4 @@
-//! Every decoder meets damaged bytes, the same at each run. A failure prints `SIM_SEED=…`; with that in the environment
+//! Every decoder, and a whole node, meets damaged bytes, the same at each run. A failure prints `SIM_SEED=…`; with that in the environment
 //! the one failing input is run alone.
 #![allow(
     clippy::unwrap_used,
@@ -141,6 +141,11 @@ fn messages_of_bitcoins_carrier_survive_damage() {
 #[test]
 fn messages_of_streams_survive_damage() {
     survives("message_stream");
+}
+
+#[test]
+fn a_node_survives_whatever_happens_to_it() {
+    survives("node");
 }
 
 #[test]

@@ -81,7 +81,8 @@ impl Builder {
     pub fn resign(&mut self, transaction: &mut Transaction, payment: &Payment) {
         let outputs: Vec<_> = payment.inputs.iter().map(|(_, coin)| coin.output.clone()).collect();
         let locks: Vec<_> = payment.inputs.iter().map(|(_, coin)| coin.lock).collect();
-        self.wallet.sign(transaction, &Signing { outputs: &outputs, locks: &locks }, &mut self.random);
+        let signing = Signing { outputs: &outputs, locks: &locks, annexes: true };
+        self.wallet.sign(transaction, &signing, &mut self.random);
     }
 
     /// A payment of one coin of that kind to a P2WPKH output, without fee.

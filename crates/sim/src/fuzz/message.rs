@@ -95,7 +95,7 @@ fn comes_back(message: &Message, framing: Framing) {
 }
 
 /// The data with a true checksum in each frame that is complete.
-fn with_checksums(data: &[u8]) -> Vec<u8> {
+pub(super) fn with_checksums(data: &[u8]) -> Vec<u8> {
     let mut bytes = data.to_vec();
     let mut rest = &mut bytes[..];
     while rest.len() >= 24 {

@@ -39,6 +39,13 @@ fn parsed() -> Vec<Block> {
     last.iter().map(|block| Block::parse(block.to_vec()).expect("Core made it")).collect()
 }
 
+/// The whole chain, without its genesis block.
+pub(super) fn chain() -> Vec<Block> {
+    let blocks = crate::blk::blocks(FILE, MAGIC);
+    let blocks = blocks.iter().map(|block| Block::parse(block.to_vec()).expect("Core made it"));
+    blocks.filter(|block| block.header().prev_blockhash != bitcoin::BlockHash::all_zeros()).collect()
+}
+
 /// The coins that a block makes, one list per transaction; the genesis block's height is one of them.
 fn made(block: &Block) -> Vec<Arc<[Coin]>> {
     let transactions = block.transactions().iter().enumerate();

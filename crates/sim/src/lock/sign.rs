@@ -21,6 +21,8 @@ pub struct Signing<'a> {
     pub outputs: &'a [TxOut],
     /// Their locks.
     pub locks: &'a [Lock],
+    /// Whether some inputs that need none have an annex, which is valid and not relayed.
+    pub annexes: bool,
 }
 
 /// One input while it is signed.
@@ -30,6 +32,7 @@ struct Input<'a, 'b> {
     index: usize,
     lock: &'a Lock,
     outputs: &'a [TxOut],
+    annexes: bool,
     random: &'a mut Random,
 }
 
@@ -40,8 +43,8 @@ impl Wallet {
         let unsigned = transaction.clone();
         let mut cache = SighashCache::new(&unsigned);
         for (index, lock) in signing.locks.iter().enumerate() {
-            let mut input =
-                Input { wallet: self, cache: &mut cache, index, lock, outputs: signing.outputs, random: &mut *random };
+            let (outputs, annexes, random) = (signing.outputs, signing.annexes, &mut *random);
+            let mut input = Input { wallet: self, cache: &mut cache, index, lock, outputs, annexes, random };
             let (script_sig, witness) = input.unlock();
             transaction.input[index].script_sig = script_sig;
             transaction.input[index].witness = witness;
@@ -156,7 +159,7 @@ impl Input<'_, '_> {
     }
 
     fn key_path(&mut self) -> Witness {
-        let annex = self.random.one_in(4);
+        let annex = self.annexes && self.random.one_in(4);
         let keypair = self.wallet.output_keypair(self.lock);
         let mut witness = Witness::new();
         witness.push(self.schnorr(&keypair, None, annex));

@@ -287,10 +287,14 @@ impl Network {
         self.tell(node, Input::Congested { peer, congested: false });
     }
 
-    /// The receiver's own line: what arrives together waits for its turn. Gives when the last byte is there.
+    /// The receiver's own line: what arrives together waits for its turn, while one message comes in as it is sent. Gives
+    /// when the last byte is there.
     pub(super) fn download(&mut self, node: NodeId, size: usize) -> Time {
+        let rates = self.config.line;
+        let first_byte = self.now.as_micros().saturating_sub(sending(size, rates.upload).as_micros() as u64);
         let receiver = &mut self.participants[node.0 as usize];
-        let done = receiver.download_free.max(self.now).after(sending(size, self.config.line.download));
+        let begins = receiver.download_free.max(Time::from_micros(first_byte));
+        let done = begins.after(sending(size, rates.download)).max(self.now);
         receiver.download_free = done;
         done
     }

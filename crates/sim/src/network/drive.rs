@@ -36,14 +36,14 @@ pub(super) enum Job {
 /// Something that happens.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The first byte has come to the receiver's own line.
+    /// The last byte has come to the receiver's own line, on which others' may be before it.
     Arrived {
         connection: u64,
         end: u8,
         parcel: Parcel,
         size: u32,
     },
-    /// The last byte has come.
+    /// The last byte is through.
     Delivered {
         connection: u64,
         end: u8,

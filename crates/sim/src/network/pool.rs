@@ -1,4 +1,4 @@
-//! One node's pending transactions: the ledger's mempool, with scripts verified by the [`World`].
+//! One node's pending transactions: the ledger's mempool with the rules of relay, and scripts verified by the [`World`].
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use yap_chain::block::Block;
 use yap_chain::coin::Coin;
 use yap_chain::header::tree::Id;
 use yap_chain::mempool::{Entry, Limits, Mempool, Place, Reason, Refusal, Removed, Room, Verdict};
+use yap_chain::policy;
 use yap_chain::transaction::Transaction;
 use yap_chain::verify::Job;
 use yap_protocol::io::{self, Departure, Judged, PoolChange};
@@ -31,7 +32,7 @@ pub struct Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { mempool: Mempool::new(Limits::default(), 0) }
+        Self { mempool: Mempool::new(Limits::default(), 0).with_rules(policy::Rules::default()) }
     }
 }
 
@@ -215,10 +216,13 @@ fn pooled(entry: &Arc<Entry>) -> Pooled {
     }
 }
 
+/// What is told of a transaction whose scripts don't hold, or not as policy asks; `None` if they do.
 fn unsatisfied(transaction: &Transaction, job: &Job, world: &mut World) -> Option<Judged> {
-    let holds = world.holds(&transaction.wtxid(), job);
-    let witness = transaction.has_witness();
-    (!holds).then_some(Judged::Invalid { reason: "mempool-script-verify-flag-failed", witness })
+    let (reason, witness) = ("mempool-script-verify-flag-failed", transaction.has_witness());
+    if !world.holds(&transaction.wtxid(), job) {
+        return Some(Judged::Invalid { reason, witness });
+    }
+    (!world.is_relayed(transaction, job)).then_some(Judged::Policy { reason, witness })
 }
 
 /// What the protocol is told of a refusal.

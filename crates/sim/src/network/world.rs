@@ -16,6 +16,7 @@ use yap_chain::block::{self, Block};
 use yap_chain::coin::Coin;
 use yap_chain::connect::{self, Changes, Effect, is_unspendable};
 use yap_chain::header::tree::{Id, Tree};
+use yap_chain::policy;
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
 use yap_chain::transaction::lock::Ancestors;
@@ -62,6 +63,8 @@ pub struct World {
     blocks: HashMap<BlockHash, Known, FixedState>,
     coins: HashMap<OutPoint, Vec<Life>, FixedState>,
     scripts: HashMap<(Wtxid, u32), bool, FixedState>,
+    /// Whether transactions' scripts are satisfied as policy asks.
+    usual: HashMap<Wtxid, bool, FixedState>,
     /// What blocks left unclaimed, or paid to nobody.
     lost: HashMap<Id, Amount, FixedState>,
     engine: Kernel,
@@ -77,6 +80,7 @@ impl World {
             blocks: HashMap::default(),
             coins: HashMap::default(),
             scripts: HashMap::default(),
+            usual: HashMap::default(),
             lost: HashMap::default(),
             engine: Kernel::new(),
             seed,
@@ -225,6 +229,12 @@ impl World {
     pub(super) fn holds(&mut self, wtxid: &Wtxid, job: &Job) -> bool {
         let engine = &self.engine;
         *self.scripts.entry((*wtxid, job.flags.0)).or_insert_with(|| yap_script::check(engine, job).is_ok())
+    }
+
+    /// Whether a transaction, whose scripts hold, satisfies them as policy asks; found once per transaction.
+    pub(super) fn is_relayed(&mut self, transaction: &Transaction, job: &Job) -> bool {
+        let usual = || policy::script::check_all(transaction, &job.spent).is_ok();
+        *self.usual.entry(transaction.wtxid()).or_insert_with(usual)
     }
 
     /// The script rules of the block after `tip`.

@@ -155,7 +155,8 @@ impl Purse {
                 .map(|(value, (script, _))| TxOut { value: *value, script_pubkey: script.clone() })
                 .collect(),
         };
-        let signing = Signing { outputs: std::slice::from_ref(&coin.output), locks: std::slice::from_ref(&coin.lock) };
+        let (spent, locks) = (std::slice::from_ref(&coin.output), std::slice::from_ref(&coin.lock));
+        let signing = Signing { outputs: spent, locks, annexes: false };
         self.wallet.sign(&mut transaction, &signing, &mut self.random);
         let parsed = Transaction::parse(serialize(&transaction)).expect("it was serialised");
         if keep {
@@ -165,5 +166,37 @@ impl Purse {
             }
         }
         Payment { transaction: Arc::new(parsed), fee, coin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yap_chain::coin;
+    use yap_chain::policy::{self, Rules};
+
+    use super::*;
+    use crate::network::{self, Network};
+
+    fn is_relayed(payment: &Payment) -> bool {
+        let output = &payment.coin.output;
+        let spent = [coin::Coin::new(output.value, &output.script_pubkey, 1, false)];
+        policy::check(&payment.transaction, &spent, &Rules::default()).is_ok()
+            && policy::script::check_all(&payment.transaction, &spent).is_ok()
+    }
+
+    #[test]
+    fn payments_are_what_nodes_relay() {
+        let mut network = Network::new("purse", network::Config::default(), 1);
+        let mut purse = Purse::new(network.random("purse"));
+        network.prepare(101, 20, &mut purse);
+        for _ in 0..10 {
+            let payment = purse.pay().unwrap();
+            let again = purse.again(&payment, Amount::from_sat(1000));
+            let child = purse.child(&payment).unwrap();
+            let given = purse.give().unwrap();
+            for payment in [payment, again, child, given] {
+                assert!(is_relayed(&payment), "{payment:?}");
+            }
+        }
     }
 }

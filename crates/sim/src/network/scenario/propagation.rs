@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yap_protocol::Time;
+use yap_protocol::relay::Push;
+use yap_protocol::{Time, blocks, relay};
 
 use super::Table;
 use crate::Random;
@@ -56,6 +57,10 @@ pub struct Config {
     pub block_transactions: usize,
     /// What passes them on.
     pub how: How,
+    /// How nodes pass on small transactions.
+    pub push: Push,
+    /// How many peers each node asks to send new blocks unasked.
+    pub high_bandwidth: usize,
     /// The network.
     pub network: network::Config,
 }
@@ -69,8 +74,19 @@ impl Default for Config {
             blocks: 3,
             block_transactions: 100,
             how: How::Nodes,
+            push: relay::Config::default().push,
+            high_bandwidth: blocks::HIGH_BANDWIDTH_LIBP2P,
             network: network::Config::default(),
         }
+    }
+}
+
+impl Config {
+    fn options(&self) -> Options {
+        let mut options = Options::given();
+        options.node.relay.push = self.push;
+        options.node.blocks.high_bandwidth_libp2p = self.high_bandwidth;
+        options
     }
 }
 
@@ -133,6 +149,9 @@ pub struct Report {
     /// The first transaction, those up to the tenth, and those up to the thirtieth.
     pub early: [Early; WARM_UP.len()],
     /// Transactions after these.
+    /// Connections of the node that has most.
+    pub most_connections: usize,
+    /// Transactions.
     pub transactions: Spread,
     /// How often a node received a transaction, on average.
     pub copies: f64,
@@ -146,6 +165,10 @@ pub struct Report {
     pub block_overhead: f64,
     /// Bytes of a block.
     pub block_size: usize,
+    /// Bytes of all messages about one block, per node.
+    pub block_bytes: f64,
+    /// Bytes that a node sent in the whole run, whatever they were about.
+    pub sent: f64,
     /// Events that happened.
     pub events: u64,
     /// The hash of all of them.
@@ -167,6 +190,7 @@ impl Report {
             "copies",
             "11-30 99%",
             "copies",
+            "most",
             "tx 50%",
             "90%",
             "99%",
@@ -179,9 +203,10 @@ impl Report {
             "99%",
             "100%",
             "reached",
-            "copies",
-            "bytes/body",
+            "whole copies",
+            "bytes/block",
             "size",
+            "sent/node",
             "events",
             "seconds",
         ]);
@@ -197,11 +222,12 @@ impl Report {
             row.extend(
                 report.early.iter().flat_map(|early| [early.delay, early.copies]).map(|one| format!("{one:.2}")),
             );
+            row.push(report.most_connections.to_string());
             row.extend(spread(&report.transactions));
-            row.extend([report.copies, report.overhead].map(|figure| format!("{figure:.3}")));
+            row.extend([report.copies, report.overhead].map(|figure| format!("{figure:.2}")));
             row.extend(spread(&report.blocks));
-            row.extend([report.block_copies, report.block_overhead].map(|figure| format!("{figure:.3}")));
-            row.extend([report.block_size.to_string(), report.events.to_string()]);
+            row.extend([format!("{:.2}", report.block_copies), format!("{:.0}", report.block_bytes)]);
+            row.extend([report.block_size.to_string(), format!("{:.0}", report.sent), report.events.to_string()]);
             row.push(format!("{:.1}", report.took.as_secs_f64()));
             table.rows.push(row);
         }
@@ -225,8 +251,6 @@ struct Run {
 pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let began = Instant::now();
     let mut run = Run::new(config, seed)?;
-    let connections =
-        run.ids.iter().map(|id| run.network.connection_count(*id).0).sum::<usize>() as f64 / config.nodes as f64;
     let mut early = [Early::default(); WARM_UP.len()];
     for (stage, count) in early.iter_mut().zip(WARM_UP) {
         let before = run.network.traffic().clone();
@@ -238,9 +262,9 @@ pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let paid = run.pay(config.transactions)?;
     let traffic = run.network.traffic().since(&before);
     let mut report = run.report(&paid, &traffic);
-    report.connections = connections;
     report.early = early;
     run.blocks(&mut report)?;
+    run.connections(&mut report);
     if config.how == How::Nodes {
         run.network.settled()?;
     }
@@ -256,7 +280,7 @@ impl Run {
         let mut purse = Purse::new(network.random("purse"));
         let tip = network.prepare(111, 50, &mut purse);
         let ids: Vec<NodeId> = match config.how {
-            How::Nodes => network.add_nodes(config.nodes, Start::At(tip), &Options::given()),
+            How::Nodes => network.add_nodes(config.nodes, Start::At(tip), &config.options()),
             How::Pushing | How::Announcing => {
                 let gossip = if config.how == How::Pushing { Gossip::Push } else { Gossip::Announce };
                 (0..config.nodes).map(|_| network.add_actor(Box::new(Reference::new(gossip)), None)).collect()
@@ -298,6 +322,7 @@ impl Run {
             nodes,
             connections: 0.0,
             early: [Early::default(); WARM_UP.len()],
+            most_connections: 0,
             transactions: Spread::of(&arrivals, nodes, self.config.network.line.mean_delay),
             copies: sent as f64 / (nodes * paid.len().max(1)) as f64,
             overhead: traffic.bytes(&Kind::TRANSACTIONS) as f64 / (nodes * bodies.max(1)) as f64,
@@ -305,10 +330,21 @@ impl Run {
             block_copies: 0.0,
             block_overhead: 0.0,
             block_size: 0,
+            block_bytes: 0.0,
+            sent: 0.0,
             events: 0,
             transcript: 0,
             took: Duration::ZERO,
         }
+    }
+
+    /// What nodes have and have sent in the end.
+    fn connections(&self, report: &mut Report) {
+        let counts: Vec<usize> = self.ids.iter().map(|id| self.network.connection_count(*id).0).collect();
+        let mean = |total: u64| total as f64 / self.config.nodes as f64;
+        report.connections = mean(counts.iter().map(|count| *count as u64).sum());
+        report.most_connections = counts.into_iter().max().unwrap_or(0);
+        report.sent = mean(self.ids.iter().map(|id| self.network.traffic().sent_by(*id).bytes).sum());
     }
 
     /// Mines blocks of payments that everybody knows. Bare models know none.
@@ -341,6 +377,7 @@ impl Run {
         let bodies: usize = mined.iter().map(|block| block.bytes().len()).sum();
         report.block_copies = per(whole, mined.len());
         report.block_overhead = per(bytes, bodies);
+        report.block_bytes = per(bytes, mined.len());
         report.block_size = bodies / mined.len().max(1);
         Ok(())
     }

@@ -24,6 +24,20 @@ impl Table {
         let rows = self.rows.iter().map(|row| row.join(","));
         std::iter::once(self.columns.join(",")).chain(rows).collect::<Vec<_>>().join("\n")
     }
+
+    /// The rows as a table of Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let rows = self.rows.iter().map(|row| format!("| {} |", row.join(" | ")));
+        let heads = [format!("| {} |", self.columns.join(" | ")), format!("|{}", "---|".repeat(self.columns.len()))];
+        heads.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The rows of another table of the same headings, after these.
+    pub fn append(&mut self, other: Self) {
+        debug_assert_eq!(self.columns, other.columns, "the headings are the same");
+        self.rows.extend(other.rows);
+    }
 }
 
 impl fmt::Display for Table {
@@ -57,5 +71,9 @@ mod tests {
         table.rows.push(vec!["1".into(), "12.5".into()]);
         assert_eq!(table.to_string(), "nodes     s  \n    1  12.5  ");
         assert_eq!(table.csv(), "nodes,s\n1,12.5");
+        assert_eq!(table.markdown(), "| nodes | s |\n|---|---|\n| 1 | 12.5 |");
+        let again = table.clone();
+        table.append(again);
+        assert_eq!(table.csv(), "nodes,s\n1,12.5\n1,12.5");
     }
 }
