@@ -104,8 +104,6 @@ pub struct State {
     push_wait: Duration,
     /// What was asked for and came lately: when, and how long after we had heard of it.
     fetched: VecDeque<(Id, Time, Duration)>,
-    /// What came lately, and not from a branch.
-    unbranched: VecDeque<Id>,
     requests: Requests,
     known: Known,
     orphans: Orphans,
@@ -129,7 +127,6 @@ impl State {
             branches: 0,
             push_wait: config.push_wait,
             fetched: VecDeque::new(),
-            unbranched: VecDeque::new(),
             requests: Requests::new(random.next_u64()),
             known: Known::new(&mut random),
             orphans: Orphans::default(),
@@ -226,7 +223,7 @@ impl State {
                 giver: None,
                 announcers: Vec::new(),
                 again: false,
-                bend: known::Bend::Keep,
+                graft: false,
             },
             None,
         ) {
@@ -394,7 +391,6 @@ impl State {
             peer.check();
         }
         assert!(self.fetched.len() <= MAX_FETCHED, "too much is remembered of what was asked for");
-        assert!(self.unbranched.len() <= MAX_FETCHED, "too much is remembered of what no branch brought");
         assert!(self.out.is_empty(), "what was to be done has been told");
     }
 

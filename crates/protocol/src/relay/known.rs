@@ -38,19 +38,8 @@ pub(super) struct Judging {
     pub(super) announcers: Vec<PeerId>,
     /// Whether it was judged before, and a parent came in the meantime.
     pub(super) again: bool,
-    /// What becomes of the tree if it is accepted.
-    pub(super) bend: Bend,
-}
-
-/// What a transaction that came changes of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bend {
-    /// Nothing.
-    Keep,
-    /// Its giver becomes a branch.
-    Graft,
-    /// Its giver was a branch, and slow: who announced it long before takes its place.
-    Swap(PeerId),
+    /// Whether the giver becomes a branch if it is accepted.
+    pub(super) graft: bool,
 }
 
 /// What is known, and what of it is still at hand.

@@ -11,7 +11,7 @@ use crate::message::{Announced, Inventory, Message};
 use crate::time::Time;
 
 use super::id::Id;
-use super::known::{Bend, Judging};
+use super::known::Judging;
 use super::peer::{MAX_JUDGING, Peer};
 use super::requests::{Ask, MAX_IN_FLIGHT, Received};
 use super::{Fault, Outcome, State};
@@ -152,22 +152,18 @@ impl State {
             self.ask(now);
             return;
         }
-        let bend = if requested {
-            self.fetched(name, (ids.0, by_wtxid.waited), now);
-            if graft { Bend::Graft } else { Bend::Keep }
+        if requested {
+            self.fetched(ids.0, by_wtxid.waited, now);
         } else {
-            self.pushed(name, &by_wtxid, graft)
-        };
+            self.pushed(name, by_wtxid.waited);
+        }
         let mut announcers = vec![name];
         for announcer in by_wtxid.announcers.into_iter().chain(by_txid.announcers) {
             if !announcers.contains(&announcer) {
                 announcers.push(announcer);
             }
         }
-        if bend == Bend::Graft {
-            self.unbranched(ids.0);
-        }
-        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, bend }, None);
+        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, graft }, None);
         self.ask(now);
     }
 

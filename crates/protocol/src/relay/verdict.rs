@@ -12,7 +12,7 @@ use crate::message::Inventory;
 use crate::time::Time;
 
 use super::id::Id;
-use super::known::{Bend, Judging};
+use super::known::Judging;
 use super::{Outcome, State};
 
 /// Most missing parents of one orphan: one that has more can't be pending together with them, since no more
@@ -66,10 +66,8 @@ impl State {
         self.orphans.remove(id);
         if let Some(giver) = judging.giver {
             self.out.push(Outcome::Useful(giver));
-            match judging.bend {
-                Bend::Keep => {}
-                Bend::Graft => self.graft(giver),
-                Bend::Swap(quicker) => self.swap(giver, quicker),
+            if judging.graft {
+                self.graft(giver);
             }
         }
     }
@@ -100,7 +98,7 @@ impl State {
         if !judging.again && parents.iter().any(|parent| self.known.just_came(self.key.txid(parent))) {
             let giver = announcers.first().copied();
             let transaction = Arc::clone(&judging.transaction);
-            self.judge(ids, Judging { transaction, giver, announcers, again: true, bend: judging.bend }, None);
+            self.judge(ids, Judging { transaction, giver, announcers, again: true, graft: judging.graft }, None);
             return;
         }
         let hopeless = |parent: &Txid| self.known.rejected.contains(self.key.txid(parent));
@@ -175,13 +173,12 @@ impl State {
             giver: Some(giver),
             announcers: announcers.clone(),
             again: false,
-            bend: Bend::Keep,
+            graft: false,
         };
         if !self.judge(child_ids, judging, Some(Arc::clone(parent))) {
             return false;
         }
-        let judging =
-            Judging { transaction: Arc::clone(parent), giver: None, announcers, again: false, bend: Bend::Keep };
+        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers, again: false, graft: false };
         self.known.judge(parent_ids, judging);
         true
     }
@@ -197,7 +194,7 @@ impl State {
                 giver,
                 announcers: announcers.clone(),
                 again: false,
-                bend: Bend::Keep,
+                graft: false,
             };
             // Orphans are few: none waits because much of its giver's is judged.
             if !self.judge(ids, judging(announcers.first().copied()), None) {

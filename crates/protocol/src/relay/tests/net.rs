@@ -133,7 +133,7 @@ pub(super) struct Net {
     last: BTreeMap<(usize, PeerId), Time>,
     sequence: u64,
     pub(super) random: Random,
-    /// What is added to each latency on average; it falls off exponentially.
+    /// What is added to each latency, at most.
     pub(super) jitter: Duration,
 }
 
@@ -179,7 +179,7 @@ impl Net {
                 wtxid: true,
                 short_id_key: Some(key),
                 push: true,
-                latency: None,
+                latency: Some(latency * 2),
             };
             let Node { relay, pool, .. } = &mut self.nodes[node];
             let outcomes = relay.ready(peer, facts, self.now, pool);
@@ -239,11 +239,9 @@ impl Net {
                     pool.insert(&transaction, 1_000);
                     since.insert(wtxid, now);
                     let change = PoolChange { added: vec![transaction], removed: Vec::new() };
-                    outcomes.extend(relay.judged(&wtxid, &verdict, now));
-                    outcomes.extend(relay.pool(&change, now, pool));
-                } else {
-                    outcomes.extend(relay.judged(&wtxid, &verdict, now));
+                    outcomes = relay.pool(&change, now, pool);
                 }
+                outcomes.extend(relay.judged(&wtxid, &verdict, now));
                 (at, outcomes)
             }
             Happening::Deadline { at } => {
@@ -314,8 +312,7 @@ impl Net {
         }
         self.sent.count(&message);
         let (to, from, latency) = self.nodes[at].links[usize::try_from(peer.0).unwrap()];
-        let unit = (self.random.below(1 << 30) + 1) as f64 / f64::from(1 << 30);
-        let arrives = self.now.after(latency).after(self.jitter.mul_f64(-unit.ln()));
+        let arrives = self.now.after(latency).after(self.random.up_to(self.jitter));
         let last = self.last.entry((at, peer)).or_default();
         let arrives = arrives.max(last.after(Duration::from_micros(1)));
         *last = arrives;
