@@ -212,7 +212,8 @@ impl State {
     ) -> Arrival {
         let size = u64::try_from(block.bytes().len()).unwrap_or(u64::MAX);
         self.weigh(size);
-        let asked = self.answered(peer, id, Some(size), now);
+        let asked = self.answered(peer, id, Some(size), now)
+            || self.lines.get_mut(&peer).is_some_and(|line| line.has_crossed(id));
         let key = (ledger.tree().height(id), id);
         // What was asked for may have left the window since, as when its last peer was taken for dead.
         let useful = if asked { self.is_wanted(id, ledger).is_some() } else { self.is_pushed(id, ledger) };
@@ -267,7 +268,10 @@ impl State {
         let returns = line.shunned;
         match size {
             Some(size) => line.delivered(size, asked, now),
-            None => line.heard(now),
+            None => {
+                line.heard(now);
+                line.cross(id);
+            }
         }
         self.stale |= returns;
         if returns && let Some(until) = line.patience(self.largest) {
@@ -442,6 +446,11 @@ impl State {
         assert_eq!(bytes, self.processing_bytes, "bytes that are processed");
         for (peer, line) in &self.lines {
             assert!(line.owed.len() <= line::MAX_OWED, "{peer} owes {}", line.owed.len());
+            assert!(
+                line.crossed.len() <= line::MAX_CROSSED,
+                "{} answers of {peer} may have crossed",
+                line.crossed.len()
+            );
             assert!(line.refused.len() <= MAX_REFUSED, "{peer} refused {}", line.refused.len());
             if !line.owed.is_empty() && !line.shunned {
                 assert!(self.silences.iter().any(|(_, other)| other == peer), "nobody waits for {peer}");

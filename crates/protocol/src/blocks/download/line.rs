@@ -1,6 +1,6 @@
 //! One peer as a line that blocks come by: what it has, what it owes, how fast it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use yap_chain::header::tree;
@@ -42,6 +42,9 @@ const RECENT: u32 = 286;
 /// Blocks that a peer said it does not have, after which it is asked for nothing.
 pub(crate) const MAX_REFUSED: usize = 128;
 
+/// Blocks of which the whole may still come after the compact form did.
+pub(crate) const MAX_CROSSED: usize = 8;
+
 /// How fast blocks come. Sums that fade, so that the newest count most.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rate {
@@ -80,6 +83,9 @@ pub(crate) struct Line {
     pub(crate) owed: BTreeMap<tree::Id, Time>,
     /// What it said it does not have; at most [`MAX_REFUSED`].
     pub(crate) refused: BTreeSet<tree::Id>,
+    /// What it owed until a compact form came, which may have crossed our question for the whole block; the newest
+    /// [`MAX_CROSSED`].
+    pub(crate) crossed: VecDeque<tree::Id>,
     /// It takes compact blocks of the version with `wtxid`s, so it sends them.
     pub(crate) compact: bool,
     /// It has not answered in time: it gets no work until it does.
@@ -104,6 +110,7 @@ impl Line {
             limit: 0,
             owed: BTreeMap::new(),
             refused: BTreeSet::new(),
+            crossed: VecDeque::new(),
             compact: false,
             late: false,
             shunned: false,
@@ -191,6 +198,20 @@ impl Line {
             self.lates = 0;
         }
         self.heard(now);
+    }
+
+    /// A compact form of what it owed came; the whole may come too.
+    pub(crate) fn cross(&mut self, id: tree::Id) {
+        if self.crossed.len() >= MAX_CROSSED {
+            self.crossed.pop_front();
+        }
+        self.crossed.push_back(id);
+    }
+
+    /// Whether a whole block answers a question that a compact form seemed to have answered; once.
+    pub(crate) fn has_crossed(&mut self, id: tree::Id) -> bool {
+        let at = self.crossed.iter().position(|crossed| *crossed == id);
+        at.and_then(|at| self.crossed.remove(at)).is_some()
     }
 
     /// It answered, with whatever.
