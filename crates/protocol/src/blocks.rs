@@ -181,7 +181,7 @@ impl State {
     pub fn congested(&mut self, peer: PeerId, congested: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         let turn = &mut Turn::new(now, ledger);
         self.announce.congested(peer, congested);
-        self.serve.congested(peer, congested);
+        self.serve.congested(peer, congested, turn);
         self.work(turn);
         turn.finish()
     }
@@ -414,6 +414,12 @@ impl State {
     pub fn next_deadline(&self) -> Option<Time> {
         let all = [self.download.next_deadline(), self.serve.next_deadline(), self.rebuild.next_deadline()];
         all.into_iter().flatten().min()
+    }
+
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.download.known().chain(self.serve.known()).chain(self.announce.known())
     }
 
     /// For tests: looks at every invariant and bound.

@@ -26,6 +26,8 @@ pub(crate) struct Chain {
     pub(crate) pruned: BTreeSet<BlockHash>,
     pub(crate) pool: Vec<Pooled>,
     pub(crate) min_feerate: u64,
+    /// How many producers sign its blocks in turn; 0 if work alone counts.
+    pub(crate) producers: u16,
 }
 
 impl Chain {
@@ -33,7 +35,15 @@ impl Chain {
     pub(crate) fn new() -> Self {
         let tree = tree::Tree::new(Arc::new(Spec::regtest()), 7);
         let tip = tree.genesis();
-        Self { tree, tip, blocks: BTreeMap::new(), pruned: BTreeSet::new(), pool: Vec::new(), min_feerate: 100 }
+        Self {
+            tree,
+            tip,
+            blocks: BTreeMap::new(),
+            pruned: BTreeSet::new(),
+            pool: Vec::new(),
+            min_feerate: 100,
+            producers: 0,
+        }
     }
 
     /// A chain of `height` blocks above the genesis block, all stored and connected.
@@ -162,6 +172,15 @@ impl Ledger for Chain {
 
     fn min_feerate(&self) -> u64 {
         self.min_feerate
+    }
+
+    fn producers(&self) -> u16 {
+        self.producers
+    }
+
+    fn producer(&self, id: tree::Id) -> Option<u16> {
+        let turn = self.tree.height(id).checked_rem(u32::from(self.producers))?;
+        u16::try_from(turn).ok()
     }
 }
 

@@ -404,6 +404,12 @@ impl State {
         }
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers.keys().copied()
+    }
+
     /// Checks what always holds.
     ///
     /// # Panics

@@ -286,8 +286,10 @@ pub enum Reply {
     NoPeer,
     /// The peer was not added.
     NotAdded(AddError),
-    /// Too many requests wait for their answers.
+    /// Too many requests wait for their answers: this one was not taken.
     Busy,
+    /// The node has shut down.
+    Stopped,
 }
 
 /// How our chain compares with a peer's, by work (P2).

@@ -193,6 +193,12 @@ impl State {
         if consistent { Relation::Consistent } else { Relation::Contradicts }
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers.keys().copied()
+    }
+
     /// Checks what always holds.
     ///
     /// # Panics

@@ -256,6 +256,12 @@ impl State {
         self.peers.get(&peer).map(|entry| entry.latency)
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers.keys().copied()
+    }
+
     /// Checks what always holds.
     ///
     /// # Panics

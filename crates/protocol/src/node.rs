@@ -26,7 +26,15 @@ mod peers;
 mod relay;
 mod request;
 mod session;
+mod shutdown;
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may overflow or panic: it fails"
+)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -57,6 +65,7 @@ pub struct Node {
     /// The wall clock, and when it was told.
     wall: (Timestamp, Time),
     started: bool,
+    stopped: bool,
     sessions: BTreeMap<PeerId, Session>,
     requests: Requests,
     handshake: handshake::State,
@@ -99,6 +108,7 @@ impl Node {
             now: Time::ZERO,
             wall: (Timestamp::default(), Time::ZERO),
             started: false,
+            stopped: false,
             sessions: BTreeMap::new(),
             requests: Requests::default(),
             handshake: handshake::State::new(handshake, random.fork("handshake")),
@@ -115,6 +125,9 @@ impl Node {
     /// Takes an input. Never fails, blocks or panics, whatever a peer sends.
     pub fn handle(&mut self, now: Time, input: Input, ledger: &mut dyn Ledger) {
         self.now = self.now.max(now);
+        if self.stopped {
+            return self.after_shutdown(input);
+        }
         let turn = &mut Turn { now: self.now, wall: self.wall_at(self.now), ledger };
         match input {
             Input::Clock(wall) => self.set_clock(wall, turn),
@@ -142,7 +155,9 @@ impl Node {
             Input::Deadline => {}
         }
         // Whatever is due at this moment, be it for this input or because its time has come.
-        self.deadline(turn);
+        if !self.stopped {
+            self.deadline(turn);
+        }
     }
 
     /// The next thing to be done; drain it after every input.
@@ -177,9 +192,11 @@ impl Node {
     fn command(&mut self, ticket: Ticket, command: Command, turn: &mut Turn<'_>) {
         let reply = match command {
             Command::Submit(transaction) => {
-                let outcomes = self.relay.submit(std::sync::Arc::clone(&transaction), turn.now);
                 let reply = self.requests.transaction(transaction.wtxid(), ticket);
-                self.relay_outcomes(outcomes, turn);
+                if reply.is_none() {
+                    let outcomes = self.relay.submit(transaction, turn.now);
+                    self.relay_outcomes(outcomes, turn);
+                }
                 reply
             }
             Command::SubmitBlock(block) => {
@@ -219,7 +236,7 @@ impl Node {
                 Reply::NoPeer
             }),
             Command::Shutdown => {
-                self.shut_down(turn);
+                self.shut_down();
                 Some(Reply::Done)
             }
         };
@@ -240,18 +257,6 @@ impl Node {
         }
         let outcomes = self.peers.set_own_endpoints(endpoints, turn.now);
         self.peers_outcomes(outcomes, turn);
-    }
-
-    fn shut_down(&mut self, turn: &mut Turn<'_>) {
-        if let Some(changes) = self.peers.take_changes() {
-            self.outputs.push_back(Output::Persist(changes));
-        }
-        let peers: Vec<PeerId> = self.sessions.keys().copied().collect();
-        for peer in peers {
-            self.say_goodbye(peer, Reason::Shutdown);
-            self.sessions.remove(&peer);
-        }
-        let _ = turn;
     }
 
     fn event(&mut self, event: Event) {

@@ -104,6 +104,8 @@ pub struct State {
     push_wait: Duration,
     /// What was asked for and came lately: when, and how long after we had heard of it.
     fetched: VecDeque<(Id, Time, Duration)>,
+    /// What came lately, and not from a branch.
+    unbranched: VecDeque<Id>,
     requests: Requests,
     known: Known,
     orphans: Orphans,
@@ -127,6 +129,7 @@ impl State {
             branches: 0,
             push_wait: config.push_wait,
             fetched: VecDeque::new(),
+            unbranched: VecDeque::new(),
             requests: Requests::new(random.next_u64()),
             known: Known::new(&mut random),
             orphans: Orphans::default(),
@@ -192,17 +195,17 @@ impl State {
         self.done()
     }
 
-    /// Whether blocks are being caught up with: then no transaction is asked for. At the end of that, mempools are
-    /// compared.
+    /// Whether blocks are being caught up with: then no transaction is asked for. What peers announce is kept for the
+    /// end of that, since nobody announces it twice; and then mempools are compared.
     pub fn set_catching_up(&mut self, catching_up: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         if self.catching_up != catching_up {
             self.catching_up = catching_up;
-            self.requests.clear();
             let peers: Vec<PeerId> = self.peers.keys().copied().collect();
             for peer in peers {
                 self.tell_filter(peer, now, ledger);
                 self.meet(peer, now);
             }
+            self.ask(now);
         }
         self.done()
     }
@@ -223,7 +226,7 @@ impl State {
                 giver: None,
                 announcers: Vec::new(),
                 again: false,
-                graft: false,
+                bend: known::Bend::Keep,
             },
             None,
         ) {
@@ -361,7 +364,8 @@ impl State {
     /// When [`deadline`](Self::deadline) is wanted.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.requests.next(), self.timers.next(), self.orphans.next(), self.own.next()].into_iter().flatten().min()
+        let requests = self.requests.next().filter(|_| !self.catching_up);
+        [requests, self.timers.next(), self.orphans.next(), self.own.next()].into_iter().flatten().min()
     }
 
     /// Whether a peer has a transaction, or was told of it.
@@ -390,6 +394,7 @@ impl State {
             peer.check();
         }
         assert!(self.fetched.len() <= MAX_FETCHED, "too much is remembered of what was asked for");
+        assert!(self.unbranched.len() <= MAX_FETCHED, "too much is remembered of what no branch brought");
         assert!(self.out.is_empty(), "what was to be done has been told");
     }
 

@@ -233,11 +233,13 @@ fn propagation(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
 
 /// The ways that are compared, each with its name.
 fn ways(config: PropagationConfig) -> Vec<(String, PropagationConfig)> {
-    let most = match config.push {
-        Push::Tree { most, .. } => most,
-        Push::Never | Push::Always => usize::MAX,
+    let tree = |least| {
+        let push = match config.push {
+            Push::Tree { most, scouts, .. } => Push::Tree { least, most, scouts },
+            other @ (Push::Never | Push::Always) => other,
+        };
+        (format!("push by a tree, {least} or more"), push)
     };
-    let tree = |least| (format!("push by a tree, {least} or more"), Push::Tree { least, most });
     let pushes =
         [("push never".to_owned(), Push::Never), tree(1), tree(2), tree(3), ("push always".to_owned(), Push::Always)];
     let pushes = pushes.into_iter().map(|(name, push)| (name, PropagationConfig { push, ..config }));

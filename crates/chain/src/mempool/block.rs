@@ -131,7 +131,10 @@ impl Mempool {
         lock::absolute(transaction, place.height, place.median_time_past).map_err(|_| Unfit::NotFinal)?;
         let mut spent = entry.spent.to_vec();
         for (outpoint, coin) in entry.inputs().zip(&mut spent) {
-            if self.is_doubtful(outpoint, coin, fork) {
+            if self.contains_txid(&outpoint.txid) {
+                // It may have been in a block that was taken back: a relative lock begins anew.
+                coin.height = UNCONFIRMED;
+            } else if self.is_doubtful(outpoint, coin, fork) {
                 *coin = coins(outpoint).ok_or(Unfit::CoinGone)?;
             }
             let depth = place.height.saturating_sub(coin.height);

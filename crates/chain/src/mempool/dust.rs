@@ -1,22 +1,31 @@
-//! Dust that must go with the next transaction: Bitcoin Core's `CheckEphemeralSpends`.
+//! Dust that must go with the next transaction: Bitcoin Core's `PreCheckEphemeralTx` and `CheckEphemeralSpends`.
 //!
 //! A transaction without a fee may have an output worth less than spending it costs, if its child spends that output
-//! too, so that it never stays behind. Whether one transaction alone may have dust is not judged here.
+//! too, so that it never stays behind. What dust is, and how much of it one transaction may have, `policy` says.
 
-use bitcoin::{OutPoint, Script, TxOut, Txid};
+use bitcoin::{Amount, OutPoint, Txid};
 
 use super::Mempool;
-use super::rate::FeeRate;
+use super::check::Offer;
+use super::refusal::Refusal;
 use super::relation::Kin;
-use crate::connect::is_unspendable;
+use crate::policy;
 use crate::transaction::Transaction;
 
-/// Bytes of an input that spends an output: outpoint, length, a script of 107 bytes, sequence number.
-const INPUT: u64 = 32 + 4 + 1 + 107 + 4;
-/// The same where the script counts a quarter, as a witness.
-const WITNESS_INPUT: u64 = 32 + 4 + 1 + 107 / 4 + 4;
-
 impl Mempool {
+    /// That nobody gains by mining dust without the child that spends it: whoever has dust pays nothing, nor does the
+    /// operator count anything for it.
+    pub(super) fn unpaid_dust(&self, offer: &Offer) -> Result<(), Refusal> {
+        let fee = self.paid(offer).fee;
+        if offer.fee == Amount::ZERO && fee == 0 {
+            return Ok(());
+        }
+        match self.dust(&offer.transaction).next() {
+            Some(OutPoint { vout, .. }) => Err(Refusal::PaidDust { vout, fee }),
+            None => Ok(()),
+        }
+    }
+
     /// A parent in the pool, or `beside` it, whose dust `transaction` leaves unspent.
     pub(super) fn unspent_dust(
         &self,
@@ -25,7 +34,7 @@ impl Mempool {
         beside: Option<&Transaction>,
     ) -> Option<Txid> {
         let parents = kin.parents.iter().filter_map(|slot| self.nodes.entry(*slot)).map(|entry| &**entry.transaction());
-        let dust = parents.chain(beside).flat_map(|parent| dust(parent, self.limits.dust));
+        let dust = parents.chain(beside).flat_map(|parent| self.dust(parent));
         let mut spent: Option<Vec<OutPoint>> = None;
         for outpoint in dust {
             let spent = spent.get_or_insert_with(|| {
@@ -40,43 +49,10 @@ impl Mempool {
         }
         None
     }
-}
 
-/// The outputs of `transaction` that are dust.
-fn dust(transaction: &Transaction, rate: FeeRate) -> impl Iterator<Item = OutPoint> {
-    let outputs = (0..).zip(&transaction.decoded().output).filter(move |(_, output)| is_dust(output, rate));
-    outputs.map(|(vout, _)| OutPoint { txid: transaction.txid(), vout })
-}
-
-/// Whether spending `output` at the price `rate` costs more than it is worth (Core's `IsDust`).
-fn is_dust(output: &TxOut, rate: FeeRate) -> bool {
-    let script: &Script = &output.script_pubkey;
-    if is_unspendable(script) {
-        return false;
-    }
-    let input = if script.is_witness_program() { WITNESS_INPUT } else { INPUT };
-    let size = u64::try_from(output.size()).unwrap_or(u64::MAX).saturating_add(input);
-    i64::try_from(output.value.to_sat()).unwrap_or(i64::MAX) < rate.fee(size)
-}
-
-#[cfg(test)]
-mod tests {
-    use bitcoin::hashes::Hash;
-    use bitcoin::{Amount, PubkeyHash, ScriptBuf, WPubkeyHash};
-
-    use super::*;
-
-    #[test]
-    fn dust_is_what_core_says() {
-        let rate = FeeRate::from_sat_per_kvb(3000);
-        let p2pkh = ScriptBuf::new_p2pkh(&PubkeyHash::all_zeros());
-        let p2wpkh = ScriptBuf::new_p2wpkh(&WPubkeyHash::all_zeros());
-        for (script, least) in [(p2pkh, 546), (p2wpkh, 294)] {
-            let output = |value| TxOut { value: Amount::from_sat(value), script_pubkey: script.clone() };
-            assert!(is_dust(&output(least - 1), rate));
-            assert!(!is_dust(&output(least), rate));
-        }
-        let data = TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::from_bytes(vec![0x6a]) };
-        assert!(!is_dust(&data, rate));
+    /// The outputs of `transaction` that are dust.
+    fn dust(&self, transaction: &Transaction) -> impl Iterator<Item = OutPoint> {
+        let (txid, rate) = (transaction.txid(), Amount::from_sat(self.limits.dust.to_sat_per_kvb()));
+        policy::dust(transaction, rate).map(move |vout| OutPoint { txid, vout })
     }
 }

@@ -114,6 +114,8 @@ impl Mempool {
     }
 
     fn relate_pair(&self, parent: &Offer, child: &Offer, now: u64) -> Result<Relation, Refusal> {
+        self.unpaid_dust(parent)?;
+        self.unpaid_dust(child)?;
         let (above, beside) = (self.kin(parent), self.kin(child));
         self.truc_pair((parent, &above), (child, &beside))?;
         let (low, high) = (self.paid(parent), self.paid(child));

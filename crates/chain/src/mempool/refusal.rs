@@ -102,6 +102,14 @@ pub enum Refusal {
         /// Their virtual bytes.
         vsize: u64,
     },
+    /// It has dust, which it may only if it pays nothing.
+    #[error("output {vout} is dust, though it pays {fee}")]
+    PaidDust {
+        /// The first output that is dust.
+        vout: u32,
+        /// What it pays, with what the operator adds.
+        fee: i64,
+    },
     /// It spends from a transaction with dust, but not the dust.
     #[error("it leaves the dust of {0} unspent")]
     UnspentDust(Txid),
@@ -220,6 +228,7 @@ impl Refusal {
             | Self::Truc(_)
             | Self::TooManyReplaced { .. }
             | Self::TooLargeCluster { .. }
+            | Self::PaidDust { .. }
             | Self::UnspentDust(_)
             | Self::Pair(_) => Verdict::Policy,
         }
@@ -251,6 +260,7 @@ impl Refusal {
             Self::ReplacementFee { sibling: true, .. } => "insufficient fee (including sibling eviction)",
             Self::NoImprovement => "replacement-failed",
             Self::TooLargeCluster { .. } => "too-large-cluster",
+            Self::PaidDust { .. } => "dust",
             Self::UnspentDust(_) => "missing-ephemeral-spends",
             Self::Full { .. } => "mempool full",
             Self::Stale => "chain-changed",

@@ -51,6 +51,7 @@ pub(super) struct Relation {
 impl Mempool {
     /// Judges one offer.
     pub(super) fn relate(&self, offer: &Offer, terms: Terms, now: u64) -> Result<Relation, Refusal> {
+        self.unpaid_dust(offer)?;
         let paid = self.paid(offer);
         if terms == Terms::Relay {
             self.pays(paid.fee, offer.vsize(), now)?;

@@ -169,7 +169,8 @@ impl State {
     pub(super) fn has(&mut self, id: PeerId, block: tree::Id, ledger: &dyn Ledger) {
         let tree = ledger.tree();
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.best.is_none_or(|best| tree.work(block) > tree.work(best)) {
+        let beaten = |best| tree.work(block) > tree.work(best) || tree.status(best) != tree::Status::Valid;
+        if peer.best.is_none_or(beaten) {
             peer.best = Some(block);
         }
         peer.note(block);
@@ -265,6 +266,12 @@ impl State {
             }
             peer.note(tip);
         }
+    }
+
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(in crate::blocks) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers.keys().copied()
     }
 
     #[cfg(any(test, feature = "test-util"))]

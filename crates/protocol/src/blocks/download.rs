@@ -425,6 +425,12 @@ impl State {
         [self.slots.next_due(), silence, self.plan_at].into_iter().flatten().min()
     }
 
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(in crate::blocks) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.lines.keys().copied()
+    }
+
     /// Panics if an invariant or a bound does not hold.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {

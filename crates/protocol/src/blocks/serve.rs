@@ -82,6 +82,8 @@ struct Queue {
     blocks: VecDeque<(tree::Id, Form)>,
     parts: VecDeque<(tree::Id, Vec<u16>)>,
     congested: bool,
+    /// The newest `getblocks` that came while it was congested.
+    locate: Option<Locate>,
     reads: usize,
     /// After this block was sent, the tip is announced, so that the peer asks for the hashes that follow.
     continue_at: Option<tree::Id>,
@@ -144,9 +146,11 @@ impl State {
         self.waiting.retain(|(_, other, ..)| *other != peer);
     }
 
-    pub(super) fn congested(&mut self, peer: PeerId, congested: bool) {
-        if let Some(queue) = self.queues.get_mut(&peer) {
-            queue.congested = congested;
+    pub(super) fn congested(&mut self, peer: PeerId, congested: bool, turn: &mut Turn<'_>) {
+        let Some(queue) = self.queues.get_mut(&peer) else { return };
+        queue.congested = congested;
+        if let Some(locate) = queue.locate.take_if(|_| !congested) {
+            self.getblocks(peer, &locate, turn);
         }
     }
 
@@ -201,7 +205,8 @@ impl State {
                 absent.push(*item);
             }
         }
-        if !absent.is_empty() {
+        // One that reads too slowly hears of it by silence.
+        if !absent.is_empty() && !self.queues.get(&peer).is_some_and(|queue| queue.congested) {
             turn.out.push(Outcome::Send(peer, Message::NotFound(absent)));
         }
     }
@@ -217,13 +222,16 @@ impl State {
         let ledger = turn.ledger;
         let tree = ledger.tree();
         let Some(id) = tree.get(&message.block) else { return };
-        if let Some(block) = recent.block(id) {
+        let Some(queue) = self.queues.get(&peer) else { return };
+        if let Some(block) = recent.block(id)
+            && !queue.congested
+        {
             turn.out.push(parts(peer, block, &message.indexes));
             return;
         }
-        let Some(queue) = self.queues.get(&peer).filter(|_| self.is_served(id, ledger) && ledger.has_block(id)) else {
+        if !self.is_served(id, ledger) || !ledger.has_block(id) {
             return;
-        };
+        }
         let depth = tree.height(ledger.tip()).saturating_sub(tree.height(id));
         let shallow = depth <= MAX_PARTS_DEPTH && queue.parts.len() < MAX_PARTS;
         let Some(queue) = self.queues.get_mut(&peer) else { return };
@@ -238,6 +246,11 @@ impl State {
     pub(super) fn getblocks(&mut self, peer: PeerId, message: &Locate, turn: &mut Turn<'_>) {
         let ledger = turn.ledger;
         let Some(queue) = self.queues.get_mut(&peer) else { return };
+        if queue.congested {
+            // Whoever asks without reading must not make the pile grow.
+            queue.locate = Some(message.clone());
+            return;
+        }
         let tree = ledger.tree();
         let tip = ledger.tip();
         let locator = message.locator.get(..message.locator.len().min(crate::message::MAX_LOCATOR)).unwrap_or_default();
@@ -338,6 +351,10 @@ impl State {
         let ledger = turn.ledger;
         let Some(queue) = self.queues.get_mut(&peer) else { return 0 };
         if let Some((id, indexes)) = queue.parts.pop_front() {
+            if let Some(block) = recent.block(id) {
+                turn.out.push(parts(peer, block, &indexes));
+                return block.bytes().len();
+            }
             self.start_read(peer, id, What::Parts(indexes), turn);
             return 0;
         }
@@ -394,6 +411,12 @@ impl State {
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let waiting = self.waiting.front().map(|(until, ..)| *until);
         [waiting, self.again].into_iter().flatten().min()
+    }
+
+    /// Every peer of which something is kept.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(in crate::blocks) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.queues.keys().copied()
     }
 
     #[cfg(any(test, feature = "test-util"))]

@@ -332,10 +332,10 @@ impl State {
                 entry.restarts = entry.restarts.saturating_add(1);
                 turn = if entry.restarts < MAX_RESTARTS { Turn::New } else { Turn::Idle };
             }
-            // What was announced is not worth knowing, or not now; it is no fault of the peer's.
-            (Ending::LowWork | Ending::NotNow, _) => (entry.wanted, entry.again) = (None, false),
             // What came after the question may not be in the answer.
-            (Ending::Complete, _) if entry.again => turn = Turn::New,
+            (Ending::Complete | Ending::LowWork | Ending::NotNow, _) if entry.again => turn = Turn::New,
+            // What was announced is not worth knowing, or not now; it is no fault of the peer's.
+            (Ending::LowWork | Ending::NotNow, _) => entry.wanted = None,
             (Ending::Complete, Some(wanted)) if entry.asked_for == Some(wanted) => {
                 entry.wanted = None;
                 entry.unconnecting = entry.unconnecting.saturating_add(1);

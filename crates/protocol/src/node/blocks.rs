@@ -21,7 +21,11 @@ impl Node {
             match outcome {
                 headers::Outcome::Send(peer, message) => self.send(peer, message),
                 headers::Outcome::Has { peer, id } => {
-                    self.blocks.has(peer, id, turn.now, turn.ledger);
+                    // A branch that leaves an irreversible block is not fetched. Whoever has one stays: it may not have
+                    // heard of the block yet.
+                    if self.irreversible.allows(turn.ledger.tree(), id) {
+                        self.blocks.has(peer, id, turn.now, turn.ledger);
+                    }
                 }
                 headers::Outcome::New { peer, .. } => self.peers.useful(peer, Useful::Headers, turn.now),
                 headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
@@ -45,26 +49,31 @@ impl Node {
                 blocks::Outcome::Useful(peer) => self.peers.useful(peer, Useful::Block, turn.now),
                 blocks::Outcome::Behind(behind) => {
                     self.event(Event::Syncing { behind });
-                    self.catching_up(true, turn);
+                    self.catching_up(turn);
                 }
                 blocks::Outcome::CaughtUp => {
                     self.event(Event::Syncing { behind: 0 });
-                    self.catching_up(false, turn);
+                    self.catching_up(turn);
                 }
                 blocks::Outcome::Relayed(hash) => self.event(Event::BlockRelayed(hash)),
             }
         }
     }
 
-    fn catching_up(&mut self, catching_up: bool, turn: &mut Turn<'_>) {
-        let outcomes = self.relay.set_catching_up(catching_up, turn.now, turn.ledger);
+    /// Tells `relay` how it is now: what an outcome says may be over, as when an earlier one of them ended a connection.
+    fn catching_up(&mut self, turn: &mut Turn<'_>) {
+        let outcomes = self.relay.set_catching_up(self.blocks.is_catching_up(), turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
     }
 
-    pub(super) fn processed(&mut self, hash: BlockHash, outcome: &Processed, turn: &mut Turn<'_>) {
+    pub(super) fn reply_processed(&mut self, hash: BlockHash, outcome: &Processed) {
         for ticket in self.requests.processed(hash) {
             self.outputs.push_back(Output::Reply { ticket, reply: Reply::Block(outcome.clone()) });
         }
+    }
+
+    pub(super) fn processed(&mut self, hash: BlockHash, outcome: &Processed, turn: &mut Turn<'_>) {
+        self.reply_processed(hash, outcome);
         let outcomes = self.blocks.processed(hash, outcome, turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
     }
@@ -79,8 +88,10 @@ impl Node {
     }
 
     pub(super) fn congested(&mut self, peer: PeerId, congested: bool, turn: &mut Turn<'_>) {
-        if !self.sessions.contains_key(&peer) {
-            return;
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.congested = congested;
+        if let Some(locate) = session.asked.take_if(|_| !congested) {
+            self.send(peer, self.headers.on_getheaders(&locate, turn.ledger));
         }
         self.keepalive.congested(peer, congested, turn.now);
         let outcomes = self.blocks.congested(peer, congested, turn.now, turn.ledger);
@@ -91,6 +102,7 @@ impl Node {
 }
 
 /// Whether the message is large, or asks for what is.
+#[expect(clippy::wildcard_enum_match_arm, reason = "few messages are long")]
 fn is_long(message: &Message) -> bool {
     let is_block = |item: &Inventory| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_));
     matches!(message, Message::Block(_)) || matches!(message, Message::GetData(items) if items.iter().any(is_block))

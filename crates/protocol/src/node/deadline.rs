@@ -8,6 +8,9 @@ impl Node {
     /// When the node wants [`Input::Deadline`](crate::Input::Deadline): `None` while nothing is due ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.stopped {
+            return None;
+        }
         let deadlines = [
             self.handshake.next_deadline(),
             self.keepalive.next_deadline(),
@@ -21,33 +24,32 @@ impl Node {
 
     /// Has every machine do what is due.
     pub(super) fn deadline(&mut self, turn: &mut Turn<'_>) {
-        let due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= turn.now);
-        let (handshake, keepalive) = (due(self.handshake.next_deadline()), due(self.keepalive.next_deadline()));
-        let (peers, headers) = (due(self.peers.next_deadline()), due(self.headers.next_deadline()));
-        let (blocks, relay) = (due(self.blocks.next_deadline()), due(self.relay.next_deadline()));
-        if handshake {
-            let outcomes = self.handshake.deadline(turn.now);
+        let now = turn.now;
+        let due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= now);
+        // Each is asked in its turn: what one does may give another something to do at once.
+        if due(self.handshake.next_deadline()) {
+            let outcomes = self.handshake.deadline(now);
             self.handshake_outcomes(outcomes, turn);
         }
-        if keepalive {
-            let outcomes = self.keepalive.deadline(turn.now);
+        if due(self.keepalive.next_deadline()) {
+            let outcomes = self.keepalive.deadline(now);
             self.keepalive_outcomes(outcomes, turn);
         }
-        if headers {
+        if due(self.peers.next_deadline()) {
+            let outcomes = self.peers.deadline(now);
+            self.peers_outcomes(outcomes, turn);
+        }
+        if due(self.headers.next_deadline()) {
             let outcomes = self.headers.deadline(turn.ledger, turn.moment());
             self.headers_outcomes(outcomes, turn);
         }
-        if blocks {
-            let outcomes = self.blocks.deadline(turn.now, turn.ledger);
+        if due(self.blocks.next_deadline()) {
+            let outcomes = self.blocks.deadline(now, turn.ledger);
             self.blocks_outcomes(outcomes, turn);
         }
-        if relay {
-            let outcomes = self.relay.deadline(turn.now, turn.ledger);
+        if due(self.relay.next_deadline()) {
+            let outcomes = self.relay.deadline(now, turn.ledger);
             self.relay_outcomes(outcomes, turn);
-        }
-        if peers {
-            let outcomes = self.peers.deadline(turn.now);
-            self.peers_outcomes(outcomes, turn);
         }
     }
 
@@ -57,6 +59,10 @@ impl Node {
     /// If it does not hold.
     #[cfg(any(test, feature = "test-util"))]
     pub fn check(&self, ledger: &dyn crate::Ledger) {
+        if self.stopped {
+            assert!(self.sessions.is_empty(), "everybody was told to go");
+            return;
+        }
         self.handshake.check();
         self.keepalive.check();
         self.peers.check();
@@ -64,6 +70,11 @@ impl Node {
         self.blocks.check();
         self.relay.check();
         self.irreversible.check(ledger);
+        let ready = |peer| self.sessions.get(&peer).is_some_and(|session| session.established.is_some());
+        let known = self.keepalive.known().chain(self.headers.known()).chain(self.irreversible.known());
+        for peer in known.chain(self.blocks.known()) {
+            assert!(ready(peer), "{peer} is gone and remembered");
+        }
         for (peer, session) in &self.sessions {
             assert_ne!(
                 self.handshake.is_pending(*peer),

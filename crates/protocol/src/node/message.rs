@@ -50,7 +50,10 @@ impl Node {
                 self.in_peers(turn, |peers, now| peers.on_addresses(peer, &addresses, now));
             }
             Message::PeerRecords(records) => self.in_peers(turn, |peers, now| peers.on_records(peer, &records, now)),
-            Message::GetHeaders(locate) => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+            Message::GetHeaders(locate) => match self.sessions.get_mut(&peer) {
+                Some(session) if session.congested => session.asked = Some(locate),
+                _ => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+            },
             Message::Headers(headers) => {
                 let at = turn.moment();
                 let outcomes = self.headers.on_headers(peer, &headers, turn.ledger, at);
@@ -136,7 +139,9 @@ impl Node {
         let (place, outcomes) = self.headers.on_header(peer, &block.header, turn.ledger, at);
         self.headers_outcomes(outcomes, turn);
         match place {
-            Place::Accepted { .. } if self.sessions.contains_key(&peer) => {
+            Place::Accepted { id, .. }
+                if self.sessions.contains_key(&peer) && self.irreversible.allows(turn.ledger.tree(), id) =>
+            {
                 self.in_blocks(turn, |blocks, now, ledger| blocks.on_compact_block(peer, block, now, ledger));
             }
             Place::Accepted { .. } | Place::Orphan | Place::LowWork | Place::Early | Place::Invalid | Place::Full => {}

@@ -24,11 +24,15 @@ impl Node {
         }
     }
 
-    pub(super) fn judged(&mut self, wtxid: &Wtxid, outcome: &Judged, turn: &mut Turn<'_>) {
-        for ticket in self.requests.judged(*wtxid) {
+    pub(super) fn reply_judged(&mut self, wtxid: Wtxid, outcome: &Judged) {
+        for ticket in self.requests.judged(wtxid) {
             let reply = Reply::Transaction(outcome.clone());
             self.outputs.push_back(Output::Reply { ticket, reply });
         }
+    }
+
+    pub(super) fn judged(&mut self, wtxid: &Wtxid, outcome: &Judged, turn: &mut Turn<'_>) {
+        self.reply_judged(*wtxid, outcome);
         let outcomes = self.relay.judged(wtxid, outcome, turn.now);
         self.relay_outcomes(outcomes, turn);
     }

@@ -3,7 +3,7 @@
 use crate::handshake::{self, Established, Standing};
 use crate::io::{Event, Output};
 use crate::link::{Direction, Link, PeerId, Purpose};
-use crate::message::{Features, Goodbye, Inventory, Message, Services};
+use crate::message::{Features, Goodbye, Inventory, Locate, Message, Services};
 use crate::peers::Verdict;
 use crate::penalty::Reason;
 use crate::{blocks, compare, headers, peers, relay};
@@ -18,6 +18,11 @@ pub(super) struct Session {
     pub(super) established: Option<Box<Established>>,
     /// Why the peer says that it parts.
     pub(super) told: Option<Reason>,
+    /// What is sent to it piles up.
+    pub(super) congested: bool,
+    /// The newest `getheaders` that came meanwhile: it is answered when the pile has drained, or else a peer that asks
+    /// without reading would make it grow.
+    pub(super) asked: Option<Locate>,
 }
 
 impl Node {
@@ -37,9 +42,11 @@ impl Node {
             }
             Verdict::Welcome { instead } => instead,
         };
+        // A visit that takes the place of another connection with the same peer becomes a stay.
+        let link = Link { purpose: self.peers.purpose(peer), ..link };
         let standing = self.standing(turn);
         let outcomes = self.handshake.connected(peer, &link, &standing, turn.now);
-        self.sessions.insert(peer, Session { link, established: None, told: None });
+        self.sessions.insert(peer, Session { link, established: None, told: None, congested: false, asked: None });
         if let Some((other, why)) = instead {
             self.part(other, why, turn);
         }
@@ -69,6 +76,9 @@ impl Node {
         self.keepalive.ready(peer, known.latency, turn.now);
         let outcomes = self.peers.ready(peer, peers_facts(&known), turn.now);
         self.peers_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         let claim = known.greeting.and_then(|greeting| greeting.irreversible);
         let outcomes = self.irreversible.ready(peer, known.features, claim, turn.ledger);
         self.irreversible_outcomes(outcomes, turn);
@@ -79,6 +89,9 @@ impl Node {
         self.send(peer, Message::SendHeaders);
         let outcomes = self.blocks.ready(peer, blocks_facts(&known, &link), turn.now, turn.ledger);
         self.blocks_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         // Whoever reads in our greeting that it is ahead asks for nothing, and what came since was told to others alone.
         let tip = turn.ledger.tree().hash(turn.ledger.tip());
         if known.told.is_some_and(|told| told != tip) {
@@ -87,9 +100,15 @@ impl Node {
         let facts = relay_facts(&known, &link, self.config.relay.relay);
         let outcomes = self.relay.ready(peer, facts, turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         let claim = known.greeting.map(|greeting| headers::Claim { tip: greeting.tip, work: greeting.work() });
         let outcomes = self.headers.ready(peer, &link, claim, turn.ledger, turn.moment());
         self.headers_outcomes(outcomes, turn);
+        if self.sessions.get(&peer).is_some_and(|session| session.congested) {
+            self.congested(peer, true, turn);
+        }
     }
 
     /// Ends a connection from our side.

@@ -2,5 +2,7 @@
 
 #![expect(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod chaos;
 mod line;
+mod networks;
 mod stories;

@@ -13,6 +13,8 @@ pub enum Push {
         least: usize,
         /// Most branches of this node.
         most: usize,
+        /// Peers to whom a node pushes what no branch brought it, so that a tree grows sooner where there is none.
+        scouts: usize,
     },
     /// To everybody who does not have it. One latency for each hop, as many copies as there are links.
     Always,
@@ -36,6 +38,9 @@ pub struct Config {
     pub push_bytes: usize,
     /// How long, at least, an announced transaction may still be pushed before it is asked for. It grows to what is seen.
     pub push_wait: Duration,
+    /// How long before a branch gives a transaction somebody else must have announced it, to take the branch's place. Less
+    /// makes the tree quicker, and restless; without, it grows slower with every transaction that takes another way.
+    pub swap_wait: Duration,
     /// Copies in a row, with nothing new between them, after which a branch is one no more. 1 keeps copies fewest where
     /// transactions are far between; more keeps the tree whole where many are on their way at once.
     pub patience: u8,
@@ -57,9 +62,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             relay: true,
-            push: Push::Tree { least: 1, most: 24 },
+            push: Push::Tree { least: 1, most: 24, scouts: 1 },
             push_bytes: PUSH_BYTES,
             push_wait: Duration::from_millis(100),
+            swap_wait: Duration::from_millis(30),
             patience: 2,
             batch: Duration::from_millis(10),
             inbound_wait: Duration::ZERO,

@@ -38,8 +38,19 @@ pub(super) struct Judging {
     pub(super) announcers: Vec<PeerId>,
     /// Whether it was judged before, and a parent came in the meantime.
     pub(super) again: bool,
-    /// Whether the giver becomes a branch if it is accepted.
-    pub(super) graft: bool,
+    /// What becomes of the tree if it is accepted.
+    pub(super) bend: Bend,
+}
+
+/// What a transaction that came changes of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bend {
+    /// Nothing.
+    Keep,
+    /// Its giver becomes a branch.
+    Graft,
+    /// Its giver was a branch, and slow: who announced it long before takes its place.
+    Swap(PeerId),
 }
 
 /// What is known, and what of it is still at hand.
@@ -144,9 +155,9 @@ impl Known {
         }
     }
 
-    /// A parent that pays too little alone.
-    pub(super) fn low(&self, txid: Txid) -> Option<Arc<Transaction>> {
-        self.low.iter().find(|low| low.txid() == txid).map(Arc::clone)
+    /// Parents of this `txid` that pay too little alone; more than one if witnesses differ.
+    pub(super) fn low(&self, txid: Txid) -> impl Iterator<Item = Arc<Transaction>> {
+        self.low.iter().filter(move |low| low.txid() == txid).map(Arc::clone)
     }
 
     /// Notes that a parent and a child are judged together; says whether for the first time since the chain changed.

@@ -45,6 +45,8 @@ pub(super) struct Peer {
     pub(super) facts: Facts,
     /// Whether small transactions go over this link at once.
     pub(super) branch: bool,
+    /// Whether it became a branch for announcing quickly, and gave nothing since.
+    pub(super) trial: bool,
     /// Copies that it pushed since it last pushed something new.
     pub(super) copies: u8,
     pub(super) congested: bool,
@@ -70,6 +72,7 @@ impl Peer {
         Self {
             facts,
             branch: false,
+            trial: false,
             copies: 0,
             congested: false,
             has: Rolling::new(HAS_GENERATION, seed),

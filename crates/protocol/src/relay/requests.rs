@@ -37,6 +37,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Wait for an answer of a peer that was never measured.
 pub const FIRST_WAIT: Duration = Duration::from_secs(2);
 
+/// Longest that others are not asked for a `txid` while the body that one gave for it is judged.
+const HELD: Duration = Duration::from_secs(2);
+
 /// Failures in a row that are still told apart.
 const MAX_FAILURES: u32 = 8;
 
@@ -195,20 +198,52 @@ impl Requests {
     /// A body came from `peer`: it is asked of nobody any more.
     pub(super) fn received(&mut self, peer: PeerId, id: Id, now: Time) -> Received {
         let waited = self.candidates.get(&id).map_or(Duration::ZERO, |candidate| now.since(candidate.since));
-        let sent = self.candidates.get(&id).and_then(|candidate| match candidate.stage {
-            Stage::Asked { peer: asked, sent, .. } if asked == peer => Some(sent),
-            Stage::Asked { .. } | Stage::Waiting(_) | Stage::Stuck => None,
-        });
+        self.measure(peer, id, now);
         let announcers = self.finish(id);
-        let Some(line) = self.lines.get_mut(&peer) else { return Received { requested: false, announcers, waited } };
-        let requested = line.late.remove(&id);
-        if let Some(sent) = sent {
+        Received { requested: self.on_time(peer, id), announcers, waited }
+    }
+
+    /// A body came from `peer` that has the `txid` of this id, but perhaps not the witness that makes it valid: anyone on
+    /// the way can change that. Others are asked if it turns out so ([`resume`](Self::resume)); [`finish`](Self::finish)
+    /// ends the search if it was good.
+    pub(super) fn answered(&mut self, peer: PeerId, id: Id, now: Time) -> Received {
+        self.measure(peer, id, now);
+        let mut received = Received::default();
+        if let Some(candidate) = self.candidates.get_mut(&id) {
+            for announcer in candidate.announcers.iter_mut().filter(|announcer| announcer.peer == peer) {
+                announcer.tried = true;
+            }
+            received.announcers = candidate.announcers.iter().map(|announcer| announcer.peer).collect();
+            received.waited = now.since(candidate.since);
+            // What was not asked of this peer goes on as it would: it may be why the peer sends this.
+            if matches!(candidate.stage, Stage::Asked { peer: asked, .. } if asked == peer) {
+                self.stage(id, Stage::Waiting(now.after(HELD)));
+            }
+        }
+        received.requested = self.on_time(peer, id);
+        received
+    }
+
+    /// What came for `id` was not it: who comes next need not wait.
+    pub(super) fn resume(&mut self, id: Id, now: Time) {
+        if let Some(Stage::Waiting(until)) = self.candidates.get(&id).map(|candidate| candidate.stage)
+            && until > now
+        {
+            self.stage(id, Stage::Waiting(now));
+        }
+    }
+
+    /// Takes the time from a request to its answer.
+    fn measure(&mut self, peer: PeerId, id: Id, now: Time) {
+        if let Some(Stage::Asked { peer: asked, sent, .. }) = self.candidates.get(&id).map(|candidate| candidate.stage)
+            && asked == peer
+            && let Some(line) = self.lines.get_mut(&peer)
+        {
             let sample = now.since(sent);
             line.failures = 0;
             // Smoothed as TCP does its round trips.
             line.latency = Some(line.latency.map_or(sample, |before| smooth(before, sample)));
         }
-        Received { requested, announcers, waited }
     }
 
     /// Forgets a candidate that is had, or not wanted any more; gives those who announced it.
@@ -258,17 +293,6 @@ impl Requests {
     /// Whether `id` is waited for.
     pub(super) fn contains(&self, id: Id) -> bool {
         self.candidates.contains_key(&id)
-    }
-
-    /// Forgets every candidate.
-    pub(super) fn clear(&mut self) {
-        self.candidates.clear();
-        self.timers.clear();
-        for line in self.lines.values_mut() {
-            line.open.clear();
-            line.stuck.clear();
-            line.in_flight = 0;
-        }
     }
 
     /// What is to be asked now, in the order of announcement.
@@ -414,11 +438,9 @@ impl Requests {
         }
     }
 
-    /// `peer` has answered: nothing comes late.
-    fn on_time(&mut self, peer: PeerId, id: Id) {
-        if let Some(line) = self.lines.get_mut(&peer) {
-            line.late.remove(&id);
-        }
+    /// `peer` has answered: nothing comes late. Says whether it was asked.
+    fn on_time(&mut self, peer: PeerId, id: Id) -> bool {
+        self.lines.get_mut(&peer).is_some_and(|line| line.late.remove(&id))
     }
 
     /// Panics if a bound or an invariant is broken.

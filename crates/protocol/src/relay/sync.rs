@@ -134,6 +134,11 @@ impl Sync {
         );
     }
 
+    /// Whether it is under way, and not only put off.
+    fn begun(&self) -> bool {
+        self.running && self.cursor.is_some()
+    }
+
     fn wants(&self, wtxid: &Wtxid) -> bool {
         let (part, _) = place(wtxid);
         let part = part.checked_rem(self.parts.len()).unwrap_or(0);
@@ -160,21 +165,26 @@ impl State {
     /// A peer's summary came: what differs is announced, first by whoever has fewer.
     pub(super) fn compare(&mut self, name: PeerId, summary: &PoolSummary, now: Time) {
         let Some(peer) = self.peers.get_mut(&name) else { return };
-        let again = peer.sync.started.is_some_and(|at| now.since(at) < SYNC_AGAIN);
         let parts = self.sums.differing(summary);
-        if again || peer.sync.running || !self.config.relay || !parts.contains(&true) {
+        if peer.sync.begun() || !self.config.relay || !parts.contains(&true) {
             return;
         }
         let ours = (self.sums.count(), peer.facts.outbound);
         let first = summary.count == 0 || ours < (summary.count, !peer.facts.outbound);
         let at = if first { now } else { now.after(SYNC_PAUSE) };
+        // Put off rather than passed over: the peer may have caught up in the meantime, and asks nobody else.
+        let at = match peer.sync.started {
+            Some(before) if peer.sync.running => before.max(at),
+            Some(before) => before.after(SYNC_AGAIN).max(at),
+            None => at,
+        };
         self.start_sync(name, parts, at);
     }
 
     /// Starts to tell a peer of the mempool.
     pub(super) fn start_sync(&mut self, name: PeerId, parts: Vec<bool>, at: Time) {
         let Some(peer) = self.peers.get_mut(&name) else { return };
-        if !peer.facts.announce || peer.sync.running || self.sums.count() == 0 {
+        if !peer.facts.announce || peer.sync.begun() || self.sums.count() == 0 {
             return;
         }
         let (queue, more) = (VecDeque::new(), true);

@@ -11,8 +11,8 @@ use crate::message::{Announced, Inventory, Message};
 use crate::time::Time;
 
 use super::id::Id;
-use super::known::Judging;
-use super::peer::MAX_JUDGING;
+use super::known::{Bend, Judging};
+use super::peer::{MAX_JUDGING, Peer};
 use super::requests::{Ask, MAX_IN_FLIGHT, Received};
 use super::{Fault, Outcome, State};
 
@@ -67,7 +67,7 @@ impl State {
         let Some(peer) = self.peers.get_mut(&name) else { return };
         peer.has.insert(id);
         self.own.seen(id);
-        if self.catching_up || !self.config.relay || pending || self.known.contains(id) {
+        if !self.config.relay || pending || self.known.contains(id) {
             return;
         }
         if self.orphans.get(id).is_some() {
@@ -77,7 +77,9 @@ impl State {
         }
         let ready = self.ready_at(name, now);
         self.requests.announced(name, id, hash, (now, ready));
-        self.enlist(name);
+        if !self.catching_up {
+            self.enlist(name);
+        }
     }
 
     /// When what `name` announced now may be asked for.
@@ -94,6 +96,9 @@ impl State {
 
     /// Sends the requests that are due, one message for each peer and vocabulary.
     pub(super) fn ask(&mut self, now: Time) {
+        if self.catching_up {
+            return;
+        }
         let mut short: BTreeMap<PeerId, Vec<Announced>> = BTreeMap::new();
         let mut hashes: BTreeMap<PeerId, Vec<Inventory>> = BTreeMap::new();
         for (peer, ask) in self.requests.due(now) {
@@ -112,46 +117,69 @@ impl State {
             return;
         }
         let ids = self.ids(&transaction);
+        let asked = self.requests.asked(name, ids.0) || self.requests.asked(name, ids.1);
+        if !asked && (self.catching_up || !self.config.relay) {
+            self.offered(name, ids, &transaction, now);
+            return;
+        }
         // A body that can't be judged must not end the search for it.
         let judging = self.requests.judging(name);
-        let asked = self.requests.asked(name, ids.0) || self.requests.asked(name, ids.1);
         if judging >= if asked { MAX_JUDGING } else { MAX_IN_FLIGHT } {
             self.refused(name, &[ids.0, ids.1], now);
             return;
         }
         let by_wtxid = self.requests.received(name, ids.0, now);
-        let by_txid = if ids.1 == ids.0 { Received::default() } else { self.requests.received(name, ids.1, now) };
+        // Who asked for the txid may have got another witness than the one that holds.
+        let by_txid = if ids.1 == ids.0 { Received::default() } else { self.requests.answered(name, ids.1, now) };
         let requested = by_wtxid.requested || by_txid.requested;
         let graft = self.branches_lack(ids.0, &transaction);
         let Some(peer) = self.peers.get_mut(&name) else { return };
         peer.has.insert(if peer.by_txid() { ids.1 } else { ids.0 });
         self.own.seen(ids.0);
-        if !requested && (self.catching_up || !self.config.relay) {
-            return;
-        }
         let pending = self.known.at_hand(ids.0);
-        if pending || self.orphans.get(ids.0).is_some() || self.known.refused_or_confirmed(ids.0, requested) {
+        let orphan = self.orphans.get(ids.0).is_some();
+        if pending || orphan || self.known.refused_or_confirmed(ids.0, requested) {
             if pending && !requested {
                 self.copied(name, ids.0, now);
                 self.prune(name);
+            }
+            if orphan || self.known.confirmed.contains(ids.0) {
+                self.requests.finish(ids.1);
+            } else if !pending {
+                self.requests.resume(ids.1, now);
             }
             self.orphans.announced(ids.0, name);
             self.ask(now);
             return;
         }
-        if requested {
-            self.fetched(ids.0, by_wtxid.waited, now);
+        let bend = if requested {
+            self.fetched(name, (ids.0, by_wtxid.waited), now);
+            if graft { Bend::Graft } else { Bend::Keep }
         } else {
-            self.pushed(name, by_wtxid.waited);
-        }
+            self.pushed(name, &by_wtxid, graft)
+        };
         let mut announcers = vec![name];
         for announcer in by_wtxid.announcers.into_iter().chain(by_txid.announcers) {
             if !announcers.contains(&announcer) {
                 announcers.push(announcer);
             }
         }
-        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, graft }, None);
+        if bend == Bend::Graft {
+            self.unbranched(ids.0);
+        }
+        self.judge(ids, Judging { transaction, giver: Some(name), announcers, again: false, bend }, None);
         self.ask(now);
+    }
+
+    /// A body came that is not wanted now. Who pushed it has it, and can be asked for it later.
+    fn offered(&mut self, name: PeerId, ids: (Id, Id), transaction: &Transaction, now: Time) {
+        self.own.seen(ids.0);
+        let by_txid = self.peers.get(&name).is_some_and(Peer::by_txid);
+        let (id, item) = match by_txid {
+            true => (ids.1, Inventory::WitnessTx(transaction.txid())),
+            false => (ids.0, Inventory::Wtx(transaction.wtxid())),
+        };
+        self.heard(name, id, Some(item), self.known.at_hand(ids.0), now);
     }
 
     /// Has a transaction judged, unless it is already or its giver has too many judged.

@@ -12,7 +12,9 @@ use crate::message::{Inventory, Message};
 use crate::time::Time;
 
 use super::id::Id;
+use super::known::Bend;
 use super::peer::{MAX_BATCH, Peer};
+use super::requests::Received;
 use super::timers::Timer;
 use super::{Outcome, Push, State};
 
@@ -32,6 +34,9 @@ impl State {
         let txid = self.key.txid(&transaction.txid());
         let small = transaction.total_size() <= self.config.push_bytes;
         let mut told = false;
+        // Where no branch brought it there is no tree, or it is torn: then we lead.
+        let lead = self.branches == 0 || self.unbranched.contains(&id);
+        let scouts = if lead && small { self.scouts(id) } else { Vec::new() };
         let peers: Vec<PeerId> = self.peers.keys().copied().collect();
         for name in peers {
             let Some(peer) = self.peers.get_mut(&name) else { continue };
@@ -42,7 +47,7 @@ impl State {
             told = true;
             let push = match self.config.push {
                 Push::Never => false,
-                Push::Tree { .. } => peer.branch,
+                Push::Tree { .. } => peer.branch || scouts.contains(&name),
                 Push::Always => peer.pushable(),
             };
             // E2: at once if it fits into a few packets. Nothing is pushed on top of what a slow reader has not read.
@@ -57,7 +62,7 @@ impl State {
             } else {
                 // Where pushes go ahead, an announcement only mends, and can wait for others. Elsewhere it leads: the
                 // first goes at once, and what follows closely is gathered.
-                let leads = self.branches == 0 || !peer.pushable();
+                let leads = lead || !peer.pushable();
                 let at =
                     if leads { peer.flushed.after(self.config.batch).max(now) } else { now.after(self.config.batch) };
                 self.timers.start(name, Timer::Batch, at);
@@ -66,6 +71,24 @@ impl State {
         if told {
             self.out.push(Outcome::Relayed(transaction.txid()));
         }
+    }
+
+    /// Peers to whom something is pushed where there is no tree, so that one grows sooner.
+    fn scouts(&mut self, id: Id) -> Vec<PeerId> {
+        let Push::Tree { scouts, .. } = self.config.push else { return Vec::new() };
+        let lacks = |peer: &Peer| peer.pushable() && !peer.branch && !peer.has.contains(id);
+        let mut lacking: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| lacks(peer)).map(|(name, _)| *name).collect();
+        let count = scouts.min(lacking.len());
+        (0..count).map(|_| lacking.swap_remove(self.random.index(lacking.len()))).collect()
+    }
+
+    /// A transaction came that no branch brought.
+    pub(super) fn unbranched(&mut self, id: Id) {
+        if self.unbranched.len() >= MAX_FETCHED {
+            self.unbranched.pop_front();
+        }
+        self.unbranched.push_back(id);
     }
 
     /// Sends what was gathered for a peer, without what it got in the meantime.
@@ -182,17 +205,45 @@ impl State {
         self.out.push(Outcome::Send(giver, Message::Push(false)));
     }
 
-    /// A peer pushed a transaction that was new, and of which we had heard for so long.
-    pub(super) fn pushed(&mut self, name: PeerId, waited: Duration) {
-        let Some(peer) = self.peers.get_mut(&name) else { return };
-        peer.copies = 0;
-        if peer.branch {
-            self.learn_wait(waited);
+    /// A peer pushed a transaction that was new; gives how the tree shall follow.
+    ///
+    /// Who announced it first had it before us, so it does not hang below us: nodes may all take its place for their
+    /// branch's at once, and what was a tree for this transaction remains one.
+    pub(super) fn pushed(&mut self, name: PeerId, received: &Received, graft: bool) -> Bend {
+        let Some(peer) = self.peers.get_mut(&name) else { return Bend::Keep };
+        (peer.copies, peer.trial) = (0, false);
+        if !peer.branch {
+            return if graft { Bend::Graft } else { Bend::Keep };
+        }
+        self.learn_wait(received.waited);
+        let quicker = received.announcers.first().filter(|_| received.waited >= self.config.swap_wait);
+        quicker.filter(|quicker| self.may_take_over(**quicker)).map_or(Bend::Keep, |quicker| Bend::Swap(*quicker))
+    }
+
+    /// Whether an announcer may take a branch's place: not one that did before, and gave nothing since.
+    fn may_take_over(&self, name: PeerId) -> bool {
+        self.peers.get(&name).is_some_and(|peer| peer.pushable() && !peer.branch && !peer.trial)
+    }
+
+    /// `quicker` takes the place of the branch `slower`.
+    pub(super) fn swap(&mut self, slower: PeerId, quicker: PeerId) {
+        let branch = self.peers.get(&slower).is_some_and(|peer| peer.branch);
+        if !branch || !self.may_take_over(quicker) {
+            return;
+        }
+        self.set_branch(slower, false);
+        self.out.push(Outcome::Send(slower, Message::Push(false)));
+        self.graft(quicker);
+        if let Some(peer) = self.peers.get_mut(&quicker) {
+            peer.trial = true;
         }
     }
 
-    /// A transaction of which we had heard for so long was asked for, and came.
-    pub(super) fn fetched(&mut self, id: Id, waited: Duration, now: Time) {
+    /// A transaction of which we had heard for so long was asked of `name`, and came.
+    pub(super) fn fetched(&mut self, name: PeerId, (id, waited): (Id, Duration), now: Time) {
+        if let Some(peer) = self.peers.get_mut(&name) {
+            peer.trial = false;
+        }
         if self.fetched.len() >= MAX_FETCHED {
             self.fetched.pop_front();
         }

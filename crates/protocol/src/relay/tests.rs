@@ -1,6 +1,7 @@
 //! Stories of relay among peers.
 
 mod bounds;
+mod censors;
 mod chaos;
 mod desk;
 mod net;

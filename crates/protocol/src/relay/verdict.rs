@@ -12,11 +12,12 @@ use crate::message::Inventory;
 use crate::time::Time;
 
 use super::id::Id;
-use super::known::Judging;
+use super::known::{Bend, Judging};
 use super::{Outcome, State};
 
-/// Most missing parents of one orphan: one that has more can't be pending, since no more ancestors are allowed.
-pub const MAX_PARENTS: usize = 25;
+/// Most missing parents of one orphan: one that has more can't be pending together with them, since no more
+/// transactions than 64 may depend on each other (Bitcoin Core's limit of clusters).
+pub const MAX_PARENTS: usize = 63;
 
 impl State {
     /// A verdict came.
@@ -45,6 +46,19 @@ impl State {
             }
             Judged::Failed => {}
         }
+        match verdict {
+            Judged::MissingInputs(_)
+            | Judged::Failed
+            | Judged::Policy { witness: true, .. }
+            | Judged::Invalid { witness: true, .. } => self.requests.resume(ids.1, now),
+            Judged::Accepted
+            | Judged::Known
+            | Judged::LowFee { .. }
+            | Judged::Policy { .. }
+            | Judged::Invalid { .. } => {
+                self.requests.finish(ids.1);
+            }
+        }
         self.ask(now);
     }
 
@@ -52,8 +66,10 @@ impl State {
         self.orphans.remove(id);
         if let Some(giver) = judging.giver {
             self.out.push(Outcome::Useful(giver));
-            if judging.graft {
-                self.graft(giver);
+            match judging.bend {
+                Bend::Keep => {}
+                Bend::Graft => self.graft(giver),
+                Bend::Swap(quicker) => self.swap(giver, quicker),
             }
         }
     }
@@ -74,14 +90,17 @@ impl State {
         if judging.giver.is_none() {
             return;
         }
+        // Who is gone can't be asked for parents, nor be blamed for the room that an orphan takes.
+        let here = judging.announcers.iter().copied().filter(|name| self.peers.contains_key(name));
+        let announcers: Vec<PeerId> = here.collect();
         let mut parents: Vec<Txid> = missing.iter().map(|outpoint| outpoint.txid).collect();
         parents.sort_unstable();
         parents.dedup();
         // Verdicts and new parents may cross: then none of what follows would look at it again.
         if !judging.again && parents.iter().any(|parent| self.known.just_came(self.key.txid(parent))) {
-            let (giver, announcers) = (judging.giver, judging.announcers.clone());
+            let giver = announcers.first().copied();
             let transaction = Arc::clone(&judging.transaction);
-            self.judge(ids, Judging { transaction, giver, announcers, again: true, graft: judging.graft }, None);
+            self.judge(ids, Judging { transaction, giver, announcers, again: true, bend: judging.bend }, None);
             return;
         }
         let hopeless = |parent: &Txid| self.known.rejected.contains(self.key.txid(parent));
@@ -90,17 +109,18 @@ impl State {
             self.reject(ids, &judging.transaction, false);
             return;
         }
-        self.orphans.insert(ids.0, &judging.transaction, &judging.announcers, now);
+        self.orphans.insert(ids.0, &judging.transaction, &announcers, now);
         if self.orphans.get(ids.0).is_none() {
             return;
         }
         self.out.push(Outcome::Extra(Arc::clone(&judging.transaction)));
-        let low = parents.iter().find_map(|parent| self.known.low(*parent));
-        if low.is_some_and(|parent| self.together(&parent, &judging.transaction)) {
+        // Several may have one txid, of which all but one have a witness that does not hold.
+        let low: Vec<_> = parents.iter().flat_map(|parent| self.known.low(*parent)).collect();
+        if low.iter().any(|parent| self.together(parent, &judging.transaction)) {
             return;
         }
         for parent in parents {
-            for announcer in &judging.announcers {
+            for announcer in &announcers {
                 self.ask_parent(parent, *announcer, now);
             }
         }
@@ -110,7 +130,7 @@ impl State {
     fn ask_parent(&mut self, parent: Txid, announcer: PeerId, now: Time) {
         let id = self.key.txid(&parent);
         // What pays too little alone is asked for again: its child may pay.
-        if !self.catching_up && !self.known.at_hand(id) && !self.known.confirmed.contains(id) {
+        if !self.known.at_hand(id) && !self.known.confirmed.contains(id) {
             self.requests.announced(announcer, id, Some(Inventory::WitnessTx(parent)), (now, now));
         }
     }
@@ -132,8 +152,8 @@ impl State {
     /// It pays too little alone: kept for a child that pays for both.
     fn underpaid(&mut self, ids: (Id, Id), judging: &Judging) {
         self.orphans.remove(ids.0);
+        // Not by its txid: with less of a witness, it might pay enough.
         self.known.low_fee.insert(ids.0);
-        self.known.low_fee.insert(ids.1);
         self.known.keep_low(&judging.transaction);
         let children = self.orphans.children(judging.transaction.txid());
         let tried = children.iter().any(|child| self.together(&judging.transaction, child));
@@ -155,12 +175,13 @@ impl State {
             giver: Some(giver),
             announcers: announcers.clone(),
             again: false,
-            graft: false,
+            bend: Bend::Keep,
         };
         if !self.judge(child_ids, judging, Some(Arc::clone(parent))) {
             return false;
         }
-        let judging = Judging { transaction: Arc::clone(parent), giver: None, announcers, again: false, graft: false };
+        let judging =
+            Judging { transaction: Arc::clone(parent), giver: None, announcers, again: false, bend: Bend::Keep };
         self.known.judge(parent_ids, judging);
         true
     }
@@ -176,7 +197,7 @@ impl State {
                 giver,
                 announcers: announcers.clone(),
                 again: false,
-                graft: false,
+                bend: Bend::Keep,
             };
             // Orphans are few: none waits because much of its giver's is judged.
             if !self.judge(ids, judging(announcers.first().copied()), None) {

@@ -253,3 +253,27 @@ fn a_block_of_strangers_changes_nothing() {
     assert!(town.mine(&[stranger]).is_empty());
     assert!(town.has(&payment));
 }
+
+#[test]
+fn a_relative_lock_begins_anew_when_its_coin_leaves_the_chain() {
+    let mut town = Town::new();
+    let coin = town.coin(100_000);
+    let of_chain = town.coins[&coin].clone();
+    let parent = town.pay(&[coin], &[90_000]);
+    town.mine(std::slice::from_ref(&parent));
+    town.mine(&[]);
+    let child = town.pay_with(&[first(&parent)], &[80_000], waiting(2));
+    town.offer(&child).unwrap();
+    // Both blocks are taken back for three others without the parent, which waits again.
+    town.unmine(&[], &[]);
+    town.unmine(std::slice::from_ref(&parent), &[(coin, of_chain)]);
+    let fork = town.height;
+    for _ in 0..3 {
+        town.mine(&[]);
+    }
+    town.offer_returned(&parent).unwrap();
+    let removed = town.reorganised(fork);
+    assert_eq!(removed.len(), 1);
+    assert_eq!((removed[0].entry.txid(), removed[0].reason), (child.txid(), Reason::Reorganised(Unfit::NotFinal)));
+    assert!(town.has(&parent));
+}

@@ -6,7 +6,7 @@ use bitcoin::{Amount, Sequence};
 use super::town::{Town, is_unconfirmed, padded, waiting};
 use super::{first, nth};
 use crate::fixture;
-use crate::mempool::{FeeRate, Refusal, Verdict, limits};
+use crate::mempool::{FeeRate, Limits, Refusal, Verdict, limits};
 use crate::transaction::Error;
 use crate::verify::Flags;
 
@@ -172,11 +172,25 @@ fn signature_operations_make_a_payment_larger() {
 }
 
 #[test]
-fn dust_must_go_with_the_child() {
+fn whoever_pays_has_no_dust() {
     let mut town = Town::new();
-    let coin = town.coin(100_000);
+    let (a, b) = (town.coin(100_000), town.coin(100_000));
     // Spending an output with a script of one byte costs 474 satoshi at the price of dust.
-    let parent = town.pay(&[coin], &[50_000, 473, 474]);
+    town.offer(&town.pay(&[a], &[50_000, 474])).unwrap();
+    let refusal = town.check(&town.pay(&[b], &[50_000, 473])).unwrap_err();
+    assert_eq!((refusal.reason(), refusal), ("dust", Refusal::PaidDust { vout: 1, fee: 49_527 }));
+    // What the operator adds counts as well, and what comes back out of a block is no exception (as in Core).
+    let free = town.pay(&[b], &[99_900, 100]);
+    town.pool.prioritise(free.txid(), 1000).unwrap();
+    assert_eq!(town.check(&free).unwrap_err(), Refusal::PaidDust { vout: 1, fee: 1000 });
+    assert!(matches!(town.offer_returned(&free), Err(Refusal::PaidDust { .. })));
+}
+
+#[test]
+fn dust_must_go_with_the_child() {
+    let mut town = Town::with(Limits { relay: FeeRate::ZERO, ..Limits::default() });
+    let coin = town.coin(100_000);
+    let parent = town.pay(&[coin], &[99_053, 473, 474]);
     town.offer(&parent).unwrap();
     let refusal = town.check(&town.pay(&[first(&parent)], &[40_000])).unwrap_err();
     assert_eq!((refusal.reason(), refusal), ("missing-ephemeral-spends", Refusal::UnspentDust(parent.txid())));

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bitcoin::OutPoint;
+use bitcoin::absolute::LockTime;
 
 use super::audit;
 use super::limits::small;
-use super::town::{Town, padded, version_3};
+use super::town::{Town, padded, version_3, waiting};
 use crate::coin::Coin;
-use crate::fixture::Random;
-use crate::mempool::{Limits, Reason, Refusal, Removed};
+use crate::fixture::{self, Random, Set};
+use crate::mempool::{Limits, Reason, Refusal, Removed, Template};
 use crate::transaction::Transaction;
+use crate::{block, connect};
 
 /// Says which seed failed.
 struct Seed(u64);
@@ -53,9 +55,35 @@ impl Play {
         Self { town, random, blocks: Vec::new(), outputs, taken: 0, refused: BTreeMap::new() }
     }
 
+    /// A coin, or a coinbase that is about to be old enough.
+    fn coin(&mut self) -> OutPoint {
+        if self.random.below(4) > 0 {
+            return self.town.coin(1_000_000);
+        }
+        let height = self.town.height - 100 + u32::try_from(self.random.below(4)).unwrap();
+        self.town.coin_at(1_000_000, height, true)
+    }
+
+    /// Locks that open about now, most often none: of the whole payment, and of its first input.
+    fn locks(&mut self) -> impl FnOnce(&mut bitcoin::Transaction) + use<> {
+        let height = self.town.height + u32::try_from(self.random.below(4)).unwrap() - 2;
+        let (absolute, relative) = (self.random.below(6) == 0, self.random.below(6) == 0);
+        let blocks = u16::try_from(self.random.below(4)).unwrap();
+        move |transaction| {
+            if absolute {
+                transaction.lock_time = LockTime::from_height(height).unwrap();
+                transaction.input[0].sequence = bitcoin::Sequence::ENABLE_LOCKTIME_NO_RBF;
+            }
+            if relative {
+                waiting(blocks)(transaction);
+            }
+        }
+    }
+
     fn payment(&mut self) -> Arc<Transaction> {
         if self.random.below(3) == 0 {
-            self.outputs.push((self.town.coin(1_000_000), 1_000_000));
+            let coin = self.coin();
+            self.outputs.push((coin, 1_000_000));
         }
         let mut inputs: Vec<(OutPoint, u64)> = Vec::new();
         for _ in 0..=self.random.below(3) {
@@ -80,7 +108,9 @@ impl Play {
         let values = vec![(total - fee) / count; usize::try_from(count).unwrap()];
         let outpoints: Vec<OutPoint> = inputs.iter().map(|(outpoint, _)| *outpoint).collect();
         let (restricted, extra) = (self.random.below(6) == 0, self.random.below(4) * self.random.below(300));
+        let locks = self.locks();
         let payment = self.town.pay_with(&outpoints, &values, |tx| {
+            locks(tx);
             if restricted {
                 version_3(tx);
             }
@@ -163,6 +193,18 @@ impl Play {
         }
     }
 
+    /// What the pool would have mined is a valid block, whatever came before.
+    fn assert_valid(&self, template: &Template) {
+        let height = self.town.height + 1;
+        let mut all = vec![fixture::coinbase(height, &[5_000_000_000 + template.fees.to_sat()])];
+        all.extend(template.entries.iter().map(|entry| entry.transaction().decoded().clone()));
+        let (block, deployments) = (fixture::block(&all), fixture::deployments());
+        block::check(&block).unwrap();
+        block::check_in_context(&block, &fixture::place(height, &deployments)).unwrap();
+        let mut coins = Set::with(self.town.coins.clone());
+        connect::connect(&block, &fixture::context(height, &deployments), &mut coins).unwrap();
+    }
+
     fn assert_gone(&self, removed: &[Removed]) {
         for Removed { entry, .. } in removed {
             assert!(!self.town.pool.contains(&entry.wtxid()));
@@ -172,6 +214,7 @@ impl Play {
     /// A block of some of the pool, and perhaps of a payment that the pool does not have.
     fn mine(&mut self) {
         let template = self.town.pool.template(&self.town.room());
+        self.assert_valid(&template);
         let count = self.random.below(template.entries.len() + 1);
         let mut block: Vec<Arc<Transaction>> =
             template.entries.iter().take(count).map(|entry| entry.transaction().clone()).collect();
@@ -242,6 +285,9 @@ fn all_holds_after_every_step() {
         "too-large-cluster",
         "TRUC-violation",
         "bad-txns-spends-conflicting-tx",
+        "bad-txns-premature-spend-of-coinbase",
+        "non-final",
+        "non-BIP68-final",
         "package-parent-suffices",
     ] {
         assert!(refused.contains_key(reason), "nothing was refused for {reason}: {refused:?}");

@@ -134,7 +134,11 @@ fn queue_of_a_peer_is_bounded() {
     let _ = world.step(|state, now, chain| state.congested(ALICE, true, now, chain));
     let item = Inventory::WitnessBlock(at(&world, 1));
     assert!(not_found(&getdata(&mut world, ALICE, &vec![item; MAX_QUEUE]), ALICE).is_empty());
-    assert_eq!(not_found(&getdata(&mut world, ALICE, &[item]), ALICE), [item]);
+    // While it reads too slowly it is told nothing at all.
+    assert!(not_found(&getdata(&mut world, ALICE, &[item]), ALICE).is_empty());
+    let out = world.step(|state, now, chain| state.congested(ALICE, false, now, chain));
+    assert_eq!(reads(&out).len(), MAX_READS_OF_PEER);
+    assert_eq!(not_found(&getdata(&mut world, ALICE, &[item; MAX_READS_OF_PEER + 1]), ALICE), [item]);
 }
 
 #[test]

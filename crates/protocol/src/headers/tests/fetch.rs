@@ -181,3 +181,21 @@ fn a_compact_blocks_header_finds_its_place() {
         assert_eq!(node.header(BOB, &header), (Place::Invalid, vec![]), "BIP-0152: passed on before it was validated");
     }
 }
+
+/// The block that was announced may be the one that makes the chain worth keeping.
+#[test]
+fn what_was_announced_while_too_little_came_is_asked_for() {
+    let mut local = Local::new(ledger(demanding(50)));
+    let mut remote = ledger(demanding(50));
+    remote.tip = grow(&mut remote.tree, remote.tip, 40, 0);
+    let first = headers_to(&remote.tree, remote.tip);
+    let outcomes = local.ready(ALICE, true, None);
+    assert_eq!(asked(&outcomes), vec![ALICE]);
+    remote.tip = grow(&mut remote.tree, remote.tip, 20, 0);
+    let tip = remote.tree.hash(remote.tip);
+    assert_eq!(local.inv(ALICE, tip), vec![]);
+    let outcomes = local.headers(ALICE, &first);
+    assert_eq!(asked(&outcomes), vec![ALICE]);
+    local.talk(ALICE, &remote, outcomes);
+    assert!(local.knows(tip));
+}

@@ -19,7 +19,7 @@ use crate::node::{Config, Node};
 use crate::penalty::Reason;
 use crate::time::{Time, Timestamp};
 
-/// One way, for every line.
+/// One way, for every line unless the test says otherwise.
 const LATENCY: Duration = Duration::from_millis(50);
 
 /// A node and what surrounds it.
@@ -30,8 +30,8 @@ pub(super) struct Place {
     pub(super) parted: Vec<Reason>,
     pub(super) sent: Vec<Message>,
     pub(super) replies: Vec<(Ticket, crate::io::Reply)>,
-    /// The other end of each connection.
-    lines: BTreeMap<PeerId, (usize, PeerId)>,
+    /// The other end of each connection, and how far away it is.
+    pub(super) lines: BTreeMap<PeerId, (usize, PeerId, Duration)>,
 }
 
 /// Nodes, and everything on its way to them.
@@ -41,11 +41,20 @@ pub(super) struct Network {
     on_the_way: BTreeMap<(Time, u64), (usize, Input)>,
     sequence: u64,
     peers: u64,
+    /// What the next ones are dialled for.
+    pub(super) purpose: Purpose,
 }
 
 impl Network {
     pub(super) fn new() -> Self {
-        Self { places: Vec::new(), now: Time::from_secs(1), on_the_way: BTreeMap::new(), sequence: 0, peers: 0 }
+        Self {
+            places: Vec::new(),
+            now: Time::from_secs(1),
+            on_the_way: BTreeMap::new(),
+            sequence: 0,
+            peers: 0,
+            purpose: Purpose::Manual,
+        }
     }
 
     /// Starts a node on `chain`; gives its index.
@@ -64,18 +73,29 @@ impl Network {
 
     /// Has `from` dial `to`.
     pub(super) fn connect(&mut self, from: usize, to: usize) -> (PeerId, PeerId) {
+        self.connect_by(from, to, Carrier::Libp2p, LATENCY)
+    }
+
+    /// Has `from` dial `to` by a line of so long a latency.
+    pub(super) fn connect_by(
+        &mut self,
+        from: usize,
+        to: usize,
+        carrier: Carrier,
+        latency: Duration,
+    ) -> (PeerId, PeerId) {
         let (here, there) = (PeerId(self.peers), PeerId(self.peers + 1));
         self.peers += 2;
-        self.places[from].lines.insert(here, (to, there));
-        self.places[to].lines.insert(there, (from, here));
+        self.places[from].lines.insert(here, (to, there, latency));
+        self.places[to].lines.insert(there, (from, here, latency));
         let link = |direction, other: usize, purpose| Link {
             direction,
-            carrier: Carrier::Libp2p,
+            carrier,
             address: address(other),
-            identity: address(other).identity,
+            identity: address(other).identity.filter(|_| carrier == Carrier::Libp2p),
             purpose,
         };
-        self.input(from, Input::Connected { peer: here, link: link(Direction::Outbound, to, Some(Purpose::Manual)) });
+        self.input(from, Input::Connected { peer: here, link: link(Direction::Outbound, to, Some(self.purpose)) });
         self.input(to, Input::Connected { peer: there, link: link(Direction::Inbound, from, None) });
         (here, there)
     }
@@ -146,15 +166,15 @@ impl Network {
             Output::Send { peer, message } => {
                 place.sent.push(message.clone());
                 // What is sent while the other end closes is lost.
-                let Some((to, peer)) = place.lines.get(&peer).copied() else { return };
-                self.post(to, Input::Message { peer, message, size: 100 }, LATENCY);
+                let Some((to, peer, latency)) = place.lines.get(&peer).copied() else { return };
+                self.post(to, Input::Message { peer, message, size: 100 }, latency);
             }
             Output::Disconnect { peer, why } => {
                 place.parted.push(why);
                 // Both ends may close it at once.
-                if let Some((to, there)) = place.lines.remove(&peer) {
+                if let Some((to, there, latency)) = place.lines.remove(&peer) {
                     self.places[to].lines.remove(&there);
-                    self.post(to, Input::Disconnected { peer: there }, LATENCY);
+                    self.post(to, Input::Disconnected { peer: there }, latency);
                 }
                 self.post(index, Input::Disconnected { peer }, Duration::ZERO);
             }
@@ -206,7 +226,12 @@ impl Network {
         if chain.pooled(&wtxid).is_some() {
             return self.post(index, Input::Judged { wtxid, outcome: Judged::Known }, Duration::ZERO);
         }
-        let sequence = chain.pool.len() as u64;
+        let mut connected = std::iter::successors(Some(chain.tip), |id| chain.tree.parent(*id));
+        if connected.any(|id| holds(chain, id, transaction)) {
+            let outcome = Judged::Policy { reason: "txn-already-known", witness: false };
+            return self.post(index, Input::Judged { wtxid, outcome }, Duration::ZERO);
+        }
+        let sequence = self.sequence;
         let vsize = transaction.weight().div_ceil(4) as u64;
         let fee = Amount::from_sat(10_000);
         chain.pool.push(Pooled { transaction: Arc::clone(transaction), fee, vsize, sequence });
@@ -216,14 +241,36 @@ impl Network {
     }
 }
 
-fn change(chain: &Chain, from: tree::Id, to: tree::Id) -> TipChange {
+pub(super) fn change(chain: &Chain, from: tree::Id, to: tree::Id) -> TipChange {
     let path = chain.tree.path(from, to);
     let hash = |id: &tree::Id| chain.tree.hash(*id);
     let connected = path.connect.iter().map(hash).map(|hash| (hash, chain.blocks.get(&hash).cloned())).collect();
     TipChange { disconnected: path.disconnect.iter().map(hash).collect(), connected }
 }
 
-fn confirm(chain: &mut Chain, change: &TipChange) -> PoolChange {
+fn holds(chain: &Chain, id: tree::Id, transaction: &Transaction) -> bool {
+    let block = chain.blocks.get(&chain.tree.hash(id));
+    block.is_some_and(|block| block.transactions().iter().any(|other| other.txid() == transaction.txid()))
+}
+
+/// What becomes of the pool: what blocks took back is pending again, what they have is not any more.
+pub(super) fn confirm(chain: &mut Chain, change: &TipChange) -> PoolChange {
+    let mut added = Vec::new();
+    for block in change.disconnected.iter().filter_map(|hash| chain.blocks.get(hash)) {
+        let confirmed = change.connected.iter().filter_map(|(hash, _)| chain.tree.get(hash));
+        let confirmed: Vec<_> = confirmed.collect();
+        for transaction in block.transactions().iter().skip(1) {
+            if !confirmed.iter().any(|id| holds(chain, *id, transaction)) {
+                added.push(Arc::new(transaction.clone()));
+            }
+        }
+    }
+    added.retain(|transaction| chain.pooled(&transaction.wtxid()).is_none());
+    for transaction in &added {
+        let vsize = transaction.weight().div_ceil(4) as u64;
+        let transaction = Arc::clone(transaction);
+        chain.pool.push(Pooled { transaction, fee: Amount::from_sat(10_000), vsize, sequence: 0 });
+    }
     let mut removed = Vec::new();
     for block in change.connected.iter().filter_map(|(_, block)| block.as_ref()) {
         for transaction in block.transactions() {
@@ -234,7 +281,7 @@ fn confirm(chain: &mut Chain, change: &TipChange) -> PoolChange {
             removed.push(Removed { transaction, why: Departure::Confirmed });
         }
     }
-    PoolChange { added: Vec::new(), removed }
+    PoolChange { added, removed }
 }
 
 /// Where a node is.

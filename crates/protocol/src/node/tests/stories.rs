@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use super::line::{Network, address};
 use crate::fixture::{self, Chain};
-use crate::io::{Command, Comparison, Event};
+use crate::io::{Command, Comparison, Event, Input, Reply};
 use crate::ledger::Ledger;
-use crate::message::Message;
+use crate::link::Purpose;
+use crate::message::{Inventory, Locate, Message};
 use crate::node::{Config, Role};
 use crate::penalty::Reason;
 
@@ -137,4 +138,105 @@ fn a_node_that_stops_says_why() {
         _ => None,
     });
     assert_eq!(gone, Some(Some(Reason::Shutdown)));
+}
+
+#[test]
+fn nothing_is_begun_after_the_end() {
+    let mut network = Network::new();
+    let alice = network.start(Chain::of(1), full());
+    let bob = network.start(Chain::of(1), full());
+    network.command(alice, Command::Shutdown);
+    network.connect(bob, alice);
+    network.mine(alice);
+    network.run(A_WHILE);
+    let alice = &network.places[alice];
+    assert_eq!(alice.node.next_deadline(), None);
+    assert_eq!(alice.parted, vec![Reason::Shutdown]);
+    assert_eq!(alice.replies.last().map(|(_, reply)| reply), Some(&Reply::Stopped));
+    assert!(alice.sent.is_empty(), "{:?}", alice.sent);
+}
+
+/// A peer that is dialled for a moment only, and that was connected to us in the meantime: the visit takes the other
+/// connection's place, and must be worth as much.
+#[test]
+fn a_visit_that_becomes_a_stay_carries_payments() {
+    let mut network = Network::new();
+    for index in 0..2 {
+        let mut config = full();
+        config.peers.identity = address(index).identity;
+        network.start(Chain::of(1), config);
+    }
+    network.connect(1, 0);
+    network.run(A_WHILE);
+    network.purpose = Purpose::Feeler;
+    network.connect(0, 1);
+    network.run(A_WHILE);
+    let ready = |network: &Network| network.places.iter().map(|place| place.lines.len()).collect::<Vec<_>>();
+    assert_eq!(ready(&network), vec![1, 1]);
+    for index in 0..2 {
+        network.command(index, Command::Submit(fixture::transaction(index as u64, 300)));
+    }
+    network.run(A_WHILE);
+    let pools: Vec<_> = network.places.iter().map(|place| place.chain.pool_len()).collect();
+    assert_eq!(pools, vec![2, 2]);
+}
+
+/// Else whoever asks for long answers and reads none would fill our memory.
+#[test]
+fn who_asks_without_reading_is_answered_once() {
+    let mut network = Network::new();
+    let alice = network.start(Chain::of(30), full());
+    let bob = network.start(Chain::of(30), full());
+    let (peer, _) = network.connect(alice, bob);
+    network.run(A_WHILE);
+    let answers = |network: &Network| {
+        let is_answer = |message: &&Message| match message {
+            Message::Headers(headers) => headers.len() == 30,
+            Message::Inv(items) => items.len() == 30,
+            Message::BlockTransactions(_) | Message::NotFound(_) => true,
+            _ => false,
+        };
+        network.places[alice].sent.iter().filter(is_answer).count()
+    };
+    let before = answers(&network);
+    network.input(alice, Input::Congested { peer, congested: true });
+    let chain = &network.places[alice].chain;
+    let genesis = chain.tree.hash(chain.tree.genesis());
+    let locate = Locate { locator: vec![genesis], stop: genesis };
+    for _ in 0..100 {
+        let questions = [
+            Message::GetHeaders(locate.clone()),
+            Message::GetBlocks(locate.clone()),
+            Message::GetData(vec![Inventory::WitnessBlock(genesis); 2]),
+        ];
+        for message in questions {
+            network.input(alice, Input::Message { peer, message, size: 100 });
+        }
+    }
+    network.run(Duration::from_secs(1));
+    assert_eq!(answers(&network), before);
+    network.input(alice, Input::Congested { peer, congested: false });
+    assert_eq!(answers(&network), before + 2, "the newest of each kind");
+}
+
+#[test]
+fn a_branch_that_leaves_an_irreversible_block_is_not_fetched() {
+    for producers in [0, 3] {
+        let mut network = Network::new();
+        let alice = network.start(Chain { producers, ..Chain::of(10) }, full());
+        let mut fork = Chain::of(2);
+        for _ in 0..20 {
+            let block = fork.mine(fork.tip, 77, &[]);
+            fork.store(&block);
+        }
+        let bob = network.start(fork, full());
+        network.mine(alice);
+        network.run(A_WHILE);
+        network.connect(alice, bob);
+        network.run(A_WHILE);
+        let fetched = network.places[alice].sent.iter().any(|message| matches!(message, Message::GetData(_)));
+        assert_eq!(fetched, producers == 0, "{producers} producers");
+        assert_eq!(network.heights(), if producers == 0 { [22, 22] } else { [11, 22] });
+        assert!(network.places[alice].parted.is_empty(), "it may not have heard of the block yet");
+    }
 }

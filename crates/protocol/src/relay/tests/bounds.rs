@@ -144,7 +144,7 @@ fn a_rolling_set_remembers_a_generation_and_at_most_two() {
 #[test]
 fn branches_are_bounded() {
     let most = 4;
-    let mut desk = Desk::new(Config { push: Push::Tree { least: 1, most }, ..Config::default() });
+    let mut desk = Desk::new(Config { push: Push::Tree { least: 1, most, scouts: 0 }, ..Config::default() });
     for name in 1..=5 {
         let peer = crate::link::PeerId(name);
         desk.ready(peer, facts(peer));

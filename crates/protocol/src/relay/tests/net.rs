@@ -133,7 +133,7 @@ pub(super) struct Net {
     last: BTreeMap<(usize, PeerId), Time>,
     sequence: u64,
     pub(super) random: Random,
-    /// What is added to each latency, at most.
+    /// What is added to each latency on average; it falls off exponentially.
     pub(super) jitter: Duration,
 }
 
@@ -179,7 +179,7 @@ impl Net {
                 wtxid: true,
                 short_id_key: Some(key),
                 push: true,
-                latency: Some(latency * 2),
+                latency: None,
             };
             let Node { relay, pool, .. } = &mut self.nodes[node];
             let outcomes = relay.ready(peer, facts, self.now, pool);
@@ -239,9 +239,11 @@ impl Net {
                     pool.insert(&transaction, 1_000);
                     since.insert(wtxid, now);
                     let change = PoolChange { added: vec![transaction], removed: Vec::new() };
-                    outcomes = relay.pool(&change, now, pool);
+                    outcomes.extend(relay.judged(&wtxid, &verdict, now));
+                    outcomes.extend(relay.pool(&change, now, pool));
+                } else {
+                    outcomes.extend(relay.judged(&wtxid, &verdict, now));
                 }
-                outcomes.extend(relay.judged(&wtxid, &verdict, now));
                 (at, outcomes)
             }
             Happening::Deadline { at } => {
@@ -312,7 +314,8 @@ impl Net {
         }
         self.sent.count(&message);
         let (to, from, latency) = self.nodes[at].links[usize::try_from(peer.0).unwrap()];
-        let arrives = self.now.after(latency).after(self.random.up_to(self.jitter));
+        let unit = (self.random.below(1 << 30) + 1) as f64 / f64::from(1 << 30);
+        let arrives = self.now.after(latency).after(self.jitter.mul_f64(-unit.ln()));
         let last = self.last.entry((at, peer)).or_default();
         let arrives = arrives.max(last.after(Duration::from_micros(1)));
         *last = arrives;

@@ -76,7 +76,7 @@ fn takes_part(node: &Node) -> bool {
 }
 
 fn tree(least: usize) -> Config {
-    Config { push: Push::Tree { least, most: 24 }, ..Config::default() }
+    Config { push: Push::Tree { least, most: 24, scouts: 1 }, ..Config::default() }
 }
 
 /// The aim of E1 to E3 for transactions: seven mean latencies, 1.1 copies, 2.5 bodies.
@@ -85,12 +85,14 @@ fn a_thousand_nodes_have_a_transaction_within_seven_latencies_and_once() {
     let mut trial = Trial::new(1000, Config::default(), MEAN, 1);
     let first = trial.spread(1);
     println!("first     {first:.2?}");
-    assert!(first.copies <= 1.1 && first.bytes <= 2.5, "{first:?}");
-    trial.spread(4);
+    assert!(first.delay <= 350.0 && first.bytes <= 2.5, "{first:?}");
+    let soon = trial.spread(9);
+    println!("soon      {soon:.2?}");
+    assert!(soon.delay <= 5.5 * 50.0 && soon.copies <= 1.1 && soon.bytes <= 2.0, "{soon:?}");
     let cost = trial.spread(10);
     println!("then      {cost:.2?}");
     assert!(cost.delay <= 5.0 * 50.0 && cost.worst <= 350.0, "{cost:?}");
-    assert!(cost.copies <= 1.05 && cost.bytes <= 2.0, "{cost:?}");
+    assert!(cost.copies <= 1.1 && cost.bytes <= 2.0, "{cost:?}");
 }
 
 #[test]
@@ -169,4 +171,16 @@ fn one_seed_gives_one_course_of_events() {
         trial.net.sent
     };
     assert_eq!(course(), course());
+}
+
+/// Each transaction comes from elsewhere, and what it changes of the tree may suit no other.
+#[test]
+fn the_tree_does_not_grow_slower_with_time() {
+    let mut trial = Trial::new(500, Config::default(), MEAN, 8);
+    trial.spread(10);
+    let early = trial.spread(20);
+    trial.spread(60);
+    let late = trial.spread(20);
+    println!("early     {early:.2?}\nlate      {late:.2?}");
+    assert!(late.delay <= 1.1 * early.delay && late.copies <= 1.1, "{early:?} {late:?}");
 }

@@ -239,6 +239,7 @@ fn nothing_is_asked_for_while_catching_up() {
     assert!(judges(&desk.give(ALICE, &coin)).is_empty());
     let outcomes = desk.relay.set_catching_up(false, desk.now, &desk.pool);
     assert!(matches!(to(&outcomes, BOB)[..], [Message::FeeFilter(0), Message::PoolSummary(_)]));
+    assert_eq!(to(&outcomes, ALICE).len(), 3, "now it is asked for");
 }
 
 #[test]

@@ -21,8 +21,9 @@ use crate::network::{self, Failure, Network, NodeId, Options, Start};
 /// Time for connections to open and handshakes to end.
 const SETTLING: Duration = Duration::from_secs(30);
 
-/// Payments before the measured ones, by which nodes learn whose news come first.
-const WARM_UP: usize = 30;
+/// Payments before the measured ones, by which nodes learn whose news come first. They are measured apart: the first
+/// alone, those up to the tenth, those up to the thirtieth.
+const WARM_UP: [usize; 3] = [1, 9, 20];
 
 /// Time between payments: each has reached everybody by then, or it failed to.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -127,6 +128,17 @@ impl Spread {
     }
 }
 
+/// Means over payments on a network that has just met.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Early {
+    /// Until 99 % of the nodes have one, in mean delays of a line.
+    pub delay: f64,
+    /// How often a node received one.
+    pub copies: f64,
+    /// Bytes of all messages about them, per node and byte of a payment.
+    pub overhead: f64,
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -136,7 +148,9 @@ pub struct Report {
     pub connections: f64,
     /// Connections of the node that has most.
     pub most_connections: usize,
-    /// Transactions.
+    /// The first transaction, those up to the tenth, and those up to the thirtieth.
+    pub early: [Early; WARM_UP.len()],
+    /// Transactions after these.
     pub transactions: Spread,
     /// How often a node received a transaction, on average.
     pub copies: f64,
@@ -170,6 +184,12 @@ impl Report {
             "nodes",
             "links",
             "most",
+            "1st 99%",
+            "copies",
+            "2-10 99%",
+            "copies",
+            "11-30 99%",
+            "copies",
             "tx 50%",
             "90%",
             "99%",
@@ -199,6 +219,9 @@ impl Report {
             };
             let mut row = vec![report.nodes.to_string(), format!("{:.1}", report.connections)];
             row.push(report.most_connections.to_string());
+            row.extend(
+                report.early.iter().flat_map(|early| [early.delay, early.copies]).map(|one| format!("{one:.2}")),
+            );
             row.extend(spread(&report.transactions));
             row.extend([report.copies, report.overhead].map(|figure| format!("{figure:.2}")));
             row.extend(spread(&report.blocks));
@@ -227,11 +250,18 @@ struct Run {
 pub fn run(config: &Config, seed: u64) -> Result<Report, Failure> {
     let began = Instant::now();
     let mut run = Run::new(config, seed)?;
-    run.pay(WARM_UP)?;
+    let mut early = [Early::default(); WARM_UP.len()];
+    for (stage, count) in early.iter_mut().zip(WARM_UP) {
+        let before = run.network.traffic().clone();
+        let paid = run.pay(count)?;
+        let report = run.report(&paid, &run.network.traffic().since(&before));
+        *stage = Early { delay: report.transactions.nearly, copies: report.copies, overhead: report.overhead };
+    }
     let before = run.network.traffic().clone();
     let paid = run.pay(config.transactions)?;
     let traffic = run.network.traffic().since(&before);
     let mut report = run.report(&paid, &traffic);
+    report.early = early;
     run.blocks(&mut report)?;
     run.connections(&mut report);
     if config.how == How::Nodes {
@@ -291,6 +321,7 @@ impl Run {
             nodes,
             connections: 0.0,
             most_connections: 0,
+            early: [Early::default(); WARM_UP.len()],
             transactions: Spread::of(&arrivals, nodes, self.config.network.line.mean_delay),
             copies: sent as f64 / (nodes * paid.len().max(1)) as f64,
             overhead: traffic.bytes(&Kind::TRANSACTIONS) as f64 / (nodes * bodies.max(1)) as f64,
