@@ -233,15 +233,22 @@ fn propagation(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
 
 /// The ways that are compared, each with its name.
 fn ways(config: PropagationConfig) -> Vec<(String, PropagationConfig)> {
-    let tree = |least| {
-        let push = match config.push {
-            Push::Tree { most, scouts, .. } => Push::Tree { least, most, scouts },
-            other @ (Push::Never | Push::Always) => other,
-        };
-        (format!("push by a tree, {least} or more"), push)
+    let (most, usual) = match config.push {
+        Push::Tree { most, scouts, .. } => (most, scouts),
+        Push::Never | Push::Always => (usize::MAX, 0),
     };
-    let pushes =
-        [("push never".to_owned(), Push::Never), tree(1), tree(2), tree(3), ("push always".to_owned(), Push::Always)];
+    let tree = |least, scouts| {
+        (format!("push by a tree, {least} or more, {scouts} scouts"), Push::Tree { least, most, scouts })
+    };
+    let pushes = [
+        ("push never".to_owned(), Push::Never),
+        tree(1, 0),
+        tree(1, usual),
+        tree(1, usual.saturating_add(1)),
+        tree(2, usual),
+        tree(3, usual),
+        ("push always".to_owned(), Push::Always),
+    ];
     let pushes = pushes.into_iter().map(|(name, push)| (name, PropagationConfig { push, ..config }));
     let unasked = [1, 3, 8, 12].map(|high_bandwidth| {
         (format!("blocks unasked from {high_bandwidth}"), PropagationConfig { high_bandwidth, ..config })

@@ -102,7 +102,6 @@ impl Node {
 }
 
 /// Whether the message is large, or asks for what is.
-#[expect(clippy::wildcard_enum_match_arm, reason = "few messages are long")]
 fn is_long(message: &Message) -> bool {
     let is_block = |item: &Inventory| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_));
     matches!(message, Message::Block(_)) || matches!(message, Message::GetData(items) if items.iter().any(is_block))

@@ -61,7 +61,6 @@ impl Fault {
 
 impl Node {
     /// Has `peers` count the fault, and parts if that is what it says.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "everything else follows as ever")]
     pub(super) fn fault(&mut self, peer: PeerId, fault: Fault, turn: &mut Turn<'_>) {
         if !self.sessions.contains_key(&peer) {
             return;

@@ -17,7 +17,7 @@ pub use crash::{Config as CrashConfig, Report as CrashReport};
 pub use eclipse::{Config as EclipseConfig, Report as EclipseReport};
 pub use line::Report as LineReport;
 pub use partition::{Config as PartitionConfig, Report as PartitionReport};
-pub use propagation::{Config as PropagationConfig, How, Report as PropagationReport, Spread};
+pub use propagation::{Config as PropagationConfig, Early, How, Report as PropagationReport, Spread};
 pub use sync::{Config as SyncConfig, Report as SyncReport};
 pub use table::Table;
 

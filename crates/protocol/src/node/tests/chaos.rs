@@ -355,9 +355,8 @@ impl Chaos {
 
     /// A whole handshake, as a peer would have it.
     fn greet(&mut self, peer: PeerId) -> Vec<Message> {
-        let mut version = match arbitrary::message_of(crate::codec::Kind::Version, &mut self.random) {
-            Message::Version(version) => version,
-            _ => panic!("a version was asked for"),
+        let Message::Version(mut version) = arbitrary::message_of(crate::codec::Kind::Version, &mut self.random) else {
+            panic!("a version was asked for")
         };
         version.version = PROTOCOL_VERSION;
         version.services = Services::NETWORK.with(Services::WITNESS).with(Services::NETWORK_LIMITED);

@@ -146,10 +146,10 @@ pub struct Report {
     pub nodes: usize,
     /// Connections of each, dialled and taken, on average.
     pub connections: f64,
-    /// Connections of the node that has most.
-    pub most_connections: usize,
     /// The first transaction, those up to the tenth, and those up to the thirtieth.
     pub early: [Early; WARM_UP.len()],
+    /// Connections of the node that has most.
+    pub most_connections: usize,
     /// Transactions after these.
     pub transactions: Spread,
     /// How often a node received a transaction, on average.
@@ -183,13 +183,13 @@ impl Report {
         let mut table = Table::new(&[
             "nodes",
             "links",
-            "most",
             "1st 99%",
             "copies",
             "2-10 99%",
             "copies",
             "11-30 99%",
             "copies",
+            "most",
             "tx 50%",
             "90%",
             "99%",
@@ -218,10 +218,10 @@ impl Report {
                 delays.into_iter().chain([format!("{}/{}", spread.complete, spread.count)])
             };
             let mut row = vec![report.nodes.to_string(), format!("{:.1}", report.connections)];
-            row.push(report.most_connections.to_string());
             row.extend(
                 report.early.iter().flat_map(|early| [early.delay, early.copies]).map(|one| format!("{one:.2}")),
             );
+            row.push(report.most_connections.to_string());
             row.extend(spread(&report.transactions));
             row.extend([report.copies, report.overhead].map(|figure| format!("{figure:.2}")));
             row.extend(spread(&report.blocks));
@@ -320,8 +320,8 @@ impl Run {
         Report {
             nodes,
             connections: 0.0,
-            most_connections: 0,
             early: [Early::default(); WARM_UP.len()],
+            most_connections: 0,
             transactions: Spread::of(&arrivals, nodes, self.config.network.line.mean_delay),
             copies: sent as f64 / (nodes * paid.len().max(1)) as f64,
             overhead: traffic.bytes(&Kind::TRANSACTIONS) as f64 / (nodes * bodies.max(1)) as f64,
