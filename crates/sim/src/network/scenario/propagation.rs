@@ -148,10 +148,9 @@ pub struct Report {
     pub connections: f64,
     /// The first transaction, those up to the tenth, and those up to the thirtieth.
     pub early: [Early; WARM_UP.len()],
-    /// Transactions after these.
     /// Connections of the node that has most.
     pub most_connections: usize,
-    /// Transactions.
+    /// Transactions after these.
     pub transactions: Spread,
     /// How often a node received a transaction, on average.
     pub copies: f64,
