@@ -100,10 +100,13 @@ impl Mempool {
     }
 
     /// The same pool, which takes standard transactions only: those that [`policy::check`] lets pass under `rules`. How
-    /// scripts are satisfied is still asked elsewhere ([`policy::script`]).
+    /// scripts are satisfied is still asked elsewhere ([`policy::script`]). What dust is follows from them too: where
+    /// transactions need not be standard, nothing is.
     #[must_use]
     pub fn with_rules(self, rules: policy::Rules) -> Self {
-        Self { rules: Some(rules), ..self }
+        let rate = if rules.require_standard { rules.dust_rate.to_sat() } else { 0 };
+        let limits = Limits { dust: FeeRate::from_sat_per_kvb(rate), ..self.limits };
+        Self { rules: Some(rules), limits, ..self }
     }
 
     /// What it takes.

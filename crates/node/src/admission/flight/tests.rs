@@ -9,7 +9,7 @@ use super::*;
 /// A transaction that spends the first outputs of others.
 fn spending(parents: &[Txid]) -> Arc<Transaction> {
     let input = |txid: &Txid| TxIn { previous_output: OutPoint { txid: *txid, vout: 0 }, ..TxIn::default() };
-    let output = TxOut { value: Amount::ONE_SAT, script_pubkey: ScriptBuf::new() };
+    let output = TxOut { value: Amount::from_sat(1000), script_pubkey: ScriptBuf::new() };
     let decoded = Decoded {
         version: Version::TWO,
         lock_time: LockTime::ZERO,
