@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::address::{Group, Host, Identity, Scope};
+use crate::address::{Address, Group, Host, Identity, Scope};
 use crate::link::{Direction, Link, PeerId, Purpose};
 use crate::message::Services;
 use crate::penalty::Reason;
@@ -17,8 +17,22 @@ use super::timers::Timer;
 /// Inbound peers beyond the limit that get as far as being told of others (G3).
 pub(super) const OVERFLOW: usize = 8;
 
+/// Connections that wait for the place of another one with the same peer, at most: one for each peer, and these in all.
+pub(super) const RIVALS: usize = 32;
+
 /// A connection that lasted so long was worth something: its address may be dialled again at once.
 const WORTHWHILE: Duration = Duration::from_secs(60);
+
+/// What becomes of a new connection with a peer that is connected already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Double {
+    /// The older stays.
+    Refused,
+    /// The newer takes its place once its handshake is done.
+    Waits,
+    /// The newer takes its place.
+    Replaces(PeerId),
+}
 
 impl State {
     /// A connection is open. If it is refused, nothing is remembered of it.
@@ -74,16 +88,21 @@ impl State {
             return Err(Reason::Banned);
         }
         if let Some(double) = self.double(link, identity) {
-            let other = double.ok_or(Reason::Duplicate)?;
-            if link.direction == Direction::Outbound {
-                self.judge_outbound(link)?;
-            }
-            return Ok((Some((other, Reason::Duplicate)), Stage::Greeting));
+            return match double {
+                Double::Refused => Err(Reason::Duplicate),
+                Double::Waits => self.judge_rival(identity),
+                Double::Replaces(other) => {
+                    if link.direction == Direction::Outbound {
+                        self.judge_outbound(link)?;
+                    }
+                    Ok((Some((other, Reason::Duplicate)), Stage::Greeting))
+                }
+            };
         }
         match link.direction {
             Direction::Outbound => self.judge_outbound(link),
             Direction::Inbound if unconditional => Ok((None, Stage::Greeting)),
-            Direction::Inbound => self.judge_inbound(link),
+            Direction::Inbound => self.judge_inbound(&link.address),
         }
     }
 
@@ -99,11 +118,18 @@ impl State {
         if seated >= places && !named { Err(Reason::Done) } else { Ok((None, Stage::Greeting)) }
     }
 
-    fn judge_inbound(&self, link: &Link) -> Result<(Option<(PeerId, Reason)>, Stage), Reason> {
+    /// Whoever dials once more may do so until its bound: what was lost is soon noticed, and that frees the place too.
+    fn judge_rival(&self, identity: Option<Identity>) -> Result<(Option<(PeerId, Reason)>, Stage), Reason> {
+        let rivals = || self.peers.values().filter(|peer| peer.stage == Stage::Rival);
+        let another = rivals().any(|peer| peer.identity == identity);
+        if another || rivals().count() >= RIVALS { Err(Reason::Duplicate) } else { Ok((None, Stage::Rival)) }
+    }
+
+    fn judge_inbound(&self, address: &Address) -> Result<(Option<(PeerId, Reason)>, Stage), Reason> {
         let seated = || self.peers.values().filter(|peer| peer.is_inbound() && peer.is_seated() && !peer.unconditional);
-        let group = link.address.endpoint.source_group();
+        let group = address.endpoint.source_group();
         // On a LAN or one machine there are no strangers to keep apart.
-        let public = link.address.scope() == Some(Scope::Public);
+        let public = address.scope() == Some(Scope::Public);
         let crowded = public && seated().filter(|peer| peer.group() == group).count() >= self.config.inbound_per_group;
         if !crowded && seated().count() < self.config.inbound {
             return Ok((None, Stage::Greeting));
@@ -115,26 +141,51 @@ impl State {
         if waiting < OVERFLOW { Ok((None, Stage::Overflow)) } else { Err(Reason::Full) }
     }
 
-    /// Another connection with the same peer: `Some(None)` if that one stays, `Some(other)` if it gives way.
+    /// What becomes of a new connection that has a double; `None` if it has none.
     ///
-    /// Of two that were dialled from both ends, both ends keep the one that the smaller key dialled. Of two that were
-    /// dialled from the other end, the newer stays, since whoever dials again has lost the older; of our own the older.
-    fn double(&self, link: &Link, identity: Option<Identity>) -> Option<Option<PeerId>> {
+    /// Of two that were dialled from both ends, both ends keep the one that the smaller key dialled. Of two that one end
+    /// dialled, that end decides: it alone knows whether it has lost the older. If not, it closes the newer without a
+    /// word, so to the other end the newer counts only once its handshake is done, in whatever order it saw the two.
+    fn double(&self, link: &Link, identity: Option<Identity>) -> Option<Double> {
         let outbound = |direction| direction == Direction::Outbound;
         let (id, other) = self.peers.iter().find(|(_, other)| {
             let same_key = identity.is_some() && other.identity == identity;
             let same_place = outbound(link.direction) && !other.is_inbound() && other.address == link.address;
             (same_key || same_place) && other.is_seated()
         })?;
-        let newer_stays = if other.direction == link.direction {
-            !outbound(link.direction)
+        Some(if other.direction == link.direction {
+            if outbound(link.direction) { Double::Refused } else { Double::Waits }
         } else {
-            match (self.config.identity, identity) {
-                (Some(ours), Some(theirs)) => (ours < theirs) == outbound(link.direction),
-                _ => false,
+            let newer_stays = self.is_by_smaller(link.direction, identity);
+            if newer_stays { Double::Replaces(*id) } else { Double::Refused }
+        })
+    }
+
+    /// Whether the smaller of both keys dialled; not, if one is unknown.
+    fn is_by_smaller(&self, direction: Direction, theirs: Option<Identity>) -> bool {
+        match (self.config.identity, theirs) {
+            (Some(ours), Some(theirs)) => (ours < theirs) == (direction == Direction::Outbound),
+            _ => false,
+        }
+    }
+
+    /// The handshake of a rival is done: it takes the place of its double, or what room there is if that one is gone.
+    /// Gives its stage, and who makes way for it.
+    fn promote(&self, peer: &Peer) -> (Stage, Option<(PeerId, Reason)>) {
+        let same = |other: &&Peer| other.identity == peer.identity && other.is_seated();
+        let double = self.peers.iter().find(|(_, other)| same(other));
+        match double {
+            // Meanwhile we dialled it too.
+            Some((_, other)) if !other.is_inbound() && self.is_by_smaller(other.direction, other.identity) => {
+                (Stage::Rival, None)
             }
-        };
-        Some(newer_stays.then_some(*id))
+            Some((id, _)) => (Stage::Greeting, Some((*id, Reason::Duplicate))),
+            None if peer.unconditional => (Stage::Greeting, None),
+            None => match self.judge_inbound(&peer.address) {
+                Ok((instead, stage)) => (stage, instead),
+                Err(_) => (Stage::Overflow, None),
+            },
+        }
     }
 
     fn candidates(&self) -> Vec<Candidate> {
@@ -173,8 +224,23 @@ impl State {
         let Some(state) = self.peers.get_mut(&peer) else { return out };
         state.facts = Some(facts);
         state.latency = Some(state.latency.map_or(facts.latency, |latency| latency.min(facts.latency)));
+        if state.stage == Stage::Rival {
+            let rival = state.clone();
+            let (stage, instead) = self.promote(&rival);
+            if let Some((other, why)) = instead {
+                self.part(other, why, &mut out);
+            }
+            if let Some(state) = self.peers.get_mut(&peer) {
+                state.stage = stage;
+            }
+        }
+        let Some(state) = self.peers.get_mut(&peer) else { return out };
         match state.stage {
             Stage::Ready | Stage::Parting => return out,
+            Stage::Rival => {
+                self.part(peer, Reason::Duplicate, &mut out);
+                return self.finish(out, now);
+            }
             Stage::Overflow => {
                 self.tell_of_others(peer, now, &mut out);
                 self.part(peer, Reason::Full, &mut out);

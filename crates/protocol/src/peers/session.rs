@@ -23,6 +23,8 @@ pub(super) enum Stage {
     Greeting,
     /// Its handshake goes on, and there is no room: it will be told of others.
     Overflow,
+    /// Its handshake goes on, beside another connection with the same peer: it takes that one's place once it is done.
+    Rival,
     /// Its handshake is done.
     Ready,
     /// It was told to go.
@@ -75,7 +77,7 @@ impl Peer {
         self.direction == Direction::Inbound
     }
 
-    /// Whether it takes a place: it was not told to go, nor that there is no room.
+    /// Whether it takes a place: it was not told to go, there is room, and it does not wait for the place of another.
     pub(super) fn is_seated(&self) -> bool {
         matches!(self.stage, Stage::Greeting | Stage::Ready)
     }

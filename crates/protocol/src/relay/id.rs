@@ -76,6 +76,12 @@ impl Rolling {
         self.new.contains(&id) || self.old.contains(&id)
     }
 
+    /// Forgets `id`.
+    pub(super) fn remove(&mut self, id: Id) {
+        self.new.remove(&id);
+        self.old.remove(&id);
+    }
+
     /// Forgets everything, and gives the memory back.
     pub(super) fn clear(&mut self) {
         let state = self.new.hasher().clone();

@@ -11,7 +11,8 @@ use crate::link::PeerId;
 use crate::message::{Announced, Inventory, Message};
 use crate::time::Time;
 
-use super::peer::{MAX_OWED, Owed};
+use super::id::Key;
+use super::peer::{MAX_OWED, Owed, Peer};
 use super::timers::Timer;
 use super::{Outcome, State};
 
@@ -31,6 +32,7 @@ impl State {
             if peer.facts.announce && peer.owed.len() < MAX_OWED {
                 peer.owed.push_back(owed);
             } else {
+                lacks(peer, self.key, owed);
                 gone.add(owed);
             }
         }
@@ -57,6 +59,7 @@ impl State {
                 Owed::Hash(_) => None,
             };
             let Some(pooled) = found else {
+                lacks(peer, self.key, owed);
                 gone.add(owed);
                 continue;
             };
@@ -73,6 +76,19 @@ impl State {
             self.timers.set(name, Timer::Owed, now.after(SERVE_PAUSE));
         }
         gone.send(name, &mut self.out);
+    }
+}
+
+/// A peer is not given what it was told of: if that becomes pending again, as when a block is taken back, it is told again.
+fn lacks(peer: &mut Peer, key: Key, owed: Owed) {
+    let id = match owed {
+        Owed::Short(theirs) => peer.offers.get(theirs),
+        Owed::Hash(Inventory::Wtx(wtxid)) => Some(key.wtxid(&wtxid)),
+        Owed::Hash(Inventory::Tx(txid) | Inventory::WitnessTx(txid)) => Some(key.txid(&txid)),
+        Owed::Hash(_) => None,
+    };
+    if let Some(id) = id {
+        peer.has.remove(id);
     }
 }
 

@@ -12,7 +12,10 @@ use crate::link::{Carrier, PeerId};
 use crate::node::{Config, Role};
 use crate::random::Random;
 
-const SEEDS: u8 = 24;
+const SEEDS: u32 = 24;
+
+/// Seeds that failed once: a transaction was gone when its announcement was answered, and pending again later.
+const FAILED: [u32; 1] = [337];
 
 const STEPS: usize = 60;
 
@@ -25,9 +28,11 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u8) -> Self {
-        let mut world =
-            Self { network: Network::new(), random: Random::new([seed; 32]), salt: 0, bitcoin: BTreeSet::new() };
+    fn new(seed: u32) -> Self {
+        let [low, rest @ ..] = seed.to_le_bytes();
+        let mut bytes = [low; 32];
+        bytes.iter_mut().zip(rest).for_each(|(byte, high)| *byte ^= high);
+        let mut world = Self { network: Network::new(), random: Random::new(bytes), salt: 0, bitcoin: BTreeSet::new() };
         for miner in 0..4 + world.random.index(5) {
             let mut chain = Chain::of(world.random.below(40) as u32);
             // What was mined alone.
@@ -113,7 +118,7 @@ impl World {
 #[test]
 fn networks_that_come_and_go_converge_and_blame_nobody() {
     let mut failed = Vec::new();
-    for seed in 0..SEEDS {
+    for seed in (0..SEEDS).chain(FAILED) {
         let mut world = World::new(seed);
         for _ in 0..STEPS {
             world.step();

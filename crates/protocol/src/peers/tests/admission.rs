@@ -123,8 +123,93 @@ fn a_peer_that_dials_again_has_lost_the_older_connection() {
     let mut desk = Desk::new(quiet());
     let bob = Address { identity: Some(key(5)), ..far(1) };
     let (older, _, _) = desk.inbound(&bob);
-    let (_, verdict, _) = desk.inbound(&bob);
-    assert_eq!(instead(verdict), Some((older, Reason::Duplicate)));
+    let (newer, verdict) = desk.connect(&Desk::link(Direction::Inbound, &bob, None));
+    assert_eq!(verdict, WELCOME, "the older is left alone until the newer proves to be meant");
+    let out = desk.ready(newer);
+    assert_eq!(parts(&out), [(older, Reason::Duplicate)]);
+    desk.leave(older);
+    assert!(desk.state.peers(desk.now).all(|status| status.peer == newer && status.ready));
+}
+
+/// The dialler and the answerer each see two lines, in any order, and then what the other end does with them.
+#[test]
+fn of_two_lines_that_one_end_dialled_both_ends_keep_the_same_one() {
+    for (dialler_order, answerer_order) in [([0, 1], [0, 1]), ([0, 1], [1, 0]), ([1, 0], [0, 1]), ([1, 0], [1, 0])] {
+        let alice = Address { identity: Some(key(1)), ..far(1) };
+        // Two ways to one key: the dialler did not know that they lead to the same place.
+        let ways = [2, 3].map(|number| Address { identity: Some(key(5)), ..far(number) });
+        let mut dialler = Desk::new(Config { identity: Some(key(1)), ..quiet() });
+        let mut answerer = Desk::new(Config { identity: Some(key(5)), ..quiet() });
+        let mut meant = Vec::new();
+        let mut here = [PeerId(0); 2];
+        for line in dialler_order {
+            let (peer, verdict) = dialler.connect(&Desk::link(Direction::Outbound, &ways[line], Some(Purpose::Manual)));
+            here[line] = peer;
+            if verdict == WELCOME {
+                meant.push(line);
+            } else {
+                assert_eq!(verdict, Verdict::Refuse(Reason::Duplicate));
+            }
+        }
+        assert_eq!(meant, [dialler_order[0]]);
+        let mut there = [PeerId(0); 2];
+        for line in answerer_order {
+            let (peer, verdict) = answerer.connect(&Desk::link(Direction::Inbound, &alice, None));
+            assert_eq!(verdict, WELCOME);
+            there[line] = peer;
+        }
+        // Only on the line that the dialler keeps is anything ever said.
+        let kept = meant[0];
+        dialler.ready(here[kept]);
+        let closed = parts(&answerer.ready(there[kept]));
+        assert!(!closed.iter().any(|(peer, _)| *peer == there[kept]), "{dialler_order:?} {answerer_order:?}");
+        answerer.leave(there[1 - kept]);
+        let left =
+            |desk: &Desk| desk.state.peers(desk.now).map(|status| (status.peer, status.ready)).collect::<Vec<_>>();
+        assert_eq!(left(&dialler), [(here[kept], true)]);
+        assert_eq!(left(&answerer), [(there[kept], true)]);
+    }
+}
+
+#[test]
+fn a_rival_gives_way_to_our_own_dial_where_our_key_is_the_smaller() {
+    for (ours, rival_stays) in [(1, false), (9, true)] {
+        let mut desk = Desk::new(Config { identity: Some(key(ours)), ..quiet() });
+        let bob = Address { identity: Some(key(5)), ..far(1) };
+        let (older, _, _) = desk.inbound(&bob);
+        let (rival, _) = desk.connect(&Desk::link(Direction::Inbound, &bob, None));
+        desk.leave(older);
+        let (own, verdict, _) = desk.reach(&bob, Purpose::Manual);
+        assert_eq!(verdict, WELCOME);
+        let gone = if rival_stays { own } else { rival };
+        assert_eq!(parts(&desk.ready(rival)), [(gone, Reason::Duplicate)]);
+    }
+}
+
+#[test]
+fn a_rival_whose_double_is_gone_needs_room_like_anybody() {
+    let mut desk = Desk::new(Config { inbound: 1, ..quiet() });
+    let bob = Address { identity: Some(key(5)), ..far(1) };
+    let (older, _, _) = desk.inbound(&bob);
+    let (rival, _) = desk.connect(&Desk::link(Direction::Inbound, &bob, None));
+    desk.leave(older);
+    let (carol, _, _) = desk.inbound(&far(2));
+    assert_eq!(parts(&desk.ready(rival)), [(rival, Reason::Full)]);
+    assert!(desk.state.peers(desk.now).any(|status| status.peer == carol && status.ready));
+}
+
+#[test]
+fn rivals_have_a_bound() {
+    let mut desk = Desk::new(Config { inbound: 100, ..quiet() });
+    let address = |number: usize| Address { identity: Some(key(number as u64)), ..far(number as u32) };
+    let refused = Verdict::Refuse(Reason::Duplicate);
+    for number in 0..=admit::RIVALS {
+        desk.inbound(&address(number));
+        let link = Desk::link(Direction::Inbound, &address(number), None);
+        let (_, verdict) = desk.connect(&link);
+        assert_eq!(verdict, if number < admit::RIVALS { WELCOME } else { refused }, "{number}");
+        assert_eq!(desk.connect(&link).1, refused, "one for each peer");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::desk::{ALICE, BOB, CAROL, Desk, asked, bitcoin, facts, judges, theirs
 use crate::fixture;
 use crate::io::{Departure, Judged, TipChange};
 use crate::message::{Inventory, Message};
-use crate::relay::{Config, FEE_CHANGE, Facts, Fault, Outcome, TELL_AGAIN, TELL_SPREAD};
+use crate::relay::{Config, FEE_CHANGE, Facts, Fault, Outcome, Push, TELL_AGAIN, TELL_SPREAD};
 
 /// A transaction with a witness.
 fn witnessed(salt: u64) -> Arc<Transaction> {
@@ -366,4 +366,25 @@ fn two_spends_of_one_coin_are_two_transactions() {
     let (one, two) = (fixture::spend(coin, 200), fixture::spend(coin, 201));
     let outcomes = desk.announce(ALICE, &[Arc::clone(&one), Arc::clone(&two)]);
     assert_eq!(to(&outcomes, ALICE), [Message::Request(vec![desk.id(&one), desk.id(&two)])]);
+}
+
+#[test]
+fn what_was_gone_when_a_peer_asked_is_told_again_when_a_block_is_taken_back() {
+    for facts in [facts(ALICE), bitcoin()] {
+        let mut desk = Desk::new(Config { push: Push::Never, ..Config::default() });
+        desk.ready(ALICE, facts);
+        let coin = fixture::transaction(1, 200);
+        let mut told = to(&desk.pend(&coin, 10_000), ALICE);
+        told.extend(to(&desk.millis(1_000), ALICE));
+        desk.remove(&coin, Departure::Confirmed);
+        let gone = match told.last() {
+            Some(Message::Announce(wanted)) => desk.relay.on_request(ALICE, wanted, desk.now, &desk.pool),
+            Some(Message::Inv(wanted)) => desk.relay.on_getdata(ALICE, wanted, desk.now, &desk.pool),
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(to(&gone, ALICE)[..], [Message::Gone(_) | Message::NotFound(_)]));
+        let mut again = to(&desk.pend(&coin, 10_000), ALICE);
+        again.extend(to(&desk.millis(1_000), ALICE));
+        assert_eq!(again.last(), told.last());
+    }
 }
