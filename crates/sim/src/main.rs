@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "propagation")]
     scenario: Scenario,
     /// How many nodes; several runs where there are several numbers.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(value_parser = count, long, value_delimiter = ',')]
     nodes: Vec<usize>,
     /// Everything random follows from it.
     #[arg(long, env = "SIM_SEED", default_value_t = 1)]
@@ -229,6 +229,15 @@ fn propagation(arguments: &Arguments, seed: u64) -> Result<Table, Error> {
         reports.push(scenario::propagation(&PropagationConfig { nodes, ..config }, seed)?);
     }
     Ok(PropagationReport::table(&reports))
+}
+
+/// A number of nodes that can talk to one another.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(nodes) if nodes >= 2 => Ok(nodes),
+        Ok(_) => Err("a network has two nodes at least".to_owned()),
+        Err(error) => Err(format!("not a number of nodes: {error}")),
+    }
 }
 
 /// The ways that are compared, each with its name.
