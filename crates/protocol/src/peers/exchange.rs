@@ -133,10 +133,15 @@ impl State {
         Some(if unasked { Err(Fault::Unasked(excess)) } else { Ok(taken) })
     }
 
+    /// Whether we asked a peer for addresses, and it has not answered yet.
+    fn was_asked(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).and_then(|peer| peer.talk.as_ref()).is_some_and(|talk| talk.asked)
+    }
+
     /// `addr` or `addrv2` came.
     pub fn on_addresses(&mut self, peer: PeerId, addresses: &[KnownAddress], now: Time) -> Vec<Outcome> {
         let mut out = Vec::new();
-        let answer = self.peers.get(&peer).and_then(|peer| peer.talk.as_ref()).is_some_and(|talk| talk.asked);
+        let answer = self.was_asked(peer);
         let taken = match self.allow(peer, addresses.len(), now) {
             None => return out,
             Some(Err(fault)) => {
@@ -169,7 +174,7 @@ impl State {
     /// `yaprecord` came.
     pub fn on_records(&mut self, peer: PeerId, records: &[Arc<PeerRecord>], now: Time) -> Vec<Outcome> {
         let mut out = Vec::new();
-        let answer = self.peers.get(&peer).and_then(|peer| peer.talk.as_ref()).is_some_and(|talk| talk.asked);
+        let answer = self.was_asked(peer);
         let taken = match self.allow(peer, records.len(), now) {
             None => return out,
             Some(Err(fault)) => {
