@@ -1,0 +1,47 @@
+//! Carries the protocol over libp2p: [`yap_protocol::Node`] decides, this crate opens, finds, frames and delivers.
+//!
+//! ```text
+//!            Config ──▶ Network::start
+//!                          │
+//!  Node ──Output──▶ Network::apply ──▶ sessions ──bytes──▶ streams ┐
+//!                          └──dial, part──▶ engine ◀── swarm ◀─────┴─▶ TCP, QUIC, WebSocket, relay, memory
+//!  Node ◀─Input───── Events::next ◀── sessions, engine ◀── mDNS, DHT, registry, DNS
+//! ```
+//!
+//! It knows nothing of ledgers, and no libp2p type leaves it. Whoever owns the node feeds it what [`Events::next`] gives,
+//! hands what it wants done to [`Network::apply`], and does itself what that gives back (blocks, transactions, the disk).
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`config`] | what the network is told when it starts |
+//! | [`event`] | what it tells |
+//! | [`status`] | how it stands, in words |
+//! | [`error`] | why it could not start, or do what was asked |
+//! | [`identity`] | the key in the data directory, and the names that people exchange |
+//! | [`given`] | the forms in which a user names peers |
+//! | `address` | our addresses and libp2p's |
+//! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
+//! | `session` | one long-lived stream per peer, with backpressure both ways |
+//! | `limits` | how many connections, from whom |
+//! | `reach` | how we are reached: UPnP, dial-back, relays, hole punching |
+//! | `find` | the registry of this host, DNS |
+//! | `records` | the record store of the DHT, on disk |
+//! | `service` | put, get, provide, find |
+//! | [`topics`] | publish and subscribe |
+//! | `engine` | the task that owns the swarm |
+//!
+//! Not its job: what is said on a stream (`yap_protocol`), and slow work.
+
+mod address;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod given;
+pub mod identity;
+pub mod status;
+pub mod topics;
+
+pub use config::Config;
+pub use error::{PublishError, RecordError, StartError};
+pub use event::{Event, Notice};
+pub use status::Status;
