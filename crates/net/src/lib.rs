@@ -41,6 +41,7 @@ pub mod event;
 mod find;
 pub mod given;
 pub mod identity;
+mod private;
 pub mod status;
 pub mod topics;
 
