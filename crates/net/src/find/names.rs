@@ -136,7 +136,10 @@ where
         while lookups.len() < MAX_LOOKUPS {
             let step = shared.schedule().next(shared.clock.now());
             match step {
-                Some(Step::Ask(question)) => lookups.push(ask(question, &resolve)),
+                Some(Step::Ask(question)) => {
+                    let answer = resolve(question.name.clone());
+                    lookups.push(ask(question, answer));
+                }
                 Some(Step::Tell(found)) => {
                     if news.send(found).await.is_err() {
                         return;
@@ -161,13 +164,12 @@ where
     }
 }
 
-/// Asks the resolver, for [`TIMEOUT`] at most.
-async fn ask<L, F>(question: Question, resolve: &L) -> (Question, Result<Vec<IpAddr>, String>)
-where
-    L: Fn(String) -> F,
-    F: Future<Output = io::Result<Vec<IpAddr>>>,
-{
-    let answer = match tokio::time::timeout(TIMEOUT, resolve(question.name.clone())).await {
+/// Waits for the resolver, for [`TIMEOUT`] at most.
+async fn ask(
+    question: Question,
+    answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
+) -> (Question, Result<Vec<IpAddr>, String>) {
+    let answer = match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_) => Err("the resolver does not answer".to_owned()),
     };
