@@ -5,7 +5,6 @@
 //! blocks: anyone can spend them with a witness of any size, so a block of 4 MB costs no signature.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bitcoin::absolute::LockTime;
 use bitcoin::consensus::serialize;

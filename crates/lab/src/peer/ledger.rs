@@ -165,12 +165,6 @@ impl Ledger {
         self.solo.ledger_mut()
     }
 
-    /// The rules.
-    #[must_use]
-    pub fn spec(&self) -> &Spec {
-        self.solo.ledger().tree().spec()
-    }
-
     /// Height of the tip.
     #[must_use]
     pub fn height(&self) -> u32 {
