@@ -39,6 +39,7 @@ pub mod event;
 pub mod given;
 pub mod identity;
 mod session;
+mod reach;
 pub mod status;
 pub mod topics;
 
