@@ -38,6 +38,7 @@ pub mod error;
 pub mod event;
 pub mod given;
 pub mod identity;
+mod limits;
 pub mod status;
 pub mod topics;
 
