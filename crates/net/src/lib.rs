@@ -40,6 +40,7 @@ pub mod given;
 pub mod identity;
 mod session;
 mod reach;
+mod limits;
 pub mod status;
 pub mod topics;
 
