@@ -38,10 +38,13 @@ pub mod error;
 pub mod event;
 pub mod given;
 pub mod identity;
+mod records;
+mod service;
 pub mod status;
 pub mod topics;
 
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
+pub use service::Stored;
 pub use status::Status;
