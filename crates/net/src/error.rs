@@ -171,15 +171,15 @@ pub enum RecordError {
     /// Nobody has it.
     #[error("no peer that was asked has that record")]
     NotFound,
-    /// It is kept here, but no other peer took it.
-    #[error("the record is kept here, but no other peer took it yet: it is offered again when peers are there")]
-    Alone,
     /// Not enough peers answered in time.
     #[error("the peers that were asked did not answer in time: try again")]
     Timeout,
-    /// There is no room for more records.
-    #[error("this node has no room for more records")]
+    /// There is no room for more records of our own.
+    #[error("this node has no room for more records of its own: withdraw some, or give records more room")]
     Full,
+    /// The disk did not take it.
+    #[error("this node could not write the record to its disk: its log says why")]
+    Disk,
     /// Too many requests wait for their answers.
     #[error("too many requests wait for their answers: try again")]
     Busy,

@@ -41,10 +41,13 @@ pub mod identity;
 mod session;
 mod reach;
 mod limits;
+mod records;
+mod service;
 pub mod status;
 pub mod topics;
 
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
+pub use service::Stored;
 pub use status::Status;
