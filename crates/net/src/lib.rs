@@ -19,6 +19,7 @@
 //! | [`error`] | why it could not start, or do what was asked |
 //! | [`identity`] | the key in the data directory, and the names that people exchange |
 //! | [`given`] | the forms in which a user names peers |
+//! | [`clock`] | the steady clock and the wall clock |
 //! | `address` | our addresses and libp2p's |
 //! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
 //! | `session` | one long-lived stream per peer, with backpressure both ways |
@@ -33,9 +34,11 @@
 //! Not its job: what is said on a stream (`yap_protocol`), and slow work.
 
 mod address;
+pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
+mod find;
 pub mod given;
 pub mod identity;
 mod session;
@@ -46,8 +49,11 @@ mod service;
 pub mod status;
 pub mod topics;
 
+pub use clock::Clock;
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
 pub use service::Stored;
+pub use find::default_registry;
+pub use given::Given;
 pub use status::Status;
