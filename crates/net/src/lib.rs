@@ -40,6 +40,7 @@ pub mod given;
 pub mod identity;
 pub mod status;
 pub mod topics;
+mod transport;
 
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};
