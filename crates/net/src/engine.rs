@@ -51,7 +51,6 @@ use crate::session::Inbox;
 use crate::status::Status;
 use crate::{reach, service, transport};
 
-pub(crate) use behaviour::Protocols;
 use behaviour::Behaviour;
 pub(crate) use start::start;
 
@@ -105,6 +104,7 @@ struct Engine {
     service: service::Service,
     registry: Option<find::registry::Registry>,
     names: find::names::Names,
+    resolved: mpsc::Receiver<find::names::Found>,
     searches: FuturesUnordered<Later<Found>>,
     plain_dials: FuturesUnordered<Later<plain::Dialled>>,
     plain: mpsc::Receiver<transport::Bitcoin>,
@@ -115,6 +115,7 @@ struct Engine {
 impl Engine {
     /// Runs until it is told to stop, or its owner is gone.
     async fn run(mut self) {
+        let told = self.told.clone();
         loop {
             let deadline = self.next_deadline();
             let due = async {
@@ -124,7 +125,7 @@ impl Engine {
                 }
             };
             tokio::select! {
-                permit = self.told.reserve(), if !self.outbox.is_empty() => match permit {
+                permit = told.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => {
                         if let Some(told) = self.outbox.pop_front() {
                             permit.send(told);
@@ -141,7 +142,7 @@ impl Engine {
                 Some(found) = self.searches.next() => self.found(found),
                 Some(dialled) = self.plain_dials.next() => self.plain_dialled(dialled),
                 Some(accepted) = self.plain.recv() => self.plain_accepted(accepted),
-                Some(news) = self.names.next() => self.resolved(news),
+                Some(found) = self.resolved.recv() => self.resolved(found),
                 () = due => self.deadline(),
             }
         }

@@ -27,7 +27,6 @@ const COMMANDS: usize = 1024;
 const EVENTS: usize = 256;
 
 /// What the owner asks of the engine.
-#[derive(Debug)]
 pub(crate) enum Command {
     Dial(Address, Purpose),
     /// The session ends, for this reason.
@@ -45,7 +44,11 @@ pub(crate) type Starter = Box<dyn FnOnce() -> Result<Session, session::Full> + S
 /// What the engine tells the owner.
 pub(crate) enum Told {
     /// A session may begin: it does when the owner hears of it, so that none of its messages comes before.
-    Connected { peer: PeerId, link: Link, starter: Starter },
+    Connected {
+        peer: PeerId,
+        link: Link,
+        starter: Starter,
+    },
     /// A session is over for the engine, whatever still comes from it.
     Retired(PeerId),
     Event(Event),
@@ -206,11 +209,16 @@ impl Network {
     }
 
     /// Takes back [`provide`](Self::provide); peers forget it when it expires.
+    pub fn stop_providing(&self, key: Vec<u8>) {
+        self.tell(Command::Record(service::Request::StopProviding { key }));
+    }
+
+    /// Takes back [`put`](Self::put): it is not put anew, and peers forget it when it expires.
     ///
     /// # Errors
-    /// [`RecordError`].
-    pub async fn stop_providing(&self, key: Vec<u8>) -> Result<(), RecordError> {
-        self.record(|reply| service::Request::StopProviding { key, reply }).await
+    /// [`RecordError`]; `NotFound` if it is not ours.
+    pub async fn withdraw(&self, key: Vec<u8>) -> Result<(), RecordError> {
+        self.record(|reply| service::Request::Withdraw { key, reply }).await
     }
 
     /// Who has what the key stands for.
@@ -218,7 +226,8 @@ impl Network {
     /// # Errors
     /// [`RecordError`].
     pub async fn providers(&self, key: Vec<u8>) -> Result<Vec<Identity>, RecordError> {
-        self.record(|reply| service::Request::Providers { key, reply }).await
+        let peers = self.record(|reply| service::Request::Providers { key, reply }).await?;
+        Ok(peers.iter().filter_map(crate::address::identity).collect())
     }
 
     async fn record<T>(

@@ -83,7 +83,7 @@ impl Engine {
         if self.attempts.under_way.len() >= ATTEMPTS {
             return self.dial_failed(&address, purpose, DialError::Limit);
         }
-        let Some(multiaddr) = address::multiaddr(&address) else {
+        let Some(multiaddr) = address::to_libp2p(&address) else {
             return self.dial_plain(address, purpose);
         };
         let named = multiaddr.iter().last().and_then(|last| match last {

@@ -3,17 +3,21 @@
 //! Each finding goes three ways: into the book, for dialling; into the routing table of the DHT, if the peer serves it;
 //! and to the node, which decides whom to dial. Addresses that mean nothing from where we stand go nowhere.
 
+use std::net::IpAddr;
+
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, identify, mdns};
 use yap_protocol::Address;
+use yap_protocol::address::Endpoint;
 use yap_protocol::io::Command;
 use yap_protocol::link::Purpose;
 
-use super::behaviour::Protocols;
 use super::Engine;
+use super::behaviour::Protocols;
 use crate::address;
 use crate::event::{Event, Notice};
-use crate::find::names::News;
-use crate::given::Given;
+use crate::find::names;
+use crate::given::{Given, Scheme};
 
 impl Engine {
     /// Notes where we listen for other nodes on this host.
@@ -39,8 +43,11 @@ impl Engine {
     /// Gives the node the peers that the user named. Names of hosts go to it as they are, so that one peer of each is
     /// kept connected wherever the name leads; what they lead to is learned besides.
     pub(super) fn add_given(&mut self, given: &[Given]) {
-        for given in given {
-            match given.address() {
+        for (number, given) in given.iter().enumerate() {
+            if given.name().is_some() && !self.names.follow(number, given) {
+                tracing::warn!(%given, "too many names to follow: it is asked for when it is dialled");
+            }
+            match named(given) {
                 Some(address) => self.tell(Event::Command(Command::AddPeer(address, Purpose::Manual))),
                 None => tracing::warn!(%given, "not an address that can be dialled"),
             }
@@ -48,10 +55,10 @@ impl Engine {
     }
 
     /// A name was resolved, or not.
-    pub(super) fn resolved(&mut self, news: News) {
-        match news {
-            News::Resolved { addresses, .. } => self.learn(addresses),
-            News::Failed { name, why } => self.notice(Notice::Resolve { name, why }),
+    pub(super) fn resolved(&mut self, found: names::Found) {
+        match found {
+            names::Found::Resolved { addresses, .. } => self.learn(addresses),
+            names::Found::Failed { name, why, .. } => self.notice(Notice::Resolve { name, why }),
         }
     }
 
@@ -112,6 +119,31 @@ impl Engine {
         }
         self.book.learn(peer, addresses);
         let best = self.book.addresses(&peer).first()?;
-        address::address(Some(peer), best)
+        address::of_peer(best, address::identity(&peer)?)
+    }
+}
+
+/// The one address that stands for what the user named, as the node keeps it.
+fn named(given: &Given) -> Option<Address> {
+    match given {
+        Given::Address(address) => Some(address.clone()),
+        Given::Peer(identity) => {
+            let bare = Multiaddr::from(Protocol::P2p(address::peer_id(identity)?));
+            Some(Address { identity: Some(*identity), endpoint: Endpoint::Libp2p(address::encode(&bare)?) })
+        }
+        Given::Host { host, port, scheme } => {
+            if host.parse::<IpAddr>().is_ok() {
+                return given.addresses(&[]).pop();
+            }
+            let tcp = Multiaddr::from(Protocol::Dns(host.as_str().into())).with(Protocol::Tcp(*port));
+            let whole = match scheme {
+                Scheme::Plain => tcp,
+                Scheme::WebSocket => tcp.with(Protocol::Ws("/".into())),
+                Scheme::SecureWebSocket => tcp.with(Protocol::Tls).with(Protocol::Ws("/".into())),
+                // Bitcoin's transport has addresses alone: those that the name leads to are learned.
+                Scheme::Bitcoin => return None,
+            };
+            address::from_libp2p(&whole)
+        }
     }
 }

@@ -75,7 +75,7 @@ fn better(one: DialError, other: DialError) -> DialError {
     if telling(&other) > telling(&one) { other } else { one }
 }
 
-fn of_io(error: &io::Error) -> DialError {
+pub(super) fn of_io(error: &io::Error) -> DialError {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => DialError::Refused,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {

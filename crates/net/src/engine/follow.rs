@@ -1,7 +1,9 @@
 //! Does what the machines want: how we are reached, by which way peers are, the DHT, the topics.
 
-use libp2p::{kad, relay};
-use yap_protocol::link::Purpose;
+use std::collections::BTreeMap;
+
+use libp2p::{PeerId, kad, relay};
+use yap_protocol::link::{Link, Purpose};
 
 use super::Engine;
 use crate::address;
@@ -50,7 +52,7 @@ impl Engine {
                     self.status_is_old();
                 }
                 Action::Lost(ip) => {
-                    self.swarm.behaviour_mut().candidates.forget(ip);
+                    self.swarm.behaviour_mut().candidates.forget();
                     self.paths.lost(now, ip);
                     self.follow_paths();
                 }
@@ -67,17 +69,21 @@ impl Engine {
 
     /// What the machine of the ways to peers wants.
     pub(super) fn follow_paths(&mut self) {
+        let (mut lost, mut redial) = (BTreeMap::new(), Vec::new());
         while let Some(action) = self.paths.poll() {
             tracing::debug!(?action, "paths");
             match action {
                 paths::Action::Move { peer, to } => self.move_session(peer, to),
                 paths::Action::Close(connection) => {
                     for session in self.sessions.on(connection) {
+                        if let Some((peer, link)) = self.sessions.link(session) {
+                            lost.insert(peer, link.clone());
+                        }
                         self.retire(session);
                     }
                     self.swarm.close_connection(connection);
                 }
-                paths::Action::Redial(peer) => self.redial(peer),
+                paths::Action::Redial(peer) => redial.push(peer),
                 paths::Action::Changed { peer, path } => {
                     if let Some(peer) = address::identity(&peer) {
                         self.notice(Notice::Path { peer, path });
@@ -86,22 +92,21 @@ impl Engine {
                 }
             }
         }
+        for peer in redial {
+            let link = lost.remove(&peer);
+            self.redial(peer, link);
+        }
     }
 
     /// Dials a peer again whose session was lost with our address: the other end can't know where we are now.
-    fn redial(&mut self, peer: libp2p::PeerId) {
-        let lost: Vec<_> = self.sessions.iter().filter(|(_, open)| open.is_with(&peer)).map(|(id, _)| id).collect();
-        let mut again = None;
-        for session in lost {
-            again = self.sessions.link(session).cloned().or(again);
-            self.retire(session);
-        }
-        let purpose = again.as_ref().and_then(|link| link.purpose).unwrap_or(Purpose::Full);
-        let known = self.book.addresses(&peer).first().and_then(|best| address::address(Some(peer), best));
-        let dialled = again.filter(|link| link.purpose.is_some()).map(|link| link.address);
+    fn redial(&mut self, peer: PeerId, lost: Option<Link>) {
+        let purpose = lost.as_ref().and_then(|link| link.purpose);
+        let Some(identity) = address::identity(&peer) else { return };
+        let known = self.book.addresses(&peer).first().and_then(|best| address::of_peer(best, identity));
+        let dialled = lost.filter(|link| link.purpose.is_some()).map(|link| link.address);
         if let Some(mut address) = dialled.or(known) {
-            address.identity = address.identity.or_else(|| address::identity(&peer));
-            self.dial(address, purpose);
+            address.identity = Some(identity);
+            self.dial(address, purpose.unwrap_or(Purpose::Full));
         }
     }
 

@@ -85,18 +85,12 @@ impl Engine {
     }
 
     fn record<'a>(&self, addresses: impl Iterator<Item = &'a Multiaddr>) -> Option<PeerRecord> {
-        let endpoints: Vec<_> = addresses
-            .filter_map(|address| match address::endpoint(address) {
-                Some(Endpoint::Libp2p(multiaddr)) => Some(multiaddr),
-                _ => None,
-            })
-            .take(MAX_ENDPOINTS)
-            .collect();
+        let endpoints: Vec<_> = addresses.filter_map(address::encode).take(MAX_ENDPOINTS).collect();
         if endpoints.is_empty() {
             return None;
         }
         self.keys
-            .sign_record(self.said.sequence, self.services, endpoints)
+            .sign_record(endpoints, self.services, self.said.sequence)
             .inspect_err(|error| tracing::warn!(%error, "no record of where we are"))
             .ok()
     }

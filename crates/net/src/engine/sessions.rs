@@ -11,7 +11,6 @@ use libp2p::PeerId as Swarmed;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
-use yap_protocol::Address;
 use yap_protocol::codec::Framing;
 use yap_protocol::link::{Carrier, Direction, Link, PeerId};
 use yap_protocol::penalty::Reason;
@@ -32,13 +31,6 @@ pub(super) struct Open {
     pub(super) since: Instant,
     /// Why it ends, once the node has said so.
     pub(super) parting: Option<Reason>,
-}
-
-impl Open {
-    /// Whether it is with this peer.
-    pub(super) fn is_with(&self, peer: &Swarmed) -> bool {
-        self.on.is_some_and(|(other, _)| other == *peer)
-    }
 }
 
 /// Every session.
@@ -63,8 +55,10 @@ impl Sessions {
         self.open.iter().filter(|(_, open)| here(open)).map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn link(&self, peer: PeerId) -> Option<&Link> {
-        self.open.get(&peer).map(|open| &open.link)
+    /// With whom a session of libp2p's is, and what the node was told of it.
+    pub(super) fn link(&self, peer: PeerId) -> Option<(Swarmed, &Link)> {
+        let open = self.open.get(&peer)?;
+        open.on.map(|(swarmed, _)| (swarmed, &open.link))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Open)> {
@@ -97,9 +91,10 @@ impl Engine {
             },
             Direction::Inbound => {
                 let remote = self.connections.get(&connection).map(|(_, point)| point.get_remote_address());
-                let Some(endpoint) = remote.and_then(crate::address::endpoint) else { return };
+                let Some(address) = remote.and_then(|remote| crate::address::of_peer(remote, identity?)) else {
+                    return;
+                };
                 self.lost_by_peer(peer, connection);
-                let address = Address { identity, endpoint };
                 Link { direction: by, carrier: Carrier::Libp2p, address, identity, purpose: None }
             }
         };
@@ -193,13 +188,6 @@ impl Engine {
                 let _ = self.swarm.disconnect_peer_id(swarmed);
             }
             _ => {}
-        }
-    }
-
-    fn use_connection(&mut self, on: Option<(Swarmed, ConnectionId)>) {
-        if let Some((_, connection)) = on {
-            self.swarm.behaviour_mut().limits.used(connection, true);
-            self.paths.used(connection, true);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! From a configuration to a running task.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -15,8 +14,8 @@ use super::{Ends, Engine};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartError;
-use crate::find::registry::Registry;
 use crate::find::names::Names;
+use crate::find::registry::Registry;
 use crate::{reach, service, transport};
 
 /// A connection on which nothing runs is closed after this: no session, and no question of the DHT's. Long enough for
@@ -33,7 +32,7 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, StartError> {
     let pair = config.keys.pair();
     let us = pair.public().to_peer_id();
-    let listen = transport::check_port(&config.listen)?;
+    let port = transport::check_port(&config.listen)?;
     let transport::Parts { transport, relay, bitcoin } = transport::build(&pair, &transport::Options::new(&config))?;
     let behaviour = Behaviour::new(&config, &pair, relay)?;
     let settings = swarm::Config::with_tokio_executor()
@@ -41,11 +40,12 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         .with_max_negotiating_inbound_streams(NEGOTIATING)
         .with_smart_dial();
     let mut swarm = Swarm::new(transport, behaviour, us, settings);
-    let listening = listen_on(&mut swarm, &transport::listen_addresses(&listen))?;
+    let listening = listen_on(&mut swarm, &transport::listen_addresses(&config.listen, port))?;
     let external = external(&config.listen.external)?;
     let clock = Clock::start();
-    let reached =
-        reach::Options { us, external, upnp: config.reach.upnp, relay: config.reach.relay };
+    let started = clock.now();
+    let (names, resolved) = Names::start();
+    let reached = reach::Options { us, external, upnp: config.reach.upnp, relay: config.reach.relay };
     let registry = config.find.registry.as_deref().and_then(|directory| {
         Registry::enter(directory, &config.chain, &config.keys.identity())
             .inspect_err(|error| {
@@ -71,10 +71,11 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         book: super::book::Book::default(),
         connections: std::collections::HashMap::new(),
         paths: reach::paths::State::new(us, reach::interfaces::route),
-        reach: reach::State::new(reached, clock.now()),
+        reach: reach::State::new(reached, started),
         service: service::Service::new(us, &config.records, std::time::Instant::now()),
         registry,
-        names: Names::new(&config.peers),
+        names,
+        resolved,
         searches: FuturesUnordered::new(),
         plain_dials: FuturesUnordered::new(),
         plain: bitcoin,
@@ -82,7 +83,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         said: super::inform::Said::default(),
     };
     engine.first_address(&listening).await?;
-    engine.begin(&config);
+    engine.look(&config);
     Ok(tokio::spawn(engine.run()))
 }
 
@@ -131,7 +132,7 @@ impl Engine {
     }
 
     /// The first things to do: who is on this host, and whom the user named.
-    fn begin(&mut self, config: &Config) {
+    fn look(&mut self, config: &Config) {
         self.note_in_registry();
         self.look_around();
         self.add_given(&config.peers);

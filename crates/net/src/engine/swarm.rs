@@ -8,7 +8,7 @@ use super::Engine;
 use super::behaviour::BehaviourEvent;
 use crate::error::DialError;
 use crate::event::Notice;
-use crate::reach::{self, Fact, Said, candidates};
+use crate::reach::{Fact, Said};
 use crate::session;
 
 impl Engine {
@@ -115,7 +115,9 @@ impl Engine {
                 upnp::Event::ExpiredExternalAddr { external_addr, .. } => self.fact(Fact::Unmapped(external_addr)),
                 upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => self.fact(Fact::NoGateway),
             },
-            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. }) => {
+            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id, renewal, ..
+            }) => {
                 self.fact(Fact::Reserved { relay: relay_peer_id, renewal });
             }
             BehaviourEvent::Punch(event) => {
@@ -131,7 +133,9 @@ impl Engine {
                     self.swarm.close_connection(event.connection);
                 }
             }
-            BehaviourEvent::Limits(_) | BehaviourEvent::Prober(_) | BehaviourEvent::Relay(_)
+            BehaviourEvent::Limits(_)
+            | BehaviourEvent::Prober(_)
+            | BehaviourEvent::Relay(_)
             | BehaviourEvent::Relayed(_) => {}
         }
     }
@@ -156,7 +160,7 @@ impl Engine {
         }
     }
 
-    fn introduction(&mut self, event: candidates::Event) {
+    fn introduction(&mut self, event: identify::Event) {
         if let identify::Event::Received { peer_id, connection_id, info } = event {
             let said = Said::of(&info);
             self.fact(Fact::Identified { peer: peer_id, connection: connection_id, said });
