@@ -179,8 +179,12 @@ impl Network {
 
     /// How the network stands, as of at most a second ago.
     #[must_use]
-    pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status.borrow())
+    pub fn status(&self) -> Status {
+        let mut status = Status::clone(&self.status.borrow());
+        for peer in &mut status.peers {
+            (peer.received, peer.sent) = self.shared.bytes(peer.peer).unwrap_or_default();
+        }
+        status
     }
 
     /// Stores a value under a key: here, and with the peers whose names are closest to the key. The newest value that was

@@ -80,6 +80,9 @@ impl Engine {
     pub(super) fn introduced(&mut self, peer: PeerId, info: &identify::Info, over: Option<&Multiaddr>) {
         let protocols = Protocols::of(&self.chain);
         if info.protocol_version != protocols.network() {
+            // Multicast finds every program that uses libp2p. This one has nothing to say to us.
+            tracing::debug!(%peer, network = info.protocol_version, "another network");
+            let _ = self.swarm.disconnect_peer_id(peer);
             return;
         }
         let meaningful = |address: &&Multiaddr| over.is_some_and(|over| address::spreads(address, over));

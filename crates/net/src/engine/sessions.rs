@@ -31,6 +31,8 @@ pub(super) struct Open {
     pub(super) since: Instant,
     /// Why it ends, once the node has said so.
     pub(super) parting: Option<Reason>,
+    /// Whether its connection is closed: what came on it is still told, then that it is over.
+    cut: bool,
 }
 
 /// Every session.
@@ -45,7 +47,8 @@ pub(super) struct Sessions {
 impl Sessions {
     /// A session with a peer that is not ending.
     pub(super) fn with(&self, peer: &Swarmed) -> Option<(PeerId, &Open)> {
-        let theirs = |open: &Open| open.parting.is_none() && open.on.is_some_and(|(other, _)| other == *peer);
+        let lasts = |open: &Open| open.parting.is_none() && !open.cut;
+        let theirs = |open: &Open| lasts(open) && open.on.is_some_and(|(other, _)| other == *peer);
         self.open.iter().find(|(_, open)| theirs(open)).map(|(id, open)| (*id, open))
     }
 
@@ -59,6 +62,13 @@ impl Sessions {
     pub(super) fn link(&self, peer: PeerId) -> Option<(Swarmed, &Link)> {
         let open = self.open.get(&peer)?;
         open.on.map(|(swarmed, _)| (swarmed, &open.link))
+    }
+
+    /// A connection is closed: the sessions on it end by themselves.
+    pub(super) fn cut(&mut self, connection: ConnectionId) {
+        for open in self.open.values_mut().filter(|open| open.on.is_some_and(|(_, on)| on == connection)) {
+            open.cut = true;
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Open)> {
@@ -115,7 +125,7 @@ impl Engine {
         let peer = PeerId(self.sessions.next);
         let (limits, inbox) = (self.limits.clone(), self.inbox.clone());
         let starter: Starter = Box::new(move || session::start(peer, stream, framing, &limits, &inbox));
-        let open = Open { on, link: link.clone(), since: Instant::now(), parting: None };
+        let open = Open { on, link: link.clone(), since: Instant::now(), parting: None, cut: false };
         self.sessions.open.insert(peer, open);
         if let Some((_, connection)) = on {
             self.swarm.behaviour_mut().limits.used(connection, true);

@@ -74,9 +74,7 @@ impl Engine {
         let now = self.clock.now();
         self.opening_failed(connection, DialError::Unreachable);
         self.not_moved(connection);
-        for session in self.sessions.on(connection) {
-            self.retire(session);
-        }
+        self.sessions.cut(connection);
         self.paths.closed(now, connection);
         self.fact(Fact::Closed { peer, connection });
         self.follow_paths();
