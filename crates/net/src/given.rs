@@ -115,8 +115,9 @@ impl Given {
             let start = Multiaddr::from(Protocol::Dns(host.as_str().into()));
             return endpoint_behind(start, port, scheme).into_iter().map(of_endpoint).collect();
         }
-        let hosts: BTreeSet<_> = resolved.iter().map(IpAddr::to_canonical).take(MAX_ADDRESSES).collect();
-        hosts.into_iter().filter_map(|ip| endpoint(ip, port, scheme)).map(of_endpoint).collect()
+        // In order first: resolvers turn the list round with each answer, and the same ones are to be taken.
+        let hosts: BTreeSet<_> = resolved.iter().map(IpAddr::to_canonical).collect();
+        hosts.into_iter().take(MAX_ADDRESSES).filter_map(|ip| endpoint(ip, port, scheme)).map(of_endpoint).collect()
     }
 }
 

@@ -48,6 +48,7 @@ mod reach;
 mod records;
 mod service;
 mod session;
+mod private;
 pub mod status;
 pub mod topics;
 mod transport;

@@ -14,23 +14,25 @@ use crate::status::Via;
 /// What a connection to that address runs on, as far as our transports go; of a circuit, the way to the relay. `None` for
 /// other transports, and for `/dnsaddr`, which says it only when it is resolved.
 pub(crate) fn via(multiaddr: &Multiaddr) -> Option<Via> {
-    let mut parts = leg(multiaddr).skip_while(is_prefix);
-    let first = parts.next()?;
-    let second = parts.next();
-    let found = match (&first, &second) {
+    // A peer's id ends what leads to it.
+    if leg(multiaddr).skip_while(|part| !matches!(part, Protocol::P2p(_))).nth(1).is_some() {
+        return None;
+    }
+    let mut parts = leg(multiaddr).filter(|part| !matches!(part, Protocol::P2p(_)));
+    match (parts.next()?, parts.next()) {
         (Protocol::Memory(_), None) => Some(Via::Memory),
-        (Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_), Some(_)) => {
-            over(&second?, parts)
-        }
+        (
+            Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_),
+            Some(port),
+        ) => over(&port, parts),
         _ => None,
-    };
-    found
+    }
 }
 
 /// What runs on a port of an IP host.
 fn over<'a>(port: &Protocol<'a>, rest: impl Iterator<Item = Protocol<'a>>) -> Option<Via> {
-    // Four at most have a meaning: tls, sni, ws, p2p.
-    let rest: Vec<_> = rest.filter(|part| !matches!(part, Protocol::P2p(_))).take(4).collect();
+    // Three at most have a meaning: tls, sni, ws.
+    let rest: Vec<_> = rest.take(4).collect();
     match (port, rest.as_slice()) {
         (Protocol::Tcp(_), []) => Some(Via::Tcp),
         (Protocol::Tcp(_), [Protocol::Ws(_)]) => Some(Via::WebSocket),
@@ -39,11 +41,6 @@ fn over<'a>(port: &Protocol<'a>, rest: impl Iterator<Item = Protocol<'a>>) -> Op
         (Protocol::Udp(_), [Protocol::QuicV1]) => Some(Via::Quic),
         _ => None,
     }
-}
-
-/// What stands before the host without changing where it leads.
-fn is_prefix(part: &Protocol<'_>) -> bool {
-    matches!(part, Protocol::Ip6zone(_))
 }
 
 /// The components up to the first relay.
@@ -85,7 +82,7 @@ pub(crate) fn ip_of(multiaddr: &Multiaddr) -> Option<IpAddr> {
 /// unspecified, multicast, networks for tests and documents, or no host at all. The memory of this process and
 /// `localhost` are loopback.
 pub(crate) fn scope(multiaddr: &Multiaddr) -> Option<Scope> {
-    match leg(multiaddr).find(|part| !is_prefix(part))? {
+    match leg(multiaddr).next()? {
         Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) if is_localhost(&name) => {
             Some(Scope::Loopback)
         }
@@ -109,13 +106,12 @@ pub(crate) fn is_localhost(name: &str) -> bool {
 
 /// The same host and port by QUIC, for an address by TCP alone: which of both a node serves is known only by trying.
 pub(crate) fn over_quic(address: &Address) -> Option<Address> {
-    let multiaddr = super::to_libp2p(address)?;
-    let mut parts = multiaddr.iter();
-    let (host, Protocol::Tcp(port)) = (parts.next()?, parts.next()?) else { return None };
-    let rest = parts.next();
-    if is_circuit(&multiaddr) || via(&multiaddr) != Some(Via::Tcp) || matches!(rest, Some(Protocol::P2pCircuit)) {
+    let multiaddr = super::to_libp2p(&Address { identity: None, endpoint: address.endpoint.clone() })?;
+    if is_circuit(&multiaddr) || via(&multiaddr) != Some(Via::Tcp) {
         return None;
     }
-    let twin = Multiaddr::empty().with(host).with(Protocol::Udp(port)).with(Protocol::QuicV1);
+    let mut parts = multiaddr.iter();
+    let (host, Protocol::Tcp(port)) = (parts.next()?, parts.next()?) else { return None };
+    let twin = Multiaddr::from(host).with(Protocol::Udp(port)).with(Protocol::QuicV1);
     Some(Address { identity: address.identity, endpoint: Endpoint::Libp2p(super::encode(&twin)?) })
 }

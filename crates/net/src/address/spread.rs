@@ -30,8 +30,8 @@ pub(crate) fn spreads(address: &Multiaddr, remote: &Multiaddr) -> bool {
     }
 }
 
-/// Whether the address can be dialled by our transports, with a port, and a relay where one is meant.
-fn is_whole(address: &Multiaddr) -> bool {
+/// Whether our transports can dial the address: it has a port, and a relay where one is meant.
+pub(crate) fn is_whole(address: &Multiaddr) -> bool {
     let dialled = via(address).is_some() || matches!(leg(address).next(), Some(Protocol::Dnsaddr(_)));
     let port = !address.iter().any(|part| matches!(part, Protocol::Tcp(0) | Protocol::Udp(0) | Protocol::Memory(0)));
     dialled && port && (!is_circuit(address) || is_one_circuit(address))

@@ -6,13 +6,14 @@
 //! The key is written under another name first, and comes under its own whole and on disk, or not at all. What was there is
 //! never written to: whoever loses a key loses the node's name.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::{Keys, SECRET};
+use crate::private;
 
 /// Longest file that is read. Room for a few lines for people.
 const MAX_FILE: usize = 4096;
@@ -210,7 +211,7 @@ fn text(keys: &Keys) -> Zeroizing<String> {
 /// `AlreadyExists` if it is there by now.
 fn create(path: &Path) -> io::Result<Keys> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    private_folders().recursive(true).create(folder)?;
+    private::folders().create(folder)?;
     let keys = Keys::generate();
     let draft = Draft::new(path, text(&keys).as_bytes())?;
     draft.publish(path)?;
@@ -233,7 +234,7 @@ impl Draft {
             name.push(format!(".new-{}-{number}", std::process::id()));
             let draft = path.with_file_name(name);
             // Neither what is there nor what a link there leads to is written to.
-            let mut file = match private_file().create_new(true).open(&draft) {
+            let mut file = match private::file().create_new(true).open(&draft) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     taken = error;
@@ -267,27 +268,6 @@ impl Drop for Draft {
         // After a rename nothing is there; otherwise a name that stays costs nothing but a place.
         let _ = fs::remove_file(&self.0);
     }
-}
-
-#[cfg(unix)]
-fn private_folders() -> DirBuilder {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let mut builder = DirBuilder::new();
-    builder.mode(0o700);
-    builder
-}
-
-#[cfg(not(unix))]
-fn private_folders() -> DirBuilder {
-    DirBuilder::new()
-}
-
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// The file's name comes on disk with its folder.
