@@ -18,6 +18,21 @@ fn every_message_comes_back_in_as_many_bytes_as_were_told() {
 }
 
 #[test]
+fn a_block_s_bytes_may_be_written_apart() {
+    let mut random = random(31);
+    for kind in Kind::ALL {
+        let message = crate::arbitrary::message_of(kind, &mut random);
+        for framing in BOTH {
+            let mut written = Vec::new();
+            let apart = encode_apart(&message, framing, &mut written);
+            assert_eq!(apart.is_some(), kind == Kind::Block);
+            written.extend(apart.iter().flat_map(|bytes| bytes.iter()));
+            assert_eq!(written, encode(&message, framing), "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn messages_that_are_not_known_are_passed_over() {
     for framing in BOTH {
         let unknown = Message::Unknown { command: "merkleblock".into(), size: 3_999_999 };
