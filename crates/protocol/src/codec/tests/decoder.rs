@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::arbitrary;
+use crate::arbitrary::message_of;
 
 #[test]
 fn every_message_comes_back_in_as_many_bytes_as_were_told() {
