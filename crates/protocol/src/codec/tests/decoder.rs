@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::arbitrary;
-use crate::arbitrary::message_of;
 
 #[test]
 fn every_message_comes_back_in_as_many_bytes_as_were_told() {
@@ -22,7 +21,7 @@ fn every_message_comes_back_in_as_many_bytes_as_were_told() {
 fn a_block_s_bytes_may_be_written_apart() {
     let mut random = random(31);
     for kind in Kind::ALL {
-        let message = message_of(kind, &mut random);
+        let message = arbitrary::message_of(kind, &mut random);
         for framing in BOTH {
             let mut written = Vec::new();
             let apart = encode_apart(&message, framing, &mut written);
