@@ -21,21 +21,36 @@
 //! Not its job: what is said, which of two streams with one peer stays, and closing connections.
 
 mod behaviour;
+mod bell;
 mod handler;
 mod inbox;
+mod outbox;
+mod pace;
+mod reader;
+mod task;
+#[cfg(test)]
+mod tests {}
+mod writer;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures::{AsyncRead, AsyncWrite};
 use yap_protocol::codec::Framing;
 use yap_protocol::{Message, PeerId};
 
 use crate::config::Limits;
+use bell::Bell;
+use outbox::{Outbox, Phase};
+use task::Task;
 
 pub(crate) use behaviour::{Behaviour, Event, OpenError};
 pub(crate) use inbox::{Full, Inbox, Inflow, Item, MAX_SESSIONS, Received, Why, channel};
+pub(crate) use task::FINISH_TIMEOUT;
 
-/// One session, as its owner holds it. Dropped, it is aborted.
+/// One session, as its owner holds it. Dropped, it is aborted unless it was told to finish.
 #[derive(Debug)]
-pub(crate) struct Session {}
+pub(crate) struct Session(Arc<Outbox>);
 
 /// More waits for a peer than may: it reads too slowly, or not at all. The session is aborted and ends as
 /// [`Why::TooSlow`].
@@ -50,11 +65,18 @@ pub(crate) struct Overflow;
 /// # Errors
 /// If [`MAX_SESSIONS`] are open, or ended without their [`Received::Closed`] having been taken. The stream is dropped
 /// then, and nothing will come of it.
+///
+/// # Panics
+/// Outside of a runtime.
 pub(crate) fn start<S>(id: PeerId, stream: S, framing: Framing, limits: &Limits, inbox: &Inbox) -> Result<Session, Full>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    todo!()
+    let bell = Arc::new(Bell::default());
+    let place = inbox.place(id, Arc::clone(&bell))?;
+    let outbox = Arc::new(Outbox::new(framing, limits, bell, place.signal()));
+    tokio::spawn(Task::new(stream, Arc::clone(&outbox), place));
+    Ok(Session(outbox))
 }
 
 impl Session {
@@ -64,27 +86,45 @@ impl Session {
     /// # Errors
     /// If more than [`Limits::send_most`] would wait.
     pub(crate) fn send(&self, message: Message) -> Result<(), Overflow> {
-        todo!()
+        self.0.push(message)
     }
 
-    /// Sends what is queued, then closes the stream; within `FINISH_TIMEOUT`, whatever the other end does. Nothing more
+    /// Sends what is queued, then closes the stream; within [`FINISH_TIMEOUT`], whatever the other end does. Nothing more
     /// comes of the session but its end.
     pub(crate) fn finish(&self) {
-        todo!()
+        self.0.finish();
     }
 
     /// Drops what is queued, and the stream. Nothing more comes of the session but its end.
     pub(crate) fn abort(&self) {
-        todo!()
+        self.0.abort(Why::Aborted);
     }
 
     /// Bytes written to the stream.
     pub(crate) fn sent(&self) -> u64 {
-        todo!()
+        self.0.sent()
     }
 
     /// Bytes read from the stream.
     pub(crate) fn received(&self) -> u64 {
-        todo!()
+        self.0.received()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.0.phase() == Phase::Open {
+            self.abort();
+        }
+    }
+}
+
+/// Room that a queue keeps when it is empty: messages.
+const SPARE: usize = 16;
+
+/// Gives back the room of a queue that was long and is empty.
+fn spare<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > SPARE {
+        *queue = VecDeque::new();
     }
 }
