@@ -1,6 +1,6 @@
 //! How we are reached, and by which way peers are.
 //!
-//! Two machines without sockets or clocks, and two behaviours that mend what libp2p's own leave open. The task that owns
+//! Two machines without sockets or clocks, and three behaviours that mend what libp2p's own leave open. The task that owns
 //! the swarm feeds the machines what the swarm tells, and does what they ask: after every input it drains `poll` until
 //! `None`, and calls `deadline` when `next_deadline` has come.
 //!
@@ -10,6 +10,7 @@
 //! | [`paths`] | every connection and the way it takes; which one a session should be on; what to close, and to dial again when an address of ours is lost |
 //! | [`candidates`] | the addresses under which peers see us, for hole punching and dial-back (wraps identify) |
 //! | [`relayed`] | the relay client, without its panic when a reservation is given up (wraps it) |
+//! | [`gateway`] | the router that forwards our port, asked anew in each network (wraps UPnP) |
 //! | `place` | what an address says of where it leads |
 //!
 //! # What goes in
@@ -40,6 +41,7 @@
 //! | [`Action::ServeDht`] | `kad.set_mode(Some(Mode::Server or Mode::Client))` |
 //! | [`Action::ServeRelay`] | `relay.set_status(Some(Status::Enable or Status::Disable))` |
 //! | [`Action::AddExternal`], [`Action::RemoveExternal`] | `swarm.add_external_address`, `swarm.remove_external_address` |
+//! | [`Action::SearchGateway`] | `gateway.search()` |
 //! | [`Action::Advertise`] | tell the node, the registry and the DHT |
 //! | [`Action::Changed`] | `Notice::Reach`, `Status::reach` |
 //! | [`Action::Lost`], [`Action::Gained`] | [`paths::State::lost`], [`paths::State::gained`]; on `Lost` also `candidates.forget()` |
@@ -54,6 +56,7 @@
 
 pub(crate) mod candidates;
 mod fact;
+pub(crate) mod gateway;
 pub(crate) mod interfaces;
 pub(crate) mod paths;
 mod place;

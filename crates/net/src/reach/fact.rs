@@ -128,6 +128,8 @@ pub(crate) enum Action {
     Advertise(Advertised),
     /// How we are reached has changed.
     Changed(status::Reach),
+    /// Look for a router that forwards our port, as this machine may have changed networks.
+    SearchGateway,
     /// An address of this machine is gone.
     Lost(IpAddr),
     /// This machine has a new address.

@@ -61,23 +61,31 @@ fn host(ip: IpAddr) -> Host {
     }
 }
 
-/// How far an address of a host reaches; `None` if it leads nowhere.
+/// How far an address of a host reaches; `None` if it leads nowhere, or not without the name of an interface, as IPv6
+/// addresses of one link do (RFC 4291, section 2.5.6).
 pub(super) fn scope_of(ip: IpAddr) -> Option<Scope> {
-    host(ip).scope()
+    let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    if is_link_local { None } else { host(ip).scope() }
 }
 
 /// How far an address reaches, a circuit as far as its relay; `None` if that is not known, or it leads nowhere.
 pub(super) fn scope(address: &Multiaddr) -> Option<Scope> {
-    if matches!(address.iter().next(), Some(Protocol::Memory(_))) {
-        return Some(Scope::Loopback);
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => scope_of(IpAddr::V4(ip)),
+        Protocol::Ip6(ip) => scope_of(IpAddr::V6(ip)),
+        Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Memory(_) => endpoint(address)?.scope(),
+        _ => None,
     }
-    ip(address).and_then(scope_of)
+}
+
+/// The node's form of it; `None` if it is too long for a node to pass on.
+fn endpoint(address: &Multiaddr) -> Option<Endpoint> {
+    yap_protocol::address::Multiaddr::new(address.as_ref()).map(Endpoint::Libp2p)
 }
 
 /// Hosts that are likely in one hand.
 pub(super) fn group(address: &Multiaddr) -> Group {
-    yap_protocol::address::Multiaddr::new(address.as_ref())
-        .map_or(Group::of_number(0), |address| Endpoint::Libp2p(address).source_group())
+    endpoint(address).map_or(Group::of_number(0), |endpoint| endpoint.source_group())
 }
 
 /// Whether two addresses are on one link, as far as that can be told without its mask: IPv4 by /24, IPv6 by /64.
