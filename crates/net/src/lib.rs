@@ -24,6 +24,7 @@
 //! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
 //! | `session` | one long-lived stream per peer, with backpressure both ways |
 //! | `limits` | how many connections, from whom |
+//! | `rate`, `recent` | how often something may happen, and for whom that is remembered |
 //! | `reach` | how we are reached: UPnP, dial-back, relays, hole punching |
 //! | `find` | the registry of this host, DNS |
 //! | `records` | the record store of the DHT, on disk |
@@ -49,6 +50,8 @@ mod reach;
 mod records;
 mod service;
 mod session;
+mod rate;
+mod recent;
 pub mod status;
 pub mod topics;
 mod transport;
