@@ -99,6 +99,14 @@ pub enum CertificateError {
         /// What the TLS library says.
         why: String,
     },
+    /// A certificate that is to be trusted is none of an authority.
+    #[error("{} can't be trusted as a certificate authority: {why}", path.display())]
+    Authority {
+        /// Which.
+        path: PathBuf,
+        /// What the TLS library says.
+        why: String,
+    },
 }
 
 /// Why a dial failed.
