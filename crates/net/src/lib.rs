@@ -24,6 +24,7 @@
 //! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
 //! | `session` | one long-lived stream per peer, with backpressure both ways |
 //! | `limits` | how many connections, from whom |
+//! | `rate`, `recent` | how often something may happen, and for whom that is remembered |
 //! | `reach` | how we are reached: UPnP, dial-back, relays, hole punching |
 //! | `find` | the registry of this host, DNS |
 //! | `records` | the record store of the DHT, on disk |
@@ -36,14 +37,24 @@
 mod address;
 pub mod clock;
 pub mod config;
+mod engine;
 pub mod error;
 pub mod event;
 mod find;
 pub mod given;
 pub mod identity;
+mod limits;
+mod network;
 mod private;
+mod reach;
+mod records;
+mod service;
+mod session;
+mod rate;
+mod recent;
 pub mod status;
 pub mod topics;
+mod transport;
 
 pub use clock::Clock;
 pub use config::Config;
@@ -51,4 +62,6 @@ pub use error::{PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
 pub use find::default_registry;
 pub use given::Given;
+pub use network::{Events, Network};
+pub use service::Stored;
 pub use status::Status;
