@@ -9,7 +9,7 @@ use yap_chain::spec::Spec;
 use yap_net::identity::{KeyError, Keys};
 use yap_protocol::address::Identity;
 
-use super::{chain, ledger};
+use super::ledger;
 
 /// The file of the key.
 const KEY: &str = "key";
@@ -35,9 +35,9 @@ pub enum StartError {
         /// Where.
         path: PathBuf,
     },
-    /// The chain.
+    /// What was asked for.
     #[error(transparent)]
-    Chain(#[from] chain::Error),
+    Arguments(super::ArgumentError),
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
@@ -47,9 +47,9 @@ pub enum StartError {
     /// The network.
     #[error(transparent)]
     Network(#[from] yap_net::StartError),
-    /// The system has no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(#[from] io::Error),
+    /// The system gives no random numbers, or no threads.
+    #[error("the system lacks what every program needs: {0}")]
+    System(#[from] io::Error),
 }
 
 /// What a peer is besides its network.
@@ -106,6 +106,7 @@ pub(super) fn random() -> Result<[u8; 32], StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::chain;
 
     #[test]
     fn a_directory_is_one_peers_at_a_time_and_keeps_its_key() {

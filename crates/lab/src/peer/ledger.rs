@@ -98,6 +98,17 @@ pub enum Place {
     Confirmed(u32),
 }
 
+impl Place {
+    /// The height of its block, once it is in one.
+    #[must_use]
+    pub const fn height(self) -> Option<u32> {
+        match self {
+            Self::Pending => None,
+            Self::Confirmed(height) => Some(height),
+        }
+    }
+}
+
 /// The ledger of a peer.
 #[derive(Debug)]
 pub struct Ledger {
