@@ -56,8 +56,8 @@ impl Engine {
                     self.paths.lost(now, ip);
                     self.follow_paths();
                 }
-                Action::Gained(ip) => {
-                    self.paths.gained(now, ip);
+                Action::Gained(_) => {
+                    self.paths.gained(now);
                     self.follow_paths();
                 }
                 Action::Disconnect(peer) => {
