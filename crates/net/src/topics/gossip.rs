@@ -12,7 +12,7 @@ use super::{MAX_NAME, MAX_TOPICS, MessageId};
 use crate::config;
 
 /// gossipsub, as it is used here.
-pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, MaxCountSubscriptionFilter<Names>>;
+pub(crate) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, MaxCountSubscriptionFilter<Names>>;
 
 /// How often gossipsub mends its mesh and tells what it has.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ const FRAME: usize = 65_536;
 
 /// Refuses subscriptions to what is no name.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Names;
+pub(crate) struct Names;
 
 impl TopicSubscriptionFilter for Names {
     fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
