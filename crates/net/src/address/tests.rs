@@ -283,7 +283,7 @@ fn the_twin_by_quic_has_the_same_host_port_and_key() {
 
 /// Addresses of the parts that matter, in any order, many of them senseless.
 fn any_multiaddr() -> impl Strategy<Value = libp2p::Multiaddr> {
-    let peers: Vec<_> = (0..3).map(|_| Keys::generate().pair().public().to_peer_id()).collect();
+    let peers: Vec<_> = (0..=255).filter_map(|byte| peer_id(&Identity([byte; 32]))).take(3).collect();
     let part = prop_oneof![
         any::<[u8; 4]>().prop_map(|ip| Protocol::Ip4(ip.into())),
         prop::sample::select(vec![[127, 0, 0, 1], [10, 0, 0, 1], [0, 0, 0, 0]]).prop_map(|ip| Protocol::Ip4(ip.into())),

@@ -1,5 +1,7 @@
 //! Stories of clocks.
 
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use super::*;
 
 fn at(clock: &Clock, steady: Duration, wall: Duration) -> Mark {

@@ -119,9 +119,9 @@ fn load(path: &Path) -> Result<Keys, KeyError> {
     if !fs::metadata(path).map_err(io)?.is_file() {
         return Err(KeyError::NotAFile { path: path.to_owned() });
     }
-    let mut file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => KeyError::Forbidden { path: path.to_owned() },
-        _ => io(error),
+    let mut file = File::open(path).map_err(|error| {
+        let forbidden = error.kind() == io::ErrorKind::PermissionDenied;
+        if forbidden { KeyError::Forbidden { path: path.to_owned() } } else { io(error) }
     })?;
     check(path, &file.metadata().map_err(io)?)?;
     // One byte more than is taken.
@@ -210,7 +210,7 @@ fn text(keys: &Keys) -> Zeroizing<String> {
 /// # Errors
 /// `AlreadyExists` if it is there by now.
 fn create(path: &Path) -> io::Result<Keys> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     private::folders().create(folder)?;
     let keys = Keys::generate();
     let draft = Draft::new(path, text(&keys).as_bytes())?;

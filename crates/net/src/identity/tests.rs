@@ -166,6 +166,18 @@ fn a_file_that_others_may_use_is_refused_with_what_to_do() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_that_this_user_may_not_read_is_refused() {
+    let (_folder, path) = place();
+    Keys::load_or_create(&path).unwrap();
+    protect(&path, 0o200);
+    let read = Keys::load_or_create(&path);
+    // The superuser may read everything.
+    let root = rustix::process::geteuid().is_root();
+    assert!(if root { read.is_ok() } else { matches!(read, Err(KeyError::Forbidden { .. })) }, "{read:?}");
+}
+
+#[cfg(unix)]
+#[test]
 fn what_is_no_file_is_refused() {
     let (folder, path) = place();
     let directory = Keys::load_or_create(folder.path()).unwrap_err();
