@@ -405,3 +405,6 @@ fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
 fn multiaddr(address: SocketAddr) -> Multiaddr {
     Multiaddr::from(address.ip()).with(Protocol::Tcp(address.port()))
 }
+
+#[cfg(test)]
+mod tests;
