@@ -51,6 +51,11 @@ impl Engine {
                     self.notice(Notice::Reach(reach));
                     self.status_is_old();
                 }
+                Action::SearchGateway => {
+                    if let Some(gateway) = self.swarm.behaviour_mut().gateway.as_mut() {
+                        gateway.search();
+                    }
+                }
                 Action::Lost(ip) => {
                     self.swarm.behaviour_mut().candidates.forget();
                     self.paths.lost(now, ip);
