@@ -22,7 +22,7 @@ pub(super) const MOST_CHUNK: usize = 64 << 10;
 /// Time without anything read after which the buffer shrinks to [`LEAST_CHUNK`].
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// Bytes that are read before others get a turn.
+/// Bytes that are read before others get a turn; fewer than [`LEAST_CHUNK`] at once count as many.
 const TURN: usize = 1 << 20;
 
 /// What is being read.
@@ -125,7 +125,7 @@ impl Reader {
             let Poll::Ready(read) = self.read(stream, cx)? else { return Ok(Read::Waits) };
             outbox.count_received(read);
             self.ended = read == 0;
-            turn = turn.saturating_sub(read);
+            turn = turn.saturating_sub(read.max(LEAST_CHUNK));
             if turn == 0 {
                 cx.waker().wake_by_ref();
                 return Ok(Read::Waits);

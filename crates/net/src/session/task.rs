@@ -157,28 +157,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// Says which limit of time has been passed, if any.
     fn overdue(&self) -> Option<Why> {
         let now = Instant::now();
+        let ends = self.ending().filter(|(until, _)| *until <= now).map(|(_, why)| why);
+        let writes = self.write_deadline().filter(|until| *until <= now).map(|_| Why::TooSlow);
+        ends.or(writes).or_else(|| self.reader.is_overdue(now).then_some(Why::Stalled))
+    }
+
+    /// When the session ends if nothing else happens, and why.
+    fn ending(&self) -> Option<(Instant, Why)> {
         match self.ending {
-            // What it waits for is in our hands.
-            Ending::Failed(..) if self.reader.is_paused() => None,
-            Ending::Failed(why, until) if until <= now => Some(Why::Broken(why)),
-            Ending::Lingering(until) if until <= now => Some(Why::Finished),
-            Ending::Draining(until) | Ending::Closing(until) if until <= now => Some(Why::Unfinished),
-            _ if self.writes() && self.writer.deadline().is_some_and(|until| until <= now) => Some(Why::TooSlow),
-            _ if self.reader.is_overdue(now) => Some(Why::Stalled),
-            _ => None,
+            Ending::No => None,
+            Ending::Draining(until) | Ending::Closing(until) => Some((until, Why::Unfinished)),
+            Ending::Lingering(until) => Some((until, Why::Finished)),
+            // What it waits for then is in our hands.
+            Ending::Failed(why, until) => (!self.reader.is_paused()).then_some((until, Why::Broken(why))),
         }
     }
 
+    fn write_deadline(&self) -> Option<Instant> {
+        self.writer.deadline().filter(|_| self.writes())
+    }
+
     fn deadline(&self) -> Option<Instant> {
-        let ending = match self.ending {
-            Ending::No => None,
-            Ending::Failed(..) if self.reader.is_paused() => None,
-            Ending::Draining(until) | Ending::Closing(until) | Ending::Lingering(until) | Ending::Failed(_, until) => {
-                Some(until)
-            }
-        };
-        let writer = self.writer.deadline().filter(|_| self.writes());
-        [ending, writer, self.reader.deadline()].into_iter().flatten().min()
+        let ending = self.ending().map(|(until, _)| until);
+        [ending, self.write_deadline(), self.reader.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -1,6 +1,10 @@
 //! Sessions over pipes, with time that passes when nothing else happens.
 
-#![expect(clippy::arithmetic_side_effects, reason = "a test stops at what it did not expect")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod behaviour;
 mod ends;
@@ -8,6 +12,7 @@ mod flow;
 mod late;
 mod schedule;
 mod slow;
+mod speed;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -74,8 +79,9 @@ impl Bench {
 
     /// What comes next.
     pub(super) async fn next(&mut self) -> (u64, Received) {
-        let item = timeout(LONG, self.inflow.next()).await.expect("something comes").expect("an inbox is there");
-        (item.peer.0, item.what)
+        let item = timeout(LONG, self.inflow.next()).await.expect("something comes");
+        let Item { peer, what } = item.expect("an inbox is there");
+        (peer.0, what)
     }
 
     /// The message that comes next.

@@ -112,8 +112,8 @@ impl Pair {
         loop {
             if let Happened::Alice(SwarmEvent::Behaviour(event)) = self.next().await {
                 match event {
-                    Event::Failed { peer, why, .. } => {
-                        assert_eq!(peer, *self.bob.local_peer_id());
+                    Event::Failed { peer, connection, why } => {
+                        assert_eq!((peer, connection), (*self.bob.local_peer_id(), self.connection));
                         return why;
                     }
                     other => panic!("{other:?}"),
@@ -220,9 +220,12 @@ async fn a_peer_that_opens_ten_thousand_streams_is_told_of_once() {
                 opened += 1;
                 pair.open();
             }
-            Happened::Bob(SwarmEvent::Behaviour(Event::Opened { stream, .. })) => accepted.push(stream),
-            Happened::Bob(SwarmEvent::Behaviour(Event::Flooded { peer, .. })) => {
+            Happened::Bob(SwarmEvent::Behaviour(Event::Opened { stream, connection, .. })) => {
+                accepted.push((stream, connection));
+            }
+            Happened::Bob(SwarmEvent::Behaviour(Event::Flooded { peer, connection })) => {
                 assert_eq!(peer, *pair.alice.local_peer_id());
+                assert!(accepted.iter().all(|(_, of)| *of == connection));
                 flooded += 1;
             }
             other => panic!("{other:?}"),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::session::inbox::OVERHEAD;
 use crate::session::outbox::Outbox;
+use crate::session::reader::LEAST_CHUNK;
 use crate::session::writer::{BATCH, Writer, Wrote};
 
 #[tokio::test(start_paused = true)]
@@ -124,6 +125,12 @@ async fn blocks_that_are_sent_take_no_memory() {
     far.read_to_end(&mut read).await.unwrap();
     assert!(read.chunks(expected.len()).take(3).all(|bytes| bytes == expected));
     assert_eq!(decode(&read[expected.len() * 3..]), [Message::Verack]);
+}
+
+#[test]
+fn a_session_that_is_idle_is_small() {
+    let size = size_of::<Task<libp2p::Stream>>() + size_of::<Outbox>() + LEAST_CHUNK;
+    assert!(size <= 2500, "{size} bytes");
     let size = size_of::<(Message, usize)>();
     assert!(OVERHEAD >= size, "a message takes {size} bytes in a queue");
 }

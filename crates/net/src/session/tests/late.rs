@@ -3,6 +3,8 @@
 use tokio::time::Instant;
 
 use super::*;
+use yap_protocol::codec;
+
 use crate::session::inbox::{Hold, Place};
 use crate::session::outbox::Outbox;
 use crate::session::pace::{FRAME_RATE, FRAME_SILENCE, FRAME_TIME};
@@ -97,7 +99,8 @@ async fn who_sends_garbage_is_told_why_we_part() {
     write(&mut far, &ping(1).1).await;
     write(&mut far, &[0xff; 64]).await;
     assert_eq!(bench.message().await.0, Message::Ping(1));
-    assert!(matches!(bench.next().await.1, Received::Malformed(_)));
+    let Received::Malformed(error) = bench.next().await.1 else { panic!("it was read") };
+    assert_eq!(error, codec::Error::FrameLength([0xff; 4]));
     write(&mut far, &ping(2).1).await;
     bench.silence().await;
     session.send(Message::Verack).unwrap();
