@@ -61,7 +61,7 @@ pub(crate) enum Action {
     },
     /// Close a connection.
     Close(ConnectionId),
-    /// Dial a peer again, whose session ran over an address that is gone.
+    /// Dial a peer again, whose session, or what it relays for us, ran over an address that is gone.
     Redial(PeerId),
     /// The way of a session has changed.
     Changed {
@@ -163,8 +163,8 @@ impl State {
         self.settle(now, *name);
     }
 
-    /// An address of ours is gone.
-    pub(crate) fn lost(&mut self, now: Time, ip: IpAddr) {
+    /// An address of ours is gone. `relays` are those through which we are reached.
+    pub(crate) fn lost(&mut self, now: Time, ip: IpAddr, relays: &[PeerId]) {
         let over = |way: &Way| way.local == Some(ip);
         // A relayed connection goes with the last direct one to its relay.
         let is_cut = |way: &Way| {
@@ -177,10 +177,11 @@ impl State {
         let mut cut = Vec::new();
         for (name, peer) in &self.peers {
             let ways = peer.ways.iter().filter(|way| !way.closing && (over(way) || is_cut(way)));
-            cut.extend(ways.map(|way| (*name, way.id, peer.is_session_on(way.id))));
+            let matters = |way: &Way| peer.is_session_on(way.id) || (way.relay.is_none() && relays.contains(name));
+            cut.extend(ways.map(|way| (*name, way.id, matters(way))));
         }
-        for (name, connection, has_session) in cut {
-            if has_session {
+        for (name, connection, matters) in cut {
+            if matters {
                 self.redials.add(now, name);
             }
             self.close(name, connection);

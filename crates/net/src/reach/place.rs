@@ -9,6 +9,9 @@ use yap_protocol::address::{Endpoint, Group, Host, Scope};
 
 use crate::status::Via;
 
+#[cfg(test)]
+mod tests;
+
 /// The address that it begins with.
 pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {

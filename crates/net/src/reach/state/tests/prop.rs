@@ -63,7 +63,6 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     node: Node,
     open: Vec<(PeerId, ConnectionId)>,
-    listening: Vec<Multiaddr>,
 }
 
 impl World {
@@ -72,7 +71,6 @@ impl World {
         match step {
             Step::Listen(ip) => {
                 let address = addr(&format!("{}/tcp/6001", IPS[*ip]));
-                self.listening.push(address.clone());
                 node.tell(Fact::Listening(address))
             }
             Step::Lose(ip) => {
@@ -144,7 +142,7 @@ impl Asked {
                 | Action::Reserve { .. }
                 | Action::Unreserve { .. }
                 | Action::SearchGateway
-                | Action::Lost(_)
+                | Action::Lost { .. }
                 | Action::Gained(_)
                 | Action::Disconnect(_) => {}
             }
@@ -160,7 +158,7 @@ proptest! {
         upnp in any::<bool>(),
         steps in prop::collection::vec(step(), 1..80),
     ) {
-        let mut world = World { node: Node::new(upnp, &[]), open: Vec::new(), listening: Vec::new() };
+        let mut world = World { node: Node::new(upnp, &[]), open: Vec::new() };
         let mut asked = Asked::default();
         asked.follow(&world.node.actions());
         for step in steps {
