@@ -1,5 +1,9 @@
 //! What peers tell, and what becomes a candidate of it.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of our own")]
+
+mod swarm;
+
 use super::seen::{BURST, LIFETIME, MAX, MAX_PER_GROUP, REFILL};
 use super::*;
 use std::time::Duration;
@@ -137,7 +141,7 @@ fn candidate_that_two_groups_see_is_not_pushed_out() {
 fn liars_can_not_make_us_tell_candidates_for_ever() {
     let mut node = Node::new("/ip4/192.168.1.5");
     let mut told = 0;
-    let mut lie = |node: &mut Node, number: u32| {
+    let lie = |node: &mut Node, number: u32| {
         let [_, _, a, b] = number.to_be_bytes();
         node.hears_over(false, &format!("/ip4/12.{b}.1.1/tcp/1"), &format!("/ip4/66.6.{a}.{b}/tcp/6001")).len()
     };

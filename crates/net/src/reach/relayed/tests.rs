@@ -35,7 +35,7 @@ fn relay_at(channel: u64) -> (Swarm<relay::Behaviour>, Multiaddr) {
 fn client<B: NetworkBehaviour>(wrap: impl FnOnce(client::Behaviour) -> B) -> Swarm<B> {
     let keys = Keypair::ed25519_from_bytes([3; 32]).unwrap();
     let us = keys.public().to_peer_id();
-    let (circuits, behaviour) = relay::client::new(us);
+    let (circuits, behaviour) = client::new(us);
     let transport = OrTransport::new(circuits, MemoryTransport::default())
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(&keys).unwrap())

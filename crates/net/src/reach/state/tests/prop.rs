@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::super::relays::RESERVATIONS;
 use super::*;
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn modes_fit_what_is_known_and_nothing_is_asked_for_twice(
         upnp in any::<bool>(),
-        steps in prop::collection::vec(step(), 1..80),
+        steps in proptest::collection::vec(step(), 1..80),
     ) {
         let mut world = World { node: Node::new(upnp, &[]), open: Vec::new() };
         let mut asked = Asked::default();
