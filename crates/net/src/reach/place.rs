@@ -49,6 +49,11 @@ pub(super) fn relay(address: &Multiaddr) -> Option<PeerId> {
     None
 }
 
+/// What comes before the first peer or circuit in an address: where its first hop is.
+pub(super) fn first(address: &Multiaddr) -> Multiaddr {
+    address.iter().take_while(|part| !matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit)).collect()
+}
+
 /// The address without the peer at its end.
 pub(super) fn bare(address: &Multiaddr) -> Multiaddr {
     let mut address = address.clone();

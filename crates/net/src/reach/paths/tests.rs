@@ -122,6 +122,21 @@ fn session_tells_its_way() {
 }
 
 #[test]
+fn relay_that_came_to_us_is_known_by_its_address() {
+    // libp2p does not name it where the connection with it was opened by it.
+    let mut node = Node::new(1);
+    node.opens(3, &came("/ip4/11.1.1.10/tcp/50000", "/ip4/192.168.1.5/tcp/6001"));
+    let relayed = node.opens(2, &came(&format!("/p2p/{}", peer(2)), "/ip4/11.1.1.10/tcp/50000/p2p-circuit"));
+    assert_eq!(node.session(relayed, Direction::Inbound), [changed(2, Path::Relayed(identity(3)))]);
+    // One that nobody is known to relay is not taken for a direct one.
+    let unknown = node.opens(4, &came(&format!("/p2p/{}", peer(4)), "/ip4/11.9.9.9/tcp/50000/p2p-circuit"));
+    assert_eq!(node.session(unknown, Direction::Inbound), []);
+    assert_eq!(node.state.path(unknown), None);
+    node.state.ended(node.now, &peer(4));
+    assert_eq!(node.wait(IDLE_GRACE), [Action::Close(unknown)]);
+}
+
+#[test]
 fn relayed_session_moves_when_a_hole_is_punched() {
     let mut opener = Node::new(1);
     let mut other = Node::new(2);

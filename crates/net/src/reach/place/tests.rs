@@ -38,6 +38,9 @@ fn circuit_names_its_relay() {
     assert!(is_circuit(&circuit));
     assert_eq!(relay(&addr(&format!("/ip4/11.1.1.10/tcp/6001/p2p/{RELAY}"))), None);
     assert_eq!(relay(&addr("/p2p-circuit")), None);
+    assert_eq!(relay(&addr("/ip4/11.1.1.10/tcp/6001/p2p-circuit")), None);
+    assert_eq!(first(&circuit), addr("/ip4/11.1.1.10/tcp/6001"));
+    assert_eq!(first(&addr("/p2p-circuit")), Multiaddr::empty());
     assert_eq!(bare(&circuit), addr(&format!("/ip4/11.1.1.10/tcp/6001/p2p/{RELAY}/p2p-circuit")));
     assert_eq!(bare(&bare(&circuit)), bare(&circuit));
 }

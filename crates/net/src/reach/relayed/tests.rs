@@ -1,5 +1,7 @@
 //! A relay and its client over the memory transport, each polled by hand.
 
+#![expect(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
+
 use std::future::poll_fn;
 
 use futures::{FutureExt, StreamExt};
@@ -11,7 +13,11 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{Config, SwarmEvent};
 use libp2p::{Swarm, noise, relay, yamux};
 
+use yap_protocol::Time;
+
+use super::super::{paths, place};
 use super::*;
+use crate::status::Path;
 
 /// Polls that any step here takes at most.
 const POLLS: usize = 2000;
@@ -33,7 +39,11 @@ fn relay_at(channel: u64) -> (Swarm<relay::Behaviour>, Multiaddr) {
 }
 
 fn client<B: NetworkBehaviour>(wrap: impl FnOnce(client::Behaviour) -> B) -> Swarm<B> {
-    let keys = Keypair::ed25519_from_bytes([3; 32]).unwrap();
+    client_of(3, wrap)
+}
+
+fn client_of<B: NetworkBehaviour>(number: u8, wrap: impl FnOnce(client::Behaviour) -> B) -> Swarm<B> {
+    let keys = Keypair::ed25519_from_bytes([number; 32]).unwrap();
     let us = keys.public().to_peer_id();
     let (circuits, behaviour) = client::new(us);
     let transport = OrTransport::new(circuits, MemoryTransport::default())
@@ -56,13 +66,21 @@ async fn until<B: NetworkBehaviour, T>(
     mut look: impl FnMut(&SwarmEvent<B::ToSwarm>) -> Option<T>,
 ) -> Option<T> {
     for _ in 0..POLLS {
-        let _ = now(relay);
-        if let Some(found) = now(client).as_ref().and_then(&mut look) {
+        if let Some(found) = until_once(client, relay, &mut look) {
             return Some(found);
         }
         tokio::task::yield_now().await;
     }
     None
+}
+
+fn until_once<B: NetworkBehaviour, T>(
+    client: &mut Swarm<B>,
+    relay: &mut Swarm<relay::Behaviour>,
+    look: impl FnMut(&SwarmEvent<B::ToSwarm>) -> Option<T>,
+) -> Option<T> {
+    let _ = now(relay);
+    now(client).as_ref().and_then(look)
 }
 
 /// Closes the listener of a reservation while the relay's answer is on its way; then lets the answer come.
@@ -125,6 +143,56 @@ async fn reservation_can_be_made_anew_on_the_same_connection() {
         matches!(event, SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == listener).then_some(())
     });
     assert_eq!(listens.await, Some(()));
+}
+
+/// Which relay a connection through it names at the end that it came to, where the connection with the relay was opened
+/// by us or by it.
+async fn path_of_a_circuit(channel: u64, relay_dials: bool) -> Option<Path> {
+    let (mut relay, address) = relay_at(channel);
+    let mut host = client(Behaviour::new);
+    let us = *host.local_peer_id();
+    let mut paths = paths::State::new(us, |_| None);
+    let own = Multiaddr::from(Protocol::Memory(channel + 1));
+    host.listen_on(own.clone()).unwrap();
+    let _ = now(&mut host);
+    if relay_dials {
+        relay.dial(own).unwrap();
+    } else {
+        host.dial(address.clone()).unwrap();
+    }
+    let established = |paths: &mut paths::State, event: &SwarmEvent<client::Event>| match event {
+        SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+            paths.connected(Time::ZERO, *peer_id, *connection_id, endpoint);
+            Some(*connection_id)
+        }
+        _ => None,
+    };
+    until(&mut host, &mut relay, |event| established(&mut paths, event)).await.expect("relay and host connect");
+    host.listen_on(address.clone().with(Protocol::P2pCircuit)).unwrap();
+    let circuit = until(&mut host, &mut relay, |event| match event {
+        SwarmEvent::NewListenAddr { address, .. } => Some(address.clone()),
+        _ => None,
+    });
+    let circuit = circuit.await.expect("the relay accepts");
+    assert_eq!(place::relay(&circuit), Some(*relay.local_peer_id()));
+    let mut guest = client_of(4, Behaviour::new);
+    guest.dial(circuit).unwrap();
+    for _ in 0..POLLS {
+        let _ = now(&mut guest);
+        if let Some(connection) = until_once(&mut host, &mut relay, |event| established(&mut paths, event)) {
+            return paths.path(connection);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+#[tokio::test]
+async fn circuit_names_its_relay_whoever_opened_the_connection_with_it() {
+    let relay = crate::address::identity(&Keypair::ed25519_from_bytes([2; 32]).unwrap().public().to_peer_id());
+    let expected = relay.map(Path::Relayed);
+    assert_eq!(path_of_a_circuit(0x5eed_0010, false).await, expected);
+    assert_eq!(path_of_a_circuit(0x5eed_0020, true).await, expected);
 }
 
 /// When this does not panic any more, libp2p has mended it, and this module is needless.
