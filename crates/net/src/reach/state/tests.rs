@@ -1,5 +1,7 @@
 //! Stories of nodes in their networks, fact by fact, and what follows from each.
 
+#![expect(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
+
 mod bounds;
 mod prop;
 mod stories;

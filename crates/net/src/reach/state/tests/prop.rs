@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::super::relays::RESERVATIONS;
 use super::*;
@@ -63,7 +63,6 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     node: Node,
     open: Vec<(PeerId, ConnectionId)>,
-    listening: Vec<Multiaddr>,
 }
 
 impl World {
@@ -72,7 +71,6 @@ impl World {
         match step {
             Step::Listen(ip) => {
                 let address = addr(&format!("{}/tcp/6001", IPS[*ip]));
-                self.listening.push(address.clone());
                 node.tell(Fact::Listening(address))
             }
             Step::Lose(ip) => {
@@ -144,7 +142,7 @@ impl Asked {
                 | Action::Reserve { .. }
                 | Action::Unreserve { .. }
                 | Action::SearchGateway
-                | Action::Lost(_)
+                | Action::Lost { .. }
                 | Action::Gained(_)
                 | Action::Disconnect(_) => {}
             }
@@ -158,9 +156,9 @@ proptest! {
     #[test]
     fn modes_fit_what_is_known_and_nothing_is_asked_for_twice(
         upnp in any::<bool>(),
-        steps in prop::collection::vec(step(), 1..80),
+        steps in proptest::collection::vec(step(), 1..80),
     ) {
-        let mut world = World { node: Node::new(upnp, &[]), open: Vec::new(), listening: Vec::new() };
+        let mut world = World { node: Node::new(upnp, &[]), open: Vec::new() };
         let mut asked = Asked::default();
         asked.follow(&world.node.actions());
         for step in steps {

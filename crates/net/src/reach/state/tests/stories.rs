@@ -319,7 +319,7 @@ fn laptop_that_changes_networks_begins_anew() {
     assert_eq!(
         actions,
         [
-            Action::Lost(home),
+            Action::Lost { ip: home, relays: vec![] },
             Action::RemoveExternal(addr(ROUTER_OWN_PORT)),
             Action::ServeRelay(false),
             Action::Changed(Reach::Unknown)
@@ -332,6 +332,23 @@ fn laptop_that_changes_networks_begins_anew() {
     assert_eq!(untold(node.actions()), [Action::Gained("10.3.3.3".parse().unwrap())]);
     assert_eq!(node.wait(secs(1)), [Action::SearchGateway]);
     assert_eq!(node.tell(Fact::NoGateway), []);
+    assert_eq!(node.meets_relay(2, RELAY, "/ip4/11.4.4.4/tcp/1000"), [reserve(2, RELAY)]);
+}
+
+#[test]
+fn relays_are_dialled_again_from_the_next_network() {
+    let mut node = Node::on(false, &[HOME]);
+    node.meets_relay(2, RELAY, ROUTER);
+    node.is_accepted(2, RELAY);
+    let actions = untold(node.loses(HOME));
+    assert_eq!(actions, [Action::Lost { ip: "192.168.1.5".parse().unwrap(), relays: vec![peer(2)] }]);
+    // The connection is closed, and the reservation with it; another is asked for as soon as the relay is there again.
+    let listener = node.listener(peer(2));
+    node.tell(Fact::Closed { peer: peer(2), connection: ConnectionId::new_unchecked(1) });
+    node.tell(Fact::ListenerClosed(listener));
+    node.wait(secs(2));
+    node.listens("/ip4/10.3.3.3");
+    node.actions();
     assert_eq!(node.meets_relay(2, RELAY, "/ip4/11.4.4.4/tcp/1000"), [reserve(2, RELAY)]);
 }
 
