@@ -63,15 +63,18 @@ enum Form {
 
 impl Form {
     fn of_scheme(text: &str, scheme: &str, place: &str) -> Result<Self, GivenError> {
-        let web = |right: &str| GivenError::Web { text: shown(text), right: format!("{right}://{}", shown(place)) };
+        // Host and port, and the host alone: the page has another port than the node.
+        let server = place.split('/').next().unwrap_or(place);
+        let (host, _) = split_port(server);
+        let web = |right: String| GivenError::Web { text: shown(text), right };
         match scheme.to_ascii_lowercase().as_str() {
             "ws" => Ok(Self::WebSocket),
             "wss" => Ok(Self::SecureWebSocket),
             "bitcoin" => Ok(Self::Bitcoin),
             "tcp" => Ok(Self::Tcp),
             "quic" => Ok(Self::Quic),
-            "http" => Err(web("ws")),
-            "https" => Err(web("wss")),
+            "http" => Err(web(format!("ws://{}:{PORT}", shown(host)))),
+            "https" => Err(web(format!("wss://{}", shown(server)))),
             _ => Err(GivenError::Scheme { text: shown(text), scheme: shown(scheme) }),
         }
     }

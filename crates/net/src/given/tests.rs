@@ -132,7 +132,11 @@ fn a_wrong_port_is_named_and_a_right_one_shown() {
 
 #[test]
 fn a_web_address_is_told_apart() {
-    for (text, right) in [("http://alice:3001", "ws://alice:3001"), ("HTTPS://alice", "wss://alice")] {
+    for (text, right) in [
+        ("http://alice:3001/", "ws://alice:6001"),
+        ("http://[::1]/page", "ws://[::1]:6001"),
+        ("HTTPS://alice:8443/page", "wss://alice:8443"),
+    ] {
         let error = wrong(text);
         assert_eq!(error, GivenError::Web { text: text.into(), right: right.into() });
         assert!(error.to_string().contains(right), "{error}");

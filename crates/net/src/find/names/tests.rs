@@ -152,3 +152,10 @@ async fn the_task_ends_with_its_reader() {
     drop(receiver);
     tokio::time::timeout(SOON_ENOUGH, &mut names.task).await.expect("it ends in time").unwrap();
 }
+
+#[tokio::test]
+async fn the_resolver_of_the_system_is_asked() {
+    // A name that it knows on every machine, without a network.
+    assert_eq!(system("127.0.0.2".into()).await.unwrap(), ips("127.0.0.2").unwrap());
+    assert!(system("a name with spaces".into()).await.is_err());
+}
