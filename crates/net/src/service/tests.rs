@@ -1,1 +1,8 @@
+//! Whole networks in one process: swarms over the memory transport, whose nodes find one another by the DHT alone.
 
+use super::*;
+
+mod network;
+mod stories;
+
+use network::{Network, Node, config};
