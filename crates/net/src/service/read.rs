@@ -55,21 +55,22 @@ impl Service {
 
     /// All that were to be asked have answered, or time is up. `lacking` had no record.
     pub(super) fn asked(&mut self, kad: &mut Kad, id: QueryId, lacking: Vec<PeerId>, stats: &QueryStats, now: Instant) {
-        match self.tasks.remove(&id).map(|task| task.work) {
-            Some(Work::Get(get)) => self.got(kad, get, lacking, stats, now),
-            Some(Work::Put(put)) => self.put(kad, put, lacking, now),
-            Some(
-                Work::Give(_) | Work::Closest { .. } | Work::Provide { .. } | Work::Providers(_) | Work::Find { .. },
-            )
-            | None => {}
+        let Some(task) = self.tasks.remove(&id) else { return };
+        match task.work {
+            Work::Get(get) => {
+                // Not all were asked, or nobody answered: there may be one all the same.
+                let in_vain = task.is_ending || (stats.num_requests() > 0 && stats.num_successes() == 0);
+                let error = if in_vain { RecordError::Timeout } else { RecordError::NotFound };
+                self.got(kad, get, lacking, error, now);
+            }
+            Work::Put(put) => self.put(kad, put, lacking, now),
+            Work::Give(_) | Work::Closest { .. } | Work::Provide { .. } | Work::Providers(_) | Work::Find { .. } => {}
         }
     }
 
-    fn got(&mut self, kad: &mut Kad, get: Get, lacking: Vec<PeerId>, stats: &QueryStats, now: Instant) {
+    fn got(&mut self, kad: &mut Kad, get: Get, lacking: Vec<PeerId>, none: RecordError, now: Instant) {
         let Some((record, holders, stale)) = decide(get.found) else {
-            let asked_in_vain = stats.num_requests() > 0 && stats.num_successes() == 0;
-            let error = if asked_in_vain { RecordError::Timeout } else { RecordError::NotFound };
-            drop(get.reply.send(Err(error)));
+            drop(get.reply.send(Err(none)));
             return;
         };
         let value = Versioned::decode(&record.value).map_or_else(Vec::new, |value| value.bytes.to_vec());

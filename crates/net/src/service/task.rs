@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use super::request::Reply;
 use super::{Kad, RecordError, Stored};
 
-/// How long peers are asked for a record, a provider or a peer.
-const ASK: Duration = Duration::from_secs(8);
+/// How long peers are asked for a record, a provider or a peer: a dead one costs up to five seconds until its dial fails,
+/// and another one may only be heard of then.
+const ASK: Duration = Duration::from_secs(12);
 
 /// How long peers are asked what they have before a record is put.
 const READ: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ pub(super) const HURRY: Duration = Duration::from_millis(500);
 pub(super) const HOME_HURRY: Duration = Duration::from_secs(2);
 
 // A put reads and gives, and both may end late.
+const _: () = assert!(ASK.as_secs() + END.as_secs() <= super::PATIENCE.as_secs());
 const _: () = assert!(READ.as_secs() + GIVE.as_secs() + 2 * END.as_secs() <= super::PATIENCE.as_secs());
 
 /// Something under way.

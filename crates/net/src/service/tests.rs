@@ -2,7 +2,8 @@
 
 use super::*;
 
+mod bounds;
 mod network;
 mod stories;
 
-use network::{Network, Node, config};
+use network::{Network, Node, config, tarpit, unpolled, without_rounds};

@@ -29,6 +29,42 @@ pub(super) fn config() -> config::Records {
     config::Records { replication: 4.try_into().unwrap(), repair: Duration::from_secs(4), ..config::Records::default() }
 }
 
+/// The same without rounds: what happens does so because a peer came or went.
+pub(super) fn without_rounds() -> config::Records {
+    config::Records { repair: Duration::from_secs(1_000_000), ..config() }
+}
+
+/// A DHT that nobody polls, which knows this many peers.
+pub(super) fn unpolled(peers: usize) -> (Service, Kad) {
+    let local = PeerId::random();
+    let store = Store::open(local, None, &config()).unwrap();
+    let mut kad = behaviour(local, &chain(), &config(), store);
+    for number in 0..peers {
+        kad.add_address(&PeerId::random(), format!("/memory/{}", number + 1).parse().unwrap());
+    }
+    (Service::new(local, &config(), Instant::now()), kad)
+}
+
+fn chain() -> Chain {
+    Chain { name: "test".into(), genesis: "0f".repeat(32).parse().unwrap(), magic: [0; 4] }
+}
+
+/// An address at which someone accepts and never says a word.
+pub(super) fn tarpit() -> Multiaddr {
+    let address: Multiaddr = format!("/memory/{}", PORT.fetch_add(1, Ordering::Relaxed)).parse().unwrap();
+    let mut transport = MemoryTransport::default().boxed();
+    transport.listen_on(libp2p::core::transport::ListenerId::next(), address.clone()).unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Some(event) = transport.next().await {
+            if let Some((upgrade, _)) = event.into_incoming() {
+                held.push(upgrade.await);
+            }
+        }
+    });
+    address
+}
+
 pub(super) type Call = Box<dyn FnOnce(&mut Service, &mut Kad) + Send>;
 
 /// A running node.
@@ -88,9 +124,8 @@ impl Network {
             .authenticate(noise::Config::new(&pair).unwrap())
             .multiplex(yamux::Config::default())
             .boxed();
-        let chain = Chain { name: "test".into(), genesis: "0f".repeat(32).parse().unwrap(), magic: [0; 4] };
         let store = Store::open(peer, directory.as_deref(), &self.config).unwrap();
-        let mut kad = behaviour(peer, &chain, &self.config, store);
+        let mut kad = behaviour(peer, &chain(), &self.config, store);
         kad.set_mode(Some(kad::Mode::Server));
         let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE);
         let mut swarm = Swarm::new(transport, kad, peer, settings);

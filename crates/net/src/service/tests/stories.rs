@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::super::upkeep::MAX_RUNNING;
 use super::*;
 use crate::records::Versioned;
 use libp2p::kad::Record;
@@ -167,7 +166,7 @@ async fn a_peer_is_found_by_its_name_alone() {
         .await;
     let found = newcomer.ask(|reply| Request::FindPeer { identity, reply }).await;
     assert!(found.iter().any(|found| found.to_string().starts_with(&address.to_string())), "{found:?}");
-    let nobody = libp2p::PeerId::random();
+    let nobody = PeerId::random();
     assert!(newcomer.ask(|reply| Request::FindPeer { identity: nobody, reply }).await.is_empty());
 }
 
@@ -182,6 +181,69 @@ async fn a_third_of_the_nodes_die_one_by_one_and_no_record_is_lost() {
         network.settle(&nodes, &names).await;
     }
     get_all(&nodes, &names).await;
+}
+
+#[tokio::test]
+async fn when_a_holder_dies_the_next_closest_gets_its_records() {
+    let network = Network::new(without_rounds());
+    let mut nodes = network.nodes(7).await;
+    let names = names(20);
+    put_all(&nodes, &names).await;
+    network.kill(nodes.remove(3)).await;
+    network.settle(&nodes, &names).await;
+}
+
+#[tokio::test]
+async fn a_round_gives_a_record_to_the_closest_whatever_is_known() {
+    let network = Network::new(config());
+    let nodes = network.nodes(6).await;
+    nodes[0]
+        .call(|service, kad| {
+            let key = RecordKey::new(b"a");
+            let closest: Vec<u32> = service.closest(kad, &key).iter().map(short).collect();
+            kad.store_mut().put(Record::new(key.clone(), Versioned { revision: 1, bytes: b"x" }.encode())).unwrap();
+            kad.store_mut().know(&key, &closest, None);
+        })
+        .await;
+    network.settle(&nodes, &[b"a".to_vec()]).await;
+}
+
+#[tokio::test]
+async fn peers_that_say_nothing_hold_up_no_request_for_long() {
+    let network = Network::new(without_rounds());
+    let nodes = network.nodes(4).await;
+    nodes[0].put(b"a", b"stone").await.unwrap();
+    for node in &nodes {
+        for _ in 0..3 {
+            let address = tarpit();
+            node.call(move |_, kad| kad.add_address(&PeerId::random(), address)).await;
+        }
+    }
+    let start = Instant::now();
+    assert_eq!(nodes[1].get(b"a").await, Ok(b"stone".to_vec()));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let (put, got) = tokio::join!(nodes[2].put(b"b", b"stone"), nodes[3].get(b"missing"));
+    assert!(put.unwrap().copies > 0);
+    got.unwrap_err();
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn a_node_that_serves_nobody_puts_and_gets() {
+    let network = Network::new(config());
+    let nodes = network.nodes(4).await;
+    let client = network.start(crate::identity::Keys::generate(), None, Some(nodes[0].known()));
+    client.call(|_, kad| kad.set_mode(Some(kad::Mode::Client))).await;
+    network
+        .until("the client knows the first", async || {
+            let first = nodes[0].peer;
+            client.call(move |_, kad| kad.is_connected(&first)).await
+        })
+        .await;
+    assert_ne!(client.put(b"a", b"stone").await, Ok(Stored { copies: 0 }));
+    assert_eq!(nodes[3].get(b"a").await, Ok(b"stone".to_vec()));
+    nodes[2].put(b"b", b"shell").await.unwrap();
+    assert_eq!(client.get(b"b").await, Ok(b"shell".to_vec()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +283,7 @@ async fn all_nodes_stop_and_start_in_another_order_and_no_record_is_lost() {
 
 #[tokio::test]
 async fn a_newcomer_gets_the_records_that_it_is_closest_to() {
-    let network = Network::new(config());
+    let network = Network::new(without_rounds());
     let mut nodes = network.nodes(6).await;
     let names = names(30);
     put_all(&nodes, &names).await;
@@ -244,9 +306,8 @@ async fn a_newcomer_gets_the_records_that_it_is_closest_to() {
 
 #[tokio::test]
 async fn a_get_heals_a_holder_that_slept_through_a_put() {
-    // No repair that would do it by itself.
-    let quiet = config::Records { repair: Duration::from_secs(100_000), ..config() };
-    let network = Network::new(quiet);
+    // No round does it before the get.
+    let network = Network::new(without_rounds());
     let nodes = network.nodes(5).await;
     nodes[0].put(b"a", b"new").await.unwrap();
     let key = RecordKey::new(b"a");
@@ -339,28 +400,6 @@ async fn more_requests_than_the_bound_are_refused_and_all_are_answered() {
     }
     assert_eq!(busy, 1);
     assert_eq!(nodes[0].call(|service, _| service.waiting()).await, 0);
-}
-
-#[tokio::test]
-async fn upkeep_never_has_more_under_way_than_its_bound() {
-    let network = Network::new(config());
-    let nodes = network.nodes(2).await;
-    let names = names(60);
-    for name in &names {
-        nodes[0].put(name, &value(name)).await.unwrap();
-    }
-    let mut nodes = nodes;
-    nodes.push(network.start(crate::identity::Keys::generate(), None, Some(nodes[0].known())));
-    let mut most = 0;
-    network
-        .until("the newcomer has all", async || {
-            for node in &nodes {
-                most = most.max(node.call(|service, _| service.running()).await);
-            }
-            nodes[2].held().await.len() == names.len()
-        })
-        .await;
-    assert!((1..=MAX_RUNNING).contains(&most), "{most}");
 }
 
 #[tokio::test]
