@@ -18,7 +18,7 @@ pub(super) const MAX_KNOWN: usize = 40;
 
 impl Store {
     /// Says who gives what is put next; `None` for nobody.
-    pub(crate) fn from_peer(&mut self, peer: Option<&PeerId>) {
+    pub(crate) fn expect_from(&mut self, peer: Option<&PeerId>) {
         self.source = peer.map_or(0, fingerprint);
     }
 

@@ -1,5 +1,7 @@
 //! The store as a whole: against a model, over restarts, with damaged files, at its bounds.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers are small and of our own making")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -158,9 +158,9 @@ impl NetworkBehaviour for Kad {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.inner.store_mut().from_peer(Some(&peer));
+        self.inner.store_mut().expect_from(Some(&peer));
         self.inner.on_connection_handler_event(peer, connection, event);
-        self.inner.store_mut().from_peer(None);
+        self.inner.store_mut().expect_from(None);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<kad::Event, THandlerInEvent<Self>>> {

@@ -37,11 +37,11 @@ fn a_revision_of_the_far_future_is_refused() {
 fn a_flood_from_one_peer_stays_within_its_share_and_leaves_room_for_others() {
     let limits = Limits::new(1 << 20);
     let mut store = memory(1 << 20);
-    store.from_peer(Some(&PeerId::random()));
+    store.expect_from(Some(&PeerId::random()));
     let taken = (0..2_000).filter(|number| store.put(record(&format!("small {number}"), 1, b"")).is_ok()).count();
     assert_eq!(taken, limits.share_records);
 
-    store.from_peer(Some(&PeerId::random()));
+    store.expect_from(Some(&PeerId::random()));
     let bytes = store.index.bytes();
     let large = |store: &mut Store| {
         (0..200).filter(|n| store.put(record(&format!("large {n}"), 1, &[0; 9_000])).is_ok()).count()
@@ -49,7 +49,7 @@ fn a_flood_from_one_peer_stays_within_its_share_and_leaves_room_for_others() {
     let taken = large(&mut store);
     assert!(taken > 10 && store.index.bytes() - bytes <= limits.share_bytes, "{taken}");
 
-    store.from_peer(Some(&PeerId::random()));
+    store.expect_from(Some(&PeerId::random()));
     store.put(record("someone else's", 1, b"")).unwrap();
 }
 
@@ -60,7 +60,7 @@ fn a_flood_from_many_peers_stays_within_the_room_and_keeps_what_is_closest() {
     let mut distances = Vec::new();
     for number in 0..1_000 {
         let name = number.to_string();
-        store.from_peer(Some(&PeerId::random()));
+        store.expect_from(Some(&PeerId::random()));
         let _ = store.put(record(&name, 1, b""));
         distances.push(store.distance(&key(&name)));
         assert!(store.len() <= limits.records);
@@ -80,7 +80,7 @@ fn our_own_fill_half_and_never_give_way() {
     assert_eq!(store.publish(&key("one more"), Vec::new(), 0), Err(RecordError::Full));
     assert!(store.publish(&key("ours 0"), b"anew".to_vec(), 0).is_ok());
     for number in 0..1_000 {
-        store.from_peer(Some(&PeerId::random()));
+        store.expect_from(Some(&PeerId::random()));
         let _ = store.put(record(&number.to_string(), 1, &[0; 1_000]));
     }
     let ours = store.index.iter().filter(|(_, entry)| entry.is_ours()).count();
@@ -154,7 +154,7 @@ fn the_longest_rows_fit() {
     let mut store = Store::open(PeerId::random(), Some(folder.path()), &config(1 << 24)).unwrap();
     let name = "k".repeat(MAX_KEY);
     let at = |length: usize| format!("/dns4/{}/tcp/1", "a".repeat(length)).parse::<Multiaddr>().unwrap();
-    let longest = (100..200).map(at).filter(|address| address.len() <= MAX_ADDRESS).last().unwrap();
+    let longest = (100..200).map(at).rfind(|address| address.len() <= MAX_ADDRESS).unwrap();
     let addresses = vec![longest; MAX_ADDRESSES];
     store.add_provider(ProviderRecord::new(key(&name), PeerId::random(), addresses.clone())).unwrap();
     assert_eq!(store.providers(&key(&name))[0].addresses, addresses);

@@ -10,7 +10,7 @@ fn open(directory: &Path, local: PeerId) -> Store {
 fn filled(directory: &Path, local: PeerId) -> Store {
     let mut store = open(directory, local);
     for number in 0..6_u64 {
-        store.from_peer(Some(&PeerId::random()));
+        store.expect_from(Some(&PeerId::random()));
         store.put(record(&format!("theirs {number}"), number, &[1; 100])).unwrap();
         store.publish(&key(&format!("ours {number}")), vec![2; 100], 0).unwrap();
         store.add_provider(ProviderRecord::new(key(&format!("provided {number}")), local, Vec::new())).unwrap();
@@ -165,7 +165,7 @@ fn the_files_never_outgrow_the_room() {
     }
     let sources: Vec<PeerId> = (0..10).map(|_| PeerId::random()).collect();
     for revision in 0..1_500 {
-        store.from_peer(sources.get(usize::try_from(random.below(10)).unwrap()));
+        store.expect_from(sources.get(usize::try_from(random.below(10)).unwrap()));
         let name = format!("theirs {}", random.below(200));
         let _ = store.put(record(&name, revision, &vec![2; usize::try_from(random.below(60_000)).unwrap()]));
         largest = largest.max(size(&folder.path().join("records")));
@@ -187,7 +187,7 @@ fn less_room_than_before_keeps_what_is_closest_and_ours() {
     let mut store = Store::open(local, Some(folder.path()), &config(8 << 20)).unwrap();
     store.publish(&key("ours"), vec![1; 20_000], 0).unwrap();
     for number in 0..60 {
-        store.from_peer(Some(&PeerId::random()));
+        store.expect_from(Some(&PeerId::random()));
         store.put(record(&number.to_string(), 1, &vec![2; 20_000])).unwrap();
     }
     let order: Vec<RecordKey> = store.index.iter().map(|(_, entry)| entry.key.clone()).collect();

@@ -16,7 +16,7 @@ fn step(store: &mut Store, model: &mut Model, random: &mut Random, peers: &[Peer
     match random.below(10) {
         0..=4 => {
             let revision = random.below(6);
-            store.from_peer(Some(&peer));
+            store.expect_from(Some(&peer));
             let put = store.put(record(&name, revision, &bytes));
             let old = model.records.get(&name);
             let later = old.is_none_or(|(held, value, _)| (revision, &bytes) > (*held, value));

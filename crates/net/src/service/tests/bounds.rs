@@ -112,7 +112,7 @@ fn with_nothing_to_do_the_service_sleeps() {
 }
 
 #[test]
-fn a_connected_peer_is_not_unreachable_and_a_dead_one_leaves_the_routing_table() {
+fn a_peer_that_can_not_be_dialled_leaves_the_routing_table() {
     let (mut service, mut kad) = unpolled(0);
     let peer = PeerId::random();
     kad.add_address(&peer, "/memory/1".parse().unwrap());

@@ -356,6 +356,40 @@ async fn a_holder_that_refuses_is_not_counted_as_a_copy() {
 }
 
 #[tokio::test]
+async fn one_holder_that_refuses_does_not_hold_up_a_put() {
+    let small = config::Records { room: 1 << 20, ..without_rounds() };
+    let network = Network::new(small);
+    let nodes = network.nodes(5).await;
+    let putter = nodes[0].peer;
+    nodes[1]
+        .call(move |_, kad| {
+            let store = kad.store_mut();
+            store.expect_from(Some(&putter));
+            for number in 0..128_u32 {
+                let value = Versioned { revision: 1, bytes: b"" }.encode();
+                store.put(Record::new(number.to_be_bytes().to_vec(), value)).unwrap();
+            }
+            store.expect_from(None);
+        })
+        .await;
+    let start = Instant::now();
+    assert_eq!(nodes[0].put(b"a", b"stone").await, Ok(Stored { copies: 3 }));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_connected_peer_stays_in_the_routing_table_though_a_dial_failed() {
+    let network = Network::new(config());
+    let nodes = network.nodes(2).await;
+    let other = nodes[1].peer;
+    let kept = nodes[0].call(move |service, kad| {
+        service.unreachable(kad, &other, Instant::now());
+        kad.addresses(&other).is_some()
+    });
+    assert!(kept.await);
+}
+
+#[tokio::test]
 async fn a_flood_of_records_from_one_peer_stays_within_its_share() {
     let small = config::Records { room: 1 << 20, ..config() };
     let network = Network::new(small);
