@@ -342,7 +342,7 @@ impl Store {
 
     /// Least time by which an expiry must move to be written, in seconds.
     fn least_move(&self) -> u64 {
-        (self.lifetime / MOVE).as_secs()
+        self.lifetime.checked_div(MOVE).unwrap_or_default().as_secs()
     }
 
     /// A peer gives a record.

@@ -135,7 +135,9 @@ impl Service {
     fn late(&mut self, kad: &mut Kad, id: QueryId, now: Instant) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         if !task.is_ending {
-            task.end(kad, &id, now);
+            if !task.extend(kad, &id, now) {
+                task.end(kad, &id, now);
+            }
         } else if let Some(task) = self.tasks.remove(&id) {
             task.work.give_up();
         }

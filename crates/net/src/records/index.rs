@@ -236,7 +236,7 @@ mod tests {
     fn full() -> Index {
         let mut index = Index::new(LIMITS);
         for place in 1..=10_u8 {
-            index.insert(at(place * 10), entry(Some(u64::from(place)), 100));
+            index.insert(at(place.saturating_mul(10)), entry(Some(u64::from(place)), 100));
         }
         index
     }

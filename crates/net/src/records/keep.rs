@@ -18,7 +18,7 @@ pub(super) const MAX_KNOWN: usize = 40;
 
 impl Store {
     /// Says who gives what is put next; `None` for nobody.
-    pub(crate) fn from_peer(&mut self, peer: Option<&PeerId>) {
+    pub(crate) fn expect_from(&mut self, peer: Option<&PeerId>) {
         self.source = peer.map_or(0, fingerprint);
     }
 
@@ -175,17 +175,8 @@ impl Store {
         self.clock.millis(now)
     }
 
-    /// Brings everything that was written to the disk itself, so that it survives a power cut. Blocks: for the stop.
-    pub(crate) fn sync(&mut self) {
-        if let Some(log) = self.shelf.log()
-            && let Err(error) = log.sync()
-        {
-            tracing::warn!(%error, "the last records may not survive a power cut");
-        }
-    }
-
     /// What is to be done, on a thread that may block, so that everything survives a power cut; `None` if nothing was
-    /// written.
+    /// written. (The store does it itself when it is dropped.)
     pub(crate) fn sync_later(&mut self) -> Option<impl FnOnce() + Send + 'static> {
         let file = self.shelf.log()?.unsynced()?;
         Some(move || {

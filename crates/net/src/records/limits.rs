@@ -42,7 +42,8 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(room: u64) -> Self {
         let room = room.max(MIN_ROOM);
-        let of = |unit: u64, most: usize| usize::try_from(room / unit).unwrap_or(most).min(most);
+        let of =
+            |unit: u64, most: usize| usize::try_from(room.checked_div(unit).unwrap_or(0)).unwrap_or(most).min(most);
         let (bytes, records) = (room / 3, of(4 << 10, MAX_RECORDS));
         Self {
             bytes,

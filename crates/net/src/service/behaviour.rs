@@ -21,8 +21,8 @@ use crate::records::Store;
 /// Largest message: a record of the longest key and value with the addresses of twenty peers, and room beyond.
 const MAX_PACKET: usize = 128 << 10;
 
-/// How long the iterative part of a query may take; the service itself is less patient.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a query may take; the service itself is less patient.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long one peer may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,9 +158,9 @@ impl NetworkBehaviour for Kad {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.inner.store_mut().from_peer(Some(&peer));
+        self.inner.store_mut().expect_from(Some(&peer));
         self.inner.on_connection_handler_event(peer, connection, event);
-        self.inner.store_mut().from_peer(None);
+        self.inner.store_mut().expect_from(None);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<kad::Event, THandlerInEvent<Self>>> {

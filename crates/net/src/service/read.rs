@@ -55,21 +55,22 @@ impl Service {
 
     /// All that were to be asked have answered, or time is up. `lacking` had no record.
     pub(super) fn asked(&mut self, kad: &mut Kad, id: QueryId, lacking: Vec<PeerId>, stats: &QueryStats, now: Instant) {
-        match self.tasks.remove(&id).map(|task| task.work) {
-            Some(Work::Get(get)) => self.got(kad, get, lacking, stats, now),
-            Some(Work::Put(put)) => self.put(kad, put, lacking, now),
-            Some(
-                Work::Give(_) | Work::Closest { .. } | Work::Provide { .. } | Work::Providers(_) | Work::Find { .. },
-            )
-            | None => {}
+        let Some(task) = self.tasks.remove(&id) else { return };
+        match task.work {
+            Work::Get(get) => {
+                // Not all were asked, or nobody answered: there may be one all the same.
+                let in_vain = task.is_ending || (stats.num_requests() > 0 && stats.num_successes() == 0);
+                let error = if in_vain { RecordError::Timeout } else { RecordError::NotFound };
+                self.got(kad, get, lacking, error, now);
+            }
+            Work::Put(put) => self.put(kad, put, lacking, now),
+            Work::Give(_) | Work::Closest { .. } | Work::Provide { .. } | Work::Providers(_) | Work::Find { .. } => {}
         }
     }
 
-    fn got(&mut self, kad: &mut Kad, get: Get, lacking: Vec<PeerId>, stats: &QueryStats, now: Instant) {
-        let Some((record, holders, stale)) = decide(get.found) else {
-            let asked_in_vain = stats.num_requests() > 0 && stats.num_successes() == 0;
-            let error = if asked_in_vain { RecordError::Timeout } else { RecordError::NotFound };
-            drop(get.reply.send(Err(error)));
+    fn got(&mut self, kad: &mut Kad, get: Get, lacking: Vec<PeerId>, none: RecordError, now: Instant) {
+        let Some((Found { record, holders }, stale)) = decide(get.found) else {
+            drop(get.reply.send(Err(none)));
             return;
         };
         let value = Versioned::decode(&record.value).map_or_else(Vec::new, |value| value.bytes.to_vec());
@@ -178,14 +179,14 @@ fn order(record: &Record) -> Option<Versioned<'_>> {
     Versioned::decode(&record.value)
 }
 
-/// The value that most have, of several the latest; who has it, and who has an older one.
-fn decide(mut found: Vec<Found>) -> Option<(Record, Vec<Option<PeerId>>, Vec<Option<PeerId>>)> {
+/// The value that most have, of several the latest; and who has an older one.
+fn decide(mut found: Vec<Found>) -> Option<(Found, Vec<Option<PeerId>>)> {
     let best =
         (0..found.len()).max_by_key(|at| found.get(*at).map(|found| (found.holders.len(), order(&found.record))))?;
     let best = found.swap_remove(best);
     let older = found.into_iter().filter(|other| order(&other.record) < order(&best.record));
     let stale = older.flat_map(|other| other.holders).collect();
-    Some((best.record, best.holders, stale))
+    Some((best, stale))
 }
 
 /// Those that are closer to a key than one that has its record: they should have it too.
@@ -215,16 +216,16 @@ mod tests {
 
     #[test]
     fn the_value_of_most_answers_wins_even_over_a_later_one() {
-        let (best, holders, stale) = decide(found(&[(1, b"old"), (9, b"lie"), (1, b"old")])).unwrap();
-        assert_eq!((best, holders.len(), stale.len()), (record(1, b"old"), 2, 0));
+        let (best, stale) = decide(found(&[(1, b"old"), (9, b"lie"), (1, b"old")])).unwrap();
+        assert_eq!((best.record, best.holders.len(), stale.len()), (record(1, b"old"), 2, 0));
     }
 
     #[test]
     fn of_two_with_as_many_answers_the_later_wins_and_the_other_is_stale() {
-        let (best, holders, stale) = decide(found(&[(1, b"old"), (2, b"new")])).unwrap();
-        assert_eq!((best, holders.len(), stale.len()), (record(2, b"new"), 1, 1));
-        let (best, _, _) = decide(found(&[(2, b"b"), (2, b"c"), (2, b"a")])).unwrap();
-        assert_eq!(best, record(2, b"c"));
+        let (best, stale) = decide(found(&[(1, b"old"), (2, b"new")])).unwrap();
+        assert_eq!((best.record, best.holders.len(), stale.len()), (record(2, b"new"), 1, 1));
+        let (best, _) = decide(found(&[(2, b"b"), (2, b"c"), (2, b"a")])).unwrap();
+        assert_eq!(best.record, record(2, b"c"));
     }
 
     #[test]

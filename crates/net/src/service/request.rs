@@ -42,6 +42,10 @@ impl Request {
         }
     }
 
+    fn value(&self) -> Option<&[u8]> {
+        if let Self::Put { value, .. } = self { Some(value) } else { None }
+    }
+
     fn key(&self) -> Option<&[u8]> {
         match self {
             Self::Put { key, .. }
@@ -60,13 +64,9 @@ pub(super) type Refused = (Request, RecordError);
 
 impl Service {
     /// Refuses what nobody may ask, and what is too much.
-    #[expect(clippy::result_large_err, reason = "the request goes back to be answered")]
     pub(super) fn refuse(&self, request: Request) -> Result<Request, Refused> {
         let key = request.key().map(<[u8]>::len).filter(|length| !(1..=MAX_KEY).contains(length));
-        let value = match &request {
-            Request::Put { value, .. } => Some(value.len()).filter(|length| *length > MAX_VALUE),
-            _ => None,
-        };
+        let value = request.value().map(<[u8]>::len).filter(|length| *length > MAX_VALUE);
         match (key, value) {
             (Some(length), _) => Err((request, RecordError::Key(length))),
             (None, Some(length)) => Err((request, RecordError::Value(length))),
@@ -75,7 +75,6 @@ impl Service {
         }
     }
 
-    #[expect(clippy::result_large_err, reason = "the request goes back to be answered")]
     pub(super) fn start(&mut self, kad: &mut Kad, request: Request, now: Instant) -> Result<(), Refused> {
         match request {
             Request::Put { key, value, reply } => {

@@ -9,14 +9,19 @@ use tokio::sync::oneshot;
 use super::request::Reply;
 use super::{Kad, RecordError, Stored};
 
-/// How long peers are asked for a record, a provider or a peer.
-const ASK: Duration = Duration::from_secs(8);
+/// How long peers are asked for a record, a provider or a peer: a dead one costs up to five seconds until its dial fails,
+/// and another one may only be heard of then.
+const ASK: Duration = Duration::from_secs(12);
 
 /// How long peers are asked what they have before a record is put.
 const READ: Duration = Duration::from_secs(5);
 
 /// How long peers may take to take a record.
 const GIVE: Duration = Duration::from_secs(8);
+
+/// How long all peers are waited for that are to take a record; then half of them is enough. One that refuses is only
+/// noticed by its silence: libp2p-kad 0.49 closes its stream without waking whoever would close it.
+const GIVE_ALL: Duration = Duration::from_secs(2);
 
 /// How long an ended query may take to say so.
 const END: Duration = Duration::from_secs(1);
@@ -28,6 +33,7 @@ pub(super) const HURRY: Duration = Duration::from_millis(500);
 pub(super) const HOME_HURRY: Duration = Duration::from_secs(2);
 
 // A put reads and gives, and both may end late.
+const _: () = assert!(ASK.as_secs() + END.as_secs() <= super::PATIENCE.as_secs());
 const _: () = assert!(READ.as_secs() + GIVE.as_secs() + 2 * END.as_secs() <= super::PATIENCE.as_secs());
 
 /// Something under way.
@@ -37,6 +43,8 @@ pub(super) struct Task {
     pub(super) deadline: Instant,
     /// Whether its query was told to end.
     pub(super) is_ending: bool,
+    /// Whether the first deadline of a record that is given has passed.
+    is_late: bool,
 }
 
 impl Task {
@@ -44,9 +52,22 @@ impl Task {
         let patience = match &work {
             Work::Get(_) | Work::Provide { .. } | Work::Providers(_) | Work::Find { .. } => ASK,
             Work::Put(_) | Work::Closest { .. } => READ,
-            Work::Give(_) => GIVE,
+            Work::Give(_) => GIVE_ALL,
         };
-        Self { work, deadline: later(now, patience), is_ending: false }
+        Self { work, deadline: later(now, patience), is_ending: false, is_late: false }
+    }
+
+    /// Whether to wait longer: fewer than half of the peers have taken the record that is given.
+    pub(super) fn extend(&mut self, kad: &Kad, id: &QueryId, now: Instant) -> bool {
+        let Work::Give(give) = &self.work else { return false };
+        let taken = kad.query(id).map_or(0, |query| query.stats().num_successes());
+        let is_enough = usize::try_from(taken).is_ok_and(|taken| taken.saturating_mul(2) >= give.targets.len());
+        if self.is_late || is_enough {
+            return false;
+        }
+        self.is_late = true;
+        self.deadline = later(now, GIVE.saturating_sub(GIVE_ALL));
+        true
     }
 
     /// Tells the query to end with what it has.
@@ -176,8 +197,8 @@ impl Work {
                 drop(reply.send(Ok(Stored { copies: 0 })));
             }
             Self::Provide { reply: Some(reply), .. } => drop(reply.send(Err(RecordError::Timeout))),
-            Self::Providers(providers) => {
-                drop(providers.reply.send(providers_or(providers.found, RecordError::Timeout)))
+            Self::Providers(Providers { found, reply }) => {
+                drop(reply.send(providers_or(found, RecordError::Timeout)));
             }
             Self::Find { reply, .. } => drop(reply.send(Vec::new())),
             Self::Put(_) | Self::Give(_) | Self::Provide { .. } | Self::Closest { .. } => {}

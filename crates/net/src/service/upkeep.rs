@@ -57,7 +57,12 @@ const PROVIDE: u32 = 4;
 
 /// How long the network must have changed before a pass; shorter where rounds are.
 pub(super) fn settle(config: &config::Records) -> Duration {
-    SETTLE.min(config.repair / 8)
+    SETTLE.min(part(config.repair, 8))
+}
+
+/// One of so many equal parts.
+fn part(whole: Duration, parts: u32) -> Duration {
+    whole.checked_div(parts).unwrap_or(whole)
 }
 
 /// What is due, and how far it is.
@@ -86,7 +91,7 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) fn new(config: &config::Records, now: Instant) -> Self {
-        let part = (config.repair / PARTS).max(PAUSE);
+        let part = part(config.repair, PARTS).max(PAUSE);
         Self {
             settle: settle(config),
             pass_at: None,
@@ -104,7 +109,7 @@ impl Upkeep {
 
     /// A peer has come into the routing table or left it.
     pub(super) fn changed(&mut self, now: Instant) {
-        self.pass_at.get_or_insert(later(now, self.settle));
+        self.pass_at = self.pass_at.or_else(|| now.checked_add(self.settle));
     }
 
     /// Bytes are given.
@@ -218,7 +223,7 @@ impl Service {
             let (key, revision) = (entry.key().clone(), entry.revision());
             let is_due = store.is_due(entry, self.config.publication, now);
             // A little less than the whole, or every other round would find it too early.
-            let rest = self.config.repair.saturating_sub(self.config.repair / 4);
+            let rest = self.config.repair.saturating_sub(part(self.config.repair, 4));
             let is_fresh = entry.touched().is_some_and(|touched| later(touched, rest) > now);
             if store.expire(&position, now) {
                 continue;
@@ -234,7 +239,7 @@ impl Service {
 
     /// Tells anew what we provide, one key at a time.
     fn provide_anew(&mut self, kad: &mut Kad, now: Instant) {
-        let interval = self.config.publication / PROVIDE;
+        let interval = part(self.config.publication, PROVIDE);
         let is_alone = kad.kbuckets().next().is_none();
         if is_alone || !self.has_room() {
             return;
