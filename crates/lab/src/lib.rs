@@ -3,5 +3,13 @@
 //! | module | owns |
 //! |---|---|
 //! | [`peer`] | a whole peer, in this process or (`yap-peer`) in one of its own |
+//! | [`namespace`] | hosts that are no machines |
+//! | [`topology`] | networks of hosts |
+//! | [`router`] | what stands between a network and the internet |
+//! | [`process`] | peers as processes on hosts |
 
+pub mod namespace;
 pub mod peer;
+pub mod process;
+pub mod router;
+pub mod topology;
