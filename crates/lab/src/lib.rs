@@ -6,10 +6,16 @@
 //! | [`namespace`] | hosts that are no machines |
 //! | [`topology`] | networks of hosts |
 //! | [`router`] | what stands between a network and the internet |
+//! | [`probe`] | what a network does with a packet |
 //! | [`process`] | peers as processes on hosts |
+//! | [`scenario`] | what happens in networks, and what must be seen |
+//! | [`report`] | what was seen, as a table |
 
 pub mod namespace;
 pub mod peer;
+pub mod probe;
 pub mod process;
+pub mod report;
 pub mod router;
+pub mod scenario;
 pub mod topology;

@@ -288,7 +288,7 @@ impl Internet {
 
     /// The address of host `number`.
     #[must_use]
-    pub fn address(&self, number: u8) -> Subnet {
+    pub const fn address(&self, number: u8) -> Subnet {
         Subnet::new(self.first, number, 0, 1, 8)
     }
 
