@@ -125,7 +125,7 @@ fn main() -> ExitCode {
 
 fn help(helper: Helper) -> io::Result<()> {
     match helper {
-        Helper::Portal { address } => portal::serve(address),
+        Helper::Portal { address } => portal::serve(address, &mut io::stdout()),
         Helper::Observe { port } => probe::observe(port, &mut io::stdout()),
         Helper::Ask { carrier, to, from } => {
             let carrier = match carrier {

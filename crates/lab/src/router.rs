@@ -9,6 +9,7 @@ mod rules;
 mod upnp;
 
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -131,7 +132,8 @@ impl Router {
             .map_err(|source| Error::File { path: path.clone(), source })?;
         let mut command = self.namespace.command("miniupnpd");
         command.arg("-d").arg("-f").arg(path).arg("-P").arg(self.folder.join("upnp.pid"));
-        self.servers.push(Server::start(command, &self.folder.join("upnp.log"))?);
+        command.stdout(Stdio::null());
+        self.servers.push(Server::start(command, &self.folder.join("upnp.err"))?);
         Ok(())
     }
 
@@ -144,8 +146,18 @@ impl Router {
         let path = std::env::current_exe().map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?;
         let mut command = self.namespace.command(path);
         command.args(["helper", "portal", &self.inner.host.to_string()]);
-        self.servers.push(Server::start(command, &self.folder.join("portal.log"))?);
-        Ok(())
+        command.stdout(Stdio::piped());
+        let mut server = Server::start(command, &self.folder.join("portal.err"))?;
+        let mut said = String::new();
+        if let Some(output) = server.0.stdout.take() {
+            // What can't be read has not been said.
+            let _ = BufReader::new(output).read_line(&mut said);
+        }
+        self.servers.push(server);
+        if said.trim_end() == portal::READY {
+            return Ok(());
+        }
+        Err(Error::Failed { command: "yap-lab helper portal".to_owned(), message: "it has not begun".to_owned() })
     }
 }
 
@@ -154,12 +166,12 @@ impl Router {
 struct Server(Child);
 
 impl Server {
-    fn start(mut command: Command, log: &Path) -> Result<Self, Error> {
-        let file = |path: &Path| File::create(path).map_err(|source| Error::File { path: path.to_owned(), source });
-        let (output, errors) = (file(log)?, file(&log.with_extension("err"))?);
+    /// What it says is the command's own affair; its errors go to this file.
+    fn start(mut command: Command, errors: &Path) -> Result<Self, Error> {
+        let file = File::create(errors).map_err(|source| Error::File { path: errors.to_owned(), source })?;
         let shown = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        command.spawn().map(Self).map_err(|source| Error::Start { command: shown, source })
+        let spawned = command.stdin(Stdio::null()).stderr(file).spawn();
+        spawned.map(Self).map_err(|source| Error::Start { command: shown, source })
     }
 }
 

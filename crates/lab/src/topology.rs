@@ -320,8 +320,8 @@ fn meter_rules(table: &str, here: Ipv4Addr, there: Option<Ipv4Addr>) -> String {
     let (from, to) =
         there.map_or_else(<_>::default, |there| (format!(" ip saddr {there}"), format!(" ip daddr {there}")));
     format!(
-        "table bridge {table} {{\n counter bytes {{}}\n chain count {{\n  type filter hook forward priority 10; policy accept;\n  \
-         ip saddr {here}{to} counter name bytes\n  ip daddr {here}{from} counter name bytes\n }}\n}}\n"
+        "table bridge {table} {{\n counter passed {{}}\n chain count {{\n  type filter hook forward priority 10; policy accept;\n  \
+         ip saddr {here}{to} counter name passed\n  ip daddr {here}{from} counter name passed\n }}\n}}\n"
     )
 }
 
@@ -339,7 +339,7 @@ impl Meter {
     ///
     /// The switch is gone.
     pub fn bytes(&self) -> Result<u64, Error> {
-        let listed = self.namespace.nft_list(&["list", "counter", "bridge", &self.table, "bytes"])?;
+        let listed = self.namespace.nft_list(&["list", "counter", "bridge", &self.table, "passed"])?;
         let bytes = listed
             .get("nftables")
             .and_then(serde_json::Value::as_array)
@@ -357,7 +357,7 @@ impl Meter {
 ///
 /// `ip` refuses, or a folder can't be made.
 pub fn routed(labels: &[&str], folder: &Path) -> Result<Vec<Host>, Error> {
-    let router = Rc::new(Namespace::create("router", false)?);
+    let router = Rc::new(Namespace::create("backbone", false)?);
     router.set("net/ipv4/ip_forward", "1")?;
     let legs = labels.iter().zip(1_u8..);
     let host = |(label, leg): (&&str, u8)| {
@@ -382,11 +382,11 @@ mod tests {
     fn a_meter_counts_both_directions_of_a_pair_or_of_one_host() {
         let (here, there) = (Ipv4Addr::new(11, 1, 0, 1), Ipv4Addr::new(11, 2, 0, 1));
         let pair = meter_rules("m", here, Some(there));
-        assert!(pair.contains("ip saddr 11.1.0.1 ip daddr 11.2.0.1 counter name bytes"), "{pair}");
-        assert!(pair.contains("ip daddr 11.1.0.1 ip saddr 11.2.0.1 counter name bytes"), "{pair}");
+        assert!(pair.contains("ip saddr 11.1.0.1 ip daddr 11.2.0.1 counter name passed"), "{pair}");
+        assert!(pair.contains("ip daddr 11.1.0.1 ip saddr 11.2.0.1 counter name passed"), "{pair}");
         let one = meter_rules("m", here, None);
-        assert!(one.contains("ip saddr 11.1.0.1 counter name bytes"), "{one}");
-        assert!(one.contains("ip daddr 11.1.0.1 counter name bytes"), "{one}");
+        assert!(one.contains("ip saddr 11.1.0.1 counter name passed"), "{one}");
+        assert!(one.contains("ip daddr 11.1.0.1 counter name passed"), "{one}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Status {
 /// How a peer is reached.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Reach {
-    /// `public`, `relayed`, `hidden` or `unknown`.
+    /// `public`, `local`, `relayed`, `hidden` or `unknown`.
     pub kind: String,
     /// In words.
     #[serde(default)]

@@ -28,14 +28,18 @@ const ANSWER: &str =
 /// Longest question of DNS over UDP (RFC 1035 §4.2.1).
 const QUESTION: usize = 512;
 
-/// Answers for ever, with `address` for every name.
+/// What is said once both ports are there.
+pub(super) const READY: &str = "ready";
+
+/// Answers for ever, with `address` for every name. Says on `out` when it begins.
 ///
 /// # Errors
 ///
 /// A port is taken, or the system closes one.
-pub fn serve(address: Ipv4Addr) -> io::Result<()> {
+pub fn serve(address: Ipv4Addr, out: &mut impl Write) -> io::Result<()> {
     let names = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, DNS))?;
     let pages = TcpListener::bind((Ipv4Addr::UNSPECIFIED, HTTP))?;
+    writeln!(out, "{READY}").and_then(|()| out.flush())?;
     thread::spawn(move || serve_names(&names, address));
     loop {
         let (client, _) = pages.accept()?;

@@ -126,19 +126,19 @@ fn mappings(site: &Site) -> Result<Measured, Failure> {
 }
 
 fn filters(site: &Site) -> Result<Measured, Failure> {
-    let internet = Internet::create(PUBLIC)?;
-    let host = internet.host("public", &site.folder, 50)?;
-    let (https, other) = (Observer::start(&host, OBSERVER)?, Observer::start(&host, ASKER)?);
-    let (mut router, alice) = home(site, &internet, Rules::of(Mapping::Kept))?;
-    router.serve_portal()?;
-    for (pass, open) in [
+    let kinds = [
         (Pass::All, [true, true, true]),
         (Pass::Tcp, [true, true, false]),
         (Pass::Udp, [false, false, true]),
         (Pass::Https, [true, false, false]),
         (Pass::Portal, [false, false, false]),
-    ] {
-        router.apply(Rules { mapping: Mapping::Kept, pass })?;
+    ];
+    for (pass, open) in kinds {
+        let internet = Internet::create(PUBLIC)?;
+        let host = internet.host("public", &site.folder, 50)?;
+        let (https, other) = (Observer::start(&host, OBSERVER)?, Observer::start(&host, ASKER)?);
+        let (mut router, alice) = home(site, &internet, Rules { mapping: Mapping::Kept, pass })?;
+        router.serve_portal()?;
         let ways = [("tcp", &https), ("tcp", &other), ("udp", &other)];
         for ((carrier, observer), open) in ways.into_iter().zip(open) {
             let answer = ask(&alice, carrier, observer.address)?;

@@ -48,8 +48,8 @@ pub(super) fn meet(alice: &Process, bob: &Process, within: Duration) -> Result<I
 /// Mines blocks at a peer, each of so many bytes (as small as possible without), and gives the hash of the last.
 pub(super) fn mine(peer: &Process, blocks: u32, bytes: Option<u64>) -> Result<String, Failure> {
     let command = bytes.map_or_else(|| json!({"blocks": blocks}), |bytes| json!({"blocks": blocks, "bytes": bytes}));
-    peer.ask("mine", command, PATIENCE)?;
-    Ok(peer.status()?.tip)
+    let answer = peer.ask("mine", command, PATIENCE)?;
+    text(peer, "mine", &answer, "tip")
 }
 
 /// Waits until all of them are on this tip.
@@ -70,17 +70,13 @@ pub(super) fn payment_arrives(payer: &Process, others: &[&Process], within: Dura
     let answer = payer.ask("pay", json!({}), ANSWER)?;
     let txid = text(payer, "pay", &answer, "txid")?;
     let begun = Instant::now();
+    let arrived = |event: &Value| is(event, "transaction") && event.get("txid").and_then(Value::as_str) == Some(&txid);
     for other in others {
-        loop {
-            let answer = other.ask("has", json!({"txid": txid}), ANSWER)?;
-            if answer.get("has").and_then(Value::as_bool) == Some(true) {
-                break;
-            }
-            if begun.elapsed() > within {
-                let found = format!("{} has not: {answer}", other.name());
-                return Err(Failure::Wrong { what: "a payment reaches everybody", found });
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        other.hear("the payment", within.saturating_sub(begun.elapsed()), arrived)?;
+        let has = other.ask("has", json!({"txid": txid}), ANSWER)?;
+        if has.get("has").and_then(Value::as_bool) != Some(true) {
+            let found = format!("{} told of {txid} and has not: {has}", other.name());
+            return Err(Failure::Wrong { what: "a payment that arrived is there", found });
         }
     }
     Ok(())
