@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bitcoin::BlockHash;
+use yap_protocol::message::Services;
 
 use crate::given::Given;
 use crate::identity::Keys;
@@ -15,6 +16,8 @@ pub struct Config {
     pub keys: Keys,
     /// The chain whose peers are ours.
     pub chain: Chain,
+    /// What our node offers, for the record in which we say where we are.
+    pub services: Services,
     /// What we say of our program, such as `/yap:0.1.0/`; at most 256 bytes.
     pub agent: String,
     /// Where we listen.
@@ -40,6 +43,7 @@ impl Config {
         Self {
             keys,
             chain,
+            services: Services::NETWORK.with(Services::WITNESS),
             agent: format!("/yap:{}/", env!("CARGO_PKG_VERSION")),
             listen: Listen::default(),
             peers: Vec::new(),

@@ -99,6 +99,14 @@ pub enum CertificateError {
         /// What the TLS library says.
         why: String,
     },
+    /// A certificate that is to be trusted is none of an authority.
+    #[error("{} can't be trusted as a certificate authority: {why}", path.display())]
+    Authority {
+        /// Which.
+        path: PathBuf,
+        /// What the TLS library says.
+        why: String,
+    },
 }
 
 /// Why a dial failed.
@@ -171,15 +179,15 @@ pub enum RecordError {
     /// Nobody has it.
     #[error("no peer that was asked has that record")]
     NotFound,
-    /// It is kept here, but no other peer took it.
-    #[error("the record is kept here, but no other peer took it yet: it is offered again when peers are there")]
-    Alone,
     /// Not enough peers answered in time.
     #[error("the peers that were asked did not answer in time: try again")]
     Timeout,
-    /// There is no room for more records.
-    #[error("this node has no room for more records")]
+    /// There is no room for more records of our own.
+    #[error("this node has no room for more records of its own: withdraw some, or give records more room")]
     Full,
+    /// The disk did not take it.
+    #[error("this node could not write the record to its disk: its log says why")]
+    Disk,
     /// Too many requests wait for their answers.
     #[error("too many requests wait for their answers: try again")]
     Busy,

@@ -19,10 +19,12 @@
 //! | [`error`] | why it could not start, or do what was asked |
 //! | [`identity`] | the key in the data directory, and the names that people exchange |
 //! | [`given`] | the forms in which a user names peers |
+//! | [`clock`] | the steady clock and the wall clock |
 //! | `address` | our addresses and libp2p's |
 //! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
 //! | `session` | one long-lived stream per peer, with backpressure both ways |
 //! | `limits` | how many connections, from whom |
+//! | `rate`, `recent` | how often something may happen, and for whom that is remembered |
 //! | `reach` | how we are reached: UPnP, dial-back, relays, hole punching |
 //! | `find` | the registry of this host, DNS |
 //! | `records` | the record store of the DHT, on disk |
@@ -33,15 +35,33 @@
 //! Not its job: what is said on a stream (`yap_protocol`), and slow work.
 
 mod address;
+pub mod clock;
 pub mod config;
+mod engine;
 pub mod error;
 pub mod event;
+mod find;
 pub mod given;
 pub mod identity;
+mod limits;
+mod network;
+mod private;
+mod reach;
+mod records;
+mod service;
+mod session;
+mod rate;
+mod recent;
 pub mod status;
 pub mod topics;
+mod transport;
 
+pub use clock::Clock;
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
+pub use find::default_registry;
+pub use given::Given;
+pub use network::{Events, Network};
+pub use service::Stored;
 pub use status::Status;

@@ -64,6 +64,11 @@ pub enum Reach {
         /// Whether the router forwards our port because we asked it to.
         mapped: bool,
     },
+    /// On the local network, at these addresses, which peers there have tested. No peer elsewhere has told how it sees us.
+    Local {
+        /// Multiaddrs.
+        addresses: Vec<String>,
+    },
     /// By the local network alone; through relays from elsewhere.
     Relayed {
         /// Who relays.
@@ -80,6 +85,9 @@ impl fmt::Display for Reach {
             Self::Public { addresses, mapped } => {
                 write!(f, "reachable from outside at {}", addresses.join(", "))?;
                 if *mapped { f.write_str(" (the router forwards the port)") } else { Ok(()) }
+            }
+            Self::Local { addresses } => {
+                write!(f, "reachable on the local network at {}", addresses.join(", "))
             }
             Self::Relayed { through } => {
                 f.write_str("behind NAT: reachable through ")?;

@@ -44,6 +44,10 @@ pub(crate) use payload::signed_bytes;
 pub use payload::{MAX_BLOCK_TRANSACTIONS, MAX_CHECKPOINTS, MAX_FILTER, MAX_FILTER_HASHES};
 pub use strip::{block_without_witness, transaction_without_witness};
 
+use std::sync::Arc;
+
+use ::bitcoin::hashes::{Hash, sha256d};
+
 use crate::link::Carrier;
 use crate::message::Message;
 
@@ -88,6 +92,25 @@ pub fn encode_into(message: &Message, framing: Framing, out: &mut Vec<u8>) {
         Framing::Bitcoin(magic) => bitcoin::write(message, magic, size, out),
         Framing::Stream => stream::write(message, size, out),
     }
+}
+
+/// Appends the message to `out`, but of a block what stands before its bytes alone. They are given, for whoever can write
+/// them behind `out` from where they are.
+#[must_use = "a block is not complete without its bytes"]
+pub fn encode_apart(message: &Message, framing: Framing, out: &mut Vec<u8>) -> Option<Arc<Vec<u8>>> {
+    let Message::Block(block) = message else {
+        encode_into(message, framing, out);
+        return None;
+    };
+    let bytes = Arc::clone(block.bytes());
+    match framing {
+        Framing::Bitcoin(magic) => {
+            let checksum = bitcoin::checksum(sha256d::Hash::hash(&bytes));
+            bitcoin::write_head(message, magic, bytes.len(), checksum, out);
+        }
+        Framing::Stream => stream::write_head(message, bytes.len(), out),
+    }
+    Some(bytes)
 }
 
 /// Bytes of the message on the wire: the length of what [`encode`] gives, without making it.

@@ -29,6 +29,7 @@
 //! | [`topology`] | who is connected to whom |
 //! | [`Violation`] | what must never happen, looked for after every step |
 //! | [`scenario`] | whole runs with a report |
+//! | [`Solo`] | one ledger alone, for a peer of the real network |
 
 mod actor;
 pub mod adversary;
@@ -43,6 +44,7 @@ mod oracle;
 mod pool;
 mod queue;
 pub mod scenario;
+mod solo;
 pub mod topology;
 mod traffic;
 mod transcript;
@@ -69,6 +71,7 @@ pub use host::{Options, Start};
 pub use ledger::Ledger;
 pub use oracle::{Checks, Failure, Partings, Violation};
 pub use pool::Pool;
+pub use solo::{Solo, Step};
 pub use traffic::{Count, Traffic};
 pub use transcript::Transcript;
 pub use world::{Broken, View, World};

@@ -12,15 +12,22 @@ pub(super) const HEAD: usize = 24;
 
 /// Appends the message; `size` is its payload's.
 pub(super) fn write(message: &Message, magic: [u8; 4], size: usize, out: &mut Vec<u8>) {
+    write_head(message, magic, size, [0; 4], out);
+    let start = out.len();
+    payload::write(message, out);
+    if let Some((head, payload)) = out.split_at_mut_checked(start)
+        && let Some(field) = head.last_chunk_mut::<4>()
+    {
+        *field = checksum(sha256d::Hash::hash(payload));
+    }
+}
+
+/// Appends what stands before the payload; `size` is the payload's.
+pub(super) fn write_head(message: &Message, magic: [u8; 4], size: usize, checksum: [u8; 4], out: &mut Vec<u8>) {
     out.extend_from_slice(&magic);
     out.extend_from_slice(&padded(message.name()));
     out.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes());
-    let checksum = out.len();
-    out.extend_from_slice(&[0; 4]);
-    payload::write(message, out);
-    if let Some((field, payload)) = out.get_mut(checksum..).and_then(<[u8]>::split_first_chunk_mut::<4>) {
-        *field = self::checksum(sha256d::Hash::hash(payload));
-    }
+    out.extend_from_slice(&checksum);
 }
 
 /// The first bytes of the payload's hash.

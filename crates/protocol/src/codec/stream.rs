@@ -36,6 +36,12 @@ pub(super) fn head_len(message: &Message, size: usize) -> usize {
 
 /// Appends the message; `size` is its payload's.
 pub(super) fn write(message: &Message, size: usize, out: &mut Vec<u8>) {
+    write_head(message, size, out);
+    payload::write(message, out);
+}
+
+/// Appends what stands before the payload; `size` is the payload's.
+pub(super) fn write_head(message: &Message, size: usize, out: &mut Vec<u8>) {
     let mut length = type_len(message).saturating_add(size);
     while length >= 0x80 {
         out.push(length.to_le_bytes()[0] | 0x80);
@@ -49,7 +55,6 @@ pub(super) fn write(message: &Message, size: usize, out: &mut Vec<u8>) {
             out.extend_from_slice(&bitcoin::padded(name));
         }
     }
-    payload::write(message, out);
 }
 
 /// What the bytes so far say, or `None` if they are too few.

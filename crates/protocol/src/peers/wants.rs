@@ -2,7 +2,9 @@
 //!
 //! Places are filled in this order: peers that the user named (apart from all limits, again and again for ever), anchors,
 //! peers for everything, peers for blocks alone, and seeds when nobody else can be tried. One peer of each group (see
-//! [`crate::address::Group`]) has a place; those that the user named and short visits don't count, as in Core.
+//! [`crate::address::Group`]) has a place; those that the user named and short visits don't count, as in Core. Where no other
+//! group is known, as in a small network of one provider, or behind one relay, up to half of the places for everything
+//! go to peers of groups that have one already: whoever owns a group has half of them at most.
 //! Each address rests after it was dialled, longer with every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,9 +84,31 @@ impl Wants {
 }
 
 /// What is taken already.
+#[derive(Default)]
 struct Taken {
-    groups: BTreeSet<Group>,
+    groups: BTreeMap<Group, usize>,
     addresses: BTreeSet<Address>,
+}
+
+impl Taken {
+    fn seat(&mut self, group: Group) {
+        let count = self.groups.entry(group).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Places of peers whose group has another.
+    fn crowded(&self) -> usize {
+        self.groups.values().map(|count| count.saturating_sub(1)).sum()
+    }
+}
+
+/// Which groups may have another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// Those that have none.
+    Apart,
+    /// All.
+    Any,
 }
 
 impl State {
@@ -232,17 +256,17 @@ impl State {
     }
 
     fn taken(&self) -> Taken {
-        let mut taken = Taken { groups: BTreeSet::new(), addresses: BTreeSet::new() };
+        let mut taken = Taken::default();
         let counts = |purpose| matches!(purpose, Some(Purpose::Full | Purpose::BlockOnly));
         for peer in self.peers.values() {
             if counts(peer.purpose) && peer.is_seated() {
-                taken.groups.insert(peer.group());
+                taken.seat(peer.group());
             }
             taken.addresses.insert(peer.address.clone());
         }
         for (address, purpose) in &self.wants.dials {
             if counts(Some(*purpose)) {
-                taken.groups.insert(address.group());
+                taken.seat(address.group());
             }
             taken.addresses.insert(address.clone());
         }
@@ -265,11 +289,13 @@ impl State {
         address.identity.is_some() && self.peers.values().any(|peer| peer.identity == address.identity)
     }
 
-    fn choose(&mut self, among: Among, spread: bool, taken: &Taken, now: Time) -> Option<Address> {
+    fn choose(&mut self, among: Among, spread: Spread, taken: &Taken, now: Time) -> Option<Address> {
         let wall = self.wall(now);
         let mut random = self.random.clone();
-        let fits =
-            |entry: &Entry| (!spread || !taken.groups.contains(&entry.address.group())) && self.fits(entry, taken, now);
+        let fits = |entry: &Entry| {
+            let apart = spread == Spread::Any || !taken.groups.contains_key(&entry.address.group());
+            apart && self.fits(entry, taken, now)
+        };
         let found = self.book.select(among, wall, &mut random, &fits).map(|entry| entry.address.clone());
         self.random = random;
         found
@@ -281,7 +307,7 @@ impl State {
         while self.free(Purpose::BlockOnly) > 0 {
             let Some(anchor) = self.wants.anchors.pop() else { break };
             if !taken.addresses.contains(&anchor) && !self.is_connected(&anchor) {
-                taken.groups.insert(anchor.group());
+                taken.seat(anchor.group());
                 taken.addresses.insert(anchor.clone());
                 self.dial(anchor, Purpose::BlockOnly, now, out);
             }
@@ -289,11 +315,11 @@ impl State {
         let mut lacking = false;
         for purpose in [Purpose::Full, Purpose::BlockOnly] {
             for _ in 0..self.free(purpose) {
-                let Some(address) = self.choose(Among::All, true, &taken, now) else {
+                let Some(address) = self.choose_for(purpose, &taken, now) else {
                     lacking = true;
                     break;
                 };
-                taken.groups.insert(address.group());
+                taken.seat(address.group());
                 taken.addresses.insert(address.clone());
                 self.dial(address, purpose, now, out);
             }
@@ -303,6 +329,15 @@ impl State {
             let wait = self.wants.refill.next(LONGEST_REFILL, &mut self.random);
             self.timers.at_latest(Timer::Refill, now.after(wait));
         }
+    }
+
+    /// An address for a place: of a group that has none, or else of any, within the bound.
+    fn choose_for(&mut self, purpose: Purpose, taken: &Taken, now: Time) -> Option<Address> {
+        let apart = self.choose(Among::All, Spread::Apart, taken, now);
+        if apart.is_some() || purpose != Purpose::Full || taken.crowded().saturating_add(1) >= self.config.full / 2 {
+            return apart;
+        }
+        self.choose(Among::All, Spread::Any, taken, now)
     }
 
     /// Asks a seed, if nobody else is there and nobody else can be tried.
@@ -337,7 +372,7 @@ impl State {
         }
         let taken = self.taken();
         let contested = self.book.contested(&mut self.random).filter(|address| !taken.addresses.contains(address));
-        let found = contested.or_else(|| self.choose(Among::New, false, &taken, now));
+        let found = contested.or_else(|| self.choose(Among::New, Spread::Any, &taken, now));
         if let Some(address) = found {
             self.dial(address, Purpose::Feeler, now, out);
         }

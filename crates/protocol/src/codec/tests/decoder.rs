@@ -18,6 +18,21 @@ fn every_message_comes_back_in_as_many_bytes_as_were_told() {
 }
 
 #[test]
+fn a_block_s_bytes_may_be_written_apart() {
+    let mut random = random(31);
+    for kind in Kind::ALL {
+        let message = arbitrary::message_of(kind, &mut random);
+        for framing in BOTH {
+            let mut written = Vec::new();
+            let apart = encode_apart(&message, framing, &mut written);
+            assert_eq!(apart.is_some(), kind == Kind::Block);
+            written.extend(apart.iter().flat_map(|bytes| bytes.iter()));
+            assert_eq!(written, encode(&message, framing), "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn messages_that_are_not_known_are_passed_over() {
     for framing in BOTH {
         let unknown = Message::Unknown { command: "merkleblock".into(), size: 3_999_999 };
@@ -176,7 +191,7 @@ fn lengths_grow_with_the_payload() {
     assert_eq!([2_097_150, 2_097_151].map(head), [4, 5]);
 }
 
-fn transaction_of(size: usize) -> std::sync::Arc<yap_chain::transaction::Transaction> {
+fn transaction_of(size: usize) -> Arc<yap_chain::transaction::Transaction> {
     // The fixture's sizes are a few bytes off, by the length of a length.
     let mut near = (size - 4..size + 4).map(|about| crate::fixture::transaction(1, about));
     near.find(|transaction| transaction.total_size() == size).expect("one of them has the size")

@@ -18,7 +18,7 @@ fn a_record_is_the_peers_that_signed_it() {
 #[test]
 fn no_bit_of_a_record_can_be_changed() {
     let record = arbitrary::peer_record(&mut random(2));
-    let message = Message::PeerRecords(vec![std::sync::Arc::new(record.clone())]);
+    let message = Message::PeerRecords(vec![Arc::new(record.clone())]);
     let bytes = encode(&message, BOTH[0])[24..].to_vec();
     for bit in 8..bytes.len() * 8 {
         let mut changed = bytes.clone();
@@ -69,6 +69,6 @@ fn the_largest_record_has_its_size() {
     let key = SigningKey::from_bytes(&[7; 32]);
     let endpoints = vec![Multiaddr::new(&[1; 256]).unwrap(); MAX_ENDPOINTS];
     let record = PeerRecord::sign(&key, 1, Services::NETWORK, endpoints).unwrap();
-    let message = Message::PeerRecords(vec![std::sync::Arc::new(record)]);
+    let message = Message::PeerRecords(vec![Arc::new(record)]);
     assert_eq!(payload_len(&message), 1 + PeerRecord::MAX_SIZE);
 }

@@ -12,16 +12,24 @@ fn a_node_without_peers_says_so_and_says_when_it_is_over() {
 }
 
 #[test]
-fn places_are_filled_with_one_peer_of_each_group() {
+fn a_group_has_half_of_the_places_at_most_and_more_than_one_only_while_no_other_is_known() {
     let mut desk = Desk::new(Config::default());
     let neighbours: Vec<Address> = (0..200).map(|number| ip(0x1401_0001 + number)).collect();
     let strangers: Vec<Address> = (2..60).map(far).collect();
     let mut dialled = dials(&desk.learn(&neighbours));
-    assert_eq!(dialled.len(), 1, "all are of one group");
+    assert_eq!(dialled.len(), FULL / 2, "all are of one group");
+    assert!(dialled.iter().all(|(_, purpose)| *purpose == Purpose::Full));
     dialled.extend(dials(&desk.learn(&strangers)));
     assert_eq!(dialled.len(), FULL + BLOCK_ONLY);
     let groups: std::collections::BTreeSet<_> = dialled.iter().map(|(address, _)| address.group()).collect();
-    assert_eq!(groups.len(), dialled.len());
+    assert_eq!(groups.len(), dialled.len() - (FULL / 2 - 1));
+
+    let mut desk = Desk::new(Config::default());
+    let everybody: Vec<Address> = neighbours.into_iter().chain(strangers).collect();
+    let dialled = dials(&desk.learn(&everybody));
+    assert_eq!(dialled.len(), FULL + BLOCK_ONLY);
+    let groups: std::collections::BTreeSet<_> = dialled.iter().map(|(address, _)| address.group()).collect();
+    assert_eq!(groups.len(), dialled.len(), "whoever can choose takes one of each");
     for (address, purpose) in dialled {
         assert_eq!(desk.reach(&address, purpose).1, WELCOME);
     }

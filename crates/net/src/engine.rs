@@ -1,0 +1,270 @@
+//! The task that owns the swarm.
+//!
+//! It hands what happens to the part that knows what it means, and does what that part wants:
+//!
+//! | what happens | goes to | what may follow |
+//! |---|---|---|
+//! | a connection comes or goes | `paths`, `dial`, `limits` | a session is opened, moved, or closed |
+//! | a stream for a session is open | `sessions` | the node hears `Connected` |
+//! | addresses are told of (identify, mDNS, registry, DNS, DHT) | `book`, the DHT | the node learns them |
+//! | what others say of our addresses (AutoNAT, UPnP, relays) | `reach` | relays, modes, what we tell of ourselves |
+//! | an interface comes or goes | `reach`, `paths` | connections are closed and made anew |
+//! | records, topics | `service`, `topics` | answers |
+//!
+//! Bounds: [`OUTBOX`] events wait for the owner here; connections and sessions come and go within the bound of `limits`,
+//! and their events are never dropped, the others' are.
+
+mod behaviour;
+mod book;
+mod dial;
+mod discover;
+mod failure;
+mod follow;
+mod inform;
+mod plain;
+mod sessions;
+mod start;
+mod swarm;
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId, Swarm};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use yap_protocol::Input;
+use yap_protocol::link::{Carrier, Direction, Link};
+
+use crate::clock::Clock;
+use crate::config::{self, Chain};
+use crate::error::DialError;
+use crate::event::{Event, Notice};
+use crate::find;
+use crate::network::{Command, Shared, Told};
+use crate::session::Inbox;
+use crate::status::Status;
+use crate::{reach, service, transport};
+
+use behaviour::Behaviour;
+pub(crate) use start::start;
+
+/// Events that wait for the owner. Beyond, notices and found addresses are dropped: both come again.
+const OUTBOX: usize = 1024;
+
+/// How old the status may be.
+const STATUS_AGE: Duration = Duration::from_millis(500);
+
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The engine's ends of what connects it with its owner.
+pub(crate) struct Ends {
+    pub(crate) requests: mpsc::Receiver<Command>,
+    pub(crate) told: mpsc::Sender<Told>,
+    pub(crate) statuses: watch::Sender<Arc<Status>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: Inbox,
+}
+
+/// What the DHT found for a dial.
+#[derive(Debug)]
+struct Found {
+    number: u64,
+    addresses: Vec<Multiaddr>,
+    why: DialError,
+}
+
+/// The task's state.
+struct Engine {
+    swarm: Swarm<Behaviour>,
+    clock: Clock,
+    keys: crate::identity::Keys,
+    chain: Chain,
+    limits: config::Limits,
+    requests: mpsc::Receiver<Command>,
+    told: mpsc::Sender<Told>,
+    statuses: watch::Sender<Arc<Status>>,
+    shared: Arc<Shared>,
+    inbox: Inbox,
+    outbox: VecDeque<Told>,
+    /// When the status is told anew; `None` if it is not old.
+    status_due: Option<Instant>,
+    attempts: dial::Attempts,
+    sessions: sessions::Sessions,
+    book: book::Book,
+    /// Every connection: who, from where to where. As many as `limits` lets in.
+    connections: HashMap<ConnectionId, (PeerId, ConnectedPoint)>,
+    paths: reach::paths::State,
+    reach: reach::State,
+    service: service::Service,
+    registry: Option<find::registry::Registry>,
+    names: find::names::Names,
+    resolved: mpsc::Receiver<find::names::Found>,
+    searches: FuturesUnordered<Later<Found>>,
+    plain_dials: FuturesUnordered<Later<plain::Dialled>>,
+    plain: mpsc::Receiver<transport::Bitcoin>,
+    services: yap_protocol::message::Services,
+    said: inform::Said,
+}
+
+impl Engine {
+    /// Runs until it is told to stop, or its owner is gone.
+    async fn run(mut self) {
+        let told = self.told.clone();
+        loop {
+            let deadline = self.next_deadline();
+            let due = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                permit = told.reserve(), if !self.outbox.is_empty() => match permit {
+                    Ok(permit) => {
+                        if let Some(told) = self.outbox.pop_front() {
+                            permit.send(told);
+                        }
+                    }
+                    Err(_) => break,
+                },
+                command = self.requests.recv() => match command {
+                    Some(Command::Stop) | None => break,
+                    Some(command) => self.command(command),
+                },
+                event = self.swarm.select_next_some() => self.swarm_event(event),
+                peer = self.shared.ended() => self.ended(peer),
+                Some(found) = self.searches.next() => self.found(found),
+                Some(dialled) = self.plain_dials.next() => self.plain_dialled(dialled),
+                Some(accepted) = self.plain.recv() => self.plain_accepted(accepted),
+                Some(found) = self.resolved.recv() => self.resolved(found),
+                () = due => self.deadline(),
+            }
+        }
+        self.stop().await;
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Dial(address, purpose) => self.dial(address, purpose),
+            Command::Part(peer, why) => self.part(peer, why),
+            Command::Record(request) => match self.swarm.behaviour_mut().kad.as_mut() {
+                Some(kad) => self.service.request(kad, request, std::time::Instant::now()),
+                // Dropped, it is answered as by a network that has stopped.
+                None => tracing::debug!("the DHT is off"),
+            },
+            Command::Subscribe(topic, validator, reply) => {
+                let _ = reply.send(self.swarm.behaviour_mut().topics.subscribe(&topic, validator));
+            }
+            Command::Unsubscribe(topic) => self.swarm.behaviour_mut().topics.unsubscribe(&topic),
+            Command::Publish(topic, data, reply) => {
+                let _ = reply.send(self.swarm.behaviour_mut().topics.publish(&topic, data));
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let machines = self.reach.next_deadline().into_iter().chain(self.paths.next_deadline()).min();
+        let machines = machines.map(|time| self.clock.instant(time));
+        let service = self.service.next_deadline().map(Instant::from_std);
+        [self.status_due, service, machines].into_iter().flatten().min()
+    }
+
+    /// Something is due.
+    fn deadline(&mut self) {
+        let now = Instant::now();
+        if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut()
+            && self.service.next_deadline().is_some_and(|due| due <= now.into_std())
+        {
+            self.service.deadline(kad, now.into_std());
+        }
+        self.reach_deadline();
+        if self.status_due.is_some_and(|due| due <= now) {
+            self.tell_status();
+        }
+    }
+
+    /// Tells the owner something that must not be lost.
+    fn tell_input(&mut self, input: Input) {
+        self.outbox.push_back(Told::Event(Event::Input(input)));
+    }
+
+    /// Tells the owner something that may be lost if it does not listen.
+    fn tell(&mut self, event: Event) {
+        if self.outbox.len() < OUTBOX {
+            self.outbox.push_back(Told::Event(event));
+        } else {
+            tracing::debug!(?event, "the owner does not listen: dropped");
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.tell(Event::Notice(notice));
+    }
+
+    fn plain_dialled(&mut self, dialled: plain::Dialled) {
+        match dialled.result {
+            Err(error) => {
+                tracing::debug!(%error, "can't connect");
+                let why = failure::of_io(&error);
+                self.fail(dialled.number, Some(why));
+            }
+            Ok(stream) => {
+                let Some(attempt) = self.attempts.remove(dialled.number) else { return };
+                let link = Link {
+                    direction: Direction::Outbound,
+                    carrier: Carrier::Bitcoin,
+                    address: attempt.address,
+                    identity: None,
+                    purpose: Some(attempt.purpose),
+                };
+                self.opened_plain(link, stream);
+            }
+        }
+    }
+
+    fn plain_accepted(&mut self, accepted: transport::Bitcoin) {
+        let most = usize::try_from(self.limits.inbound).unwrap_or(usize::MAX);
+        if self.sessions.iter().filter(|(_, open)| open.on.is_none()).count() >= most {
+            return;
+        }
+        let link = Link {
+            direction: Direction::Inbound,
+            carrier: Carrier::Bitcoin,
+            address: plain::address(accepted.remote),
+            identity: None,
+            purpose: None,
+        };
+        self.opened_plain(link, accepted.stream);
+    }
+
+    /// Ends everything. What is queued on streams was sent by the sessions themselves if the node parted first.
+    async fn stop(mut self) {
+        self.registry = None;
+        if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+            kad.store_mut().sync();
+        }
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        // Closing takes a moment; whoever does not answer is left.
+        let closed = async {
+            while self.swarm.connected_peers().next().is_some() {
+                let _ = self.swarm.select_next_some().await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(100), closed).await;
+        while let Some(told) = self.outbox.pop_front() {
+            if self.told.try_send(told).is_err() {
+                break;
+            }
+        }
+    }
+}

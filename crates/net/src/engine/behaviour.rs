@@ -1,0 +1,130 @@
+//! What the swarm does on every connection, put together.
+
+use std::time::Duration;
+
+use libp2p::identity::Keypair;
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, StreamProtocol, autonat, dcutr, identify, mdns, ping, relay, upnp};
+
+use crate::config::{self, Config};
+use crate::error::StartError;
+use crate::{limits, reach, records, service, session, topics};
+
+/// Everything. The first of them refuse connections, so they come first.
+#[derive(NetworkBehaviour)]
+#[behaviour(prelude = "libp2p::swarm::derive_prelude")]
+pub(super) struct Behaviour {
+    pub(super) limits: limits::Behaviour,
+    pub(super) session: session::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    pub(super) kad: Toggle<service::Kad>,
+    pub(super) topics: topics::Behaviour,
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) probe: autonat::v2::client::Behaviour,
+    pub(super) prober: autonat::v2::server::Behaviour,
+    pub(super) relay: Toggle<relay::Behaviour>,
+    pub(super) relayed: reach::relayed::Behaviour,
+    pub(super) punch: Toggle<dcutr::Behaviour>,
+    /// With identify in it.
+    pub(super) candidates: reach::candidates::Behaviour,
+}
+
+/// Names of our protocols. Each has the chain in it, so that peers of others have nothing in common with us.
+#[derive(Clone, Debug)]
+pub(crate) struct Protocols {
+    prefix: String,
+}
+
+impl Protocols {
+    /// The names for a chain.
+    pub(crate) fn of(chain: &config::Chain) -> Self {
+        let hash = chain.genesis.to_string();
+        Self { prefix: format!("/yap/{}", hash.get(..8).unwrap_or_default()) }
+    }
+
+    /// What sessions speak (docs/protocol.md).
+    pub(crate) fn session(&self) -> StreamProtocol {
+        self.name("1")
+    }
+
+    /// The DHT.
+    pub(crate) fn kad(&self) -> StreamProtocol {
+        self.name("kad/1")
+    }
+
+    /// What peers call the network when they introduce themselves.
+    pub(crate) fn network(&self) -> String {
+        format!("{}/id/1", self.prefix)
+    }
+
+    fn name(&self, rest: &str) -> StreamProtocol {
+        StreamProtocol::try_from_owned(format!("{}/{rest}", self.prefix)).expect("it begins with a slash")
+    }
+}
+
+impl Behaviour {
+    /// Puts it together.
+    ///
+    /// # Errors
+    /// If the records can't be opened, or the system refuses what mDNS needs.
+    pub(super) fn new(config: &Config, keys: &Keypair, relayed: relay::client::Behaviour) -> Result<Self, StartError> {
+        let us = keys.public().to_peer_id();
+        let protocols = Protocols::of(&config.chain);
+        let introduction = identify::Config::new(protocols.network(), keys.public())
+            .with_agent_version(config.agent.clone())
+            .with_push_listen_addr_updates(true)
+            .with_cache_size(0);
+        let in_memory = config.listen.memory.is_some();
+        let mdns = (config.find.mdns && !in_memory).then(|| multicast(us)).flatten();
+        let kad = match config.find.dht {
+            true => Some(dht(config, us)?),
+            false => None,
+        };
+        Ok(Self {
+            limits: limits::Behaviour::new(&config.limits),
+            session: session::Behaviour::new(protocols.session()),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),
+            kad: kad.into(),
+            topics: topics::Behaviour::new(keys, &config.chain),
+            mdns: mdns.into(),
+            upnp: (config.reach.upnp && !in_memory).then(upnp::tokio::Behaviour::default).into(),
+            probe: autonat::v2::client::Behaviour::default(),
+            prober: autonat::v2::server::Behaviour::default(),
+            relay: config.reach.relay.then(|| relay::Behaviour::new(us, relay_config(&config.reach.relaying))).into(),
+            relayed: reach::relayed::Behaviour::new(relayed),
+            punch: config.reach.punch.then(|| dcutr::Behaviour::new(us)).into(),
+            candidates: reach::candidates::Behaviour::new(identify::Behaviour::new(introduction)),
+        })
+    }
+}
+
+/// A peer that does not answer within both together is gone: a connection over TCP notices by nothing else.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// mDNS; without it if the system refuses it, since no way to find peers is needed.
+fn multicast(us: PeerId) -> Option<mdns::tokio::Behaviour> {
+    mdns::tokio::Behaviour::new(mdns::Config::default(), us)
+        .inspect_err(|error| tracing::warn!(%error, "no mDNS: peers on the local network are not found by themselves"))
+        .ok()
+}
+
+fn dht(config: &Config, us: PeerId) -> Result<service::Kad, StartError> {
+    let store = records::Store::open(us, config.directory.as_deref(), &config.records).map_err(|why| {
+        StartError::Records { path: config.directory.clone().unwrap_or_default(), why: why.to_string() }
+    })?;
+    Ok(service::behaviour(us, &config.chain, &config.records, store))
+}
+
+fn relay_config(relaying: &config::Relaying) -> relay::Config {
+    relay::Config {
+        max_reservations: relaying.reservations,
+        max_circuits: relaying.circuits,
+        max_circuits_per_peer: relaying.circuits_per_peer,
+        max_circuit_duration: relaying.duration,
+        max_circuit_bytes: relaying.bytes,
+        ..relay::Config::default()
+    }
+}

@@ -1,0 +1,252 @@
+//! Dials that the node wants: from an address to an open session, or to the reason why there is none.
+//!
+//! ```text
+//!  Dial ──▶ Connecting ──▶ Opening ──▶ session
+//!              │   ▲          │
+//!              ▼   │          ▼
+//!           Searching ────▶ failed        (the DHT is asked where a peer is that the user named)
+//! ```
+//!
+//! A peer whose key is known is dialled at every address that was heard of, the one asked for among them. Where it is
+//! connected already, no new connection is made. Bound: [`ATTEMPTS`].
+
+use std::collections::BTreeMap;
+
+use libp2p::swarm::ConnectionId;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId};
+use yap_protocol::Address;
+use yap_protocol::address::Endpoint;
+use yap_protocol::io::Command;
+use yap_protocol::link::Purpose;
+
+use super::{Engine, Found};
+use crate::address;
+use crate::error::DialError;
+use crate::event::{Event, Notice};
+use crate::service;
+
+/// Most dials under way. The node wants far fewer; one more fails at once.
+pub(super) const ATTEMPTS: usize = 256;
+
+/// One dial of the node.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) address: Address,
+    pub(super) purpose: Purpose,
+    peer: Option<PeerId>,
+    stage: Stage,
+    searched: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting(ConnectionId),
+    Opening(ConnectionId),
+    Searching,
+    /// Bitcoin's transport: a task of its own connects.
+    Plain,
+}
+
+/// Every dial under way, by number.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    next: u64,
+    under_way: BTreeMap<u64, Attempt>,
+}
+
+impl Attempts {
+    fn insert(&mut self, attempt: Attempt) -> u64 {
+        self.next = self.next.saturating_add(1);
+        self.under_way.insert(self.next, attempt);
+        self.next
+    }
+
+    fn at(&self, stage: Stage) -> Option<u64> {
+        self.under_way.iter().find(|(_, attempt)| attempt.stage == stage).map(|(number, _)| *number)
+    }
+
+    /// The dial whose session was opened on a connection.
+    pub(super) fn take_opened(&mut self, connection: ConnectionId) -> Option<Attempt> {
+        let number = self.at(Stage::Opening(connection))?;
+        self.under_way.remove(&number)
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<Attempt> {
+        self.under_way.remove(&number)
+    }
+}
+
+impl Engine {
+    /// The node wants a connection.
+    pub(super) fn dial(&mut self, address: Address, purpose: Purpose) {
+        if self.attempts.under_way.len() >= ATTEMPTS {
+            return self.dial_failed(&address, purpose, DialError::Limit);
+        }
+        let Some(multiaddr) = address::to_libp2p(&address) else {
+            return self.dial_plain(address, purpose);
+        };
+        let named = multiaddr.iter().last().and_then(|last| match last {
+            libp2p::multiaddr::Protocol::P2p(peer) => Some(peer),
+            _ => None,
+        });
+        let peer = address.identity.as_ref().and_then(address::peer_id).or(named);
+        if peer == Some(*self.swarm.local_peer_id()) {
+            return self.dial_failed(&address, purpose, DialError::Ourselves);
+        }
+        let attempt = Attempt { address, purpose, peer, stage: Stage::Searching, searched: false };
+        let number = self.attempts.insert(attempt);
+        let Some(peer) = peer else {
+            return self.connect(number, None, vec![multiaddr]);
+        };
+        if self.sessions.with(&peer).is_some() {
+            return self.fail(number, None);
+        }
+        if let Some(connection) = self.paths.best(&peer) {
+            return self.open(number, peer, connection);
+        }
+        let mut addresses: Vec<Multiaddr> = self.book.addresses(&peer).to_vec();
+        let bare = multiaddr.iter().all(|part| matches!(part, libp2p::multiaddr::Protocol::P2p(_)));
+        if !bare && !addresses.contains(&multiaddr) {
+            addresses.push(multiaddr);
+        }
+        self.connect(number, Some(peer), addresses);
+    }
+
+    fn connect(&mut self, number: u64, peer: Option<PeerId>, addresses: Vec<Multiaddr>) {
+        let options = match (peer, addresses.into_iter()) {
+            (Some(peer), addresses) => DialOpts::peer_id(peer)
+                .addresses(addresses.collect())
+                .condition(PeerCondition::Always)
+                .extend_addresses_through_behaviour()
+                .build(),
+            (None, mut addresses) => match addresses.next() {
+                Some(address) => DialOpts::unknown_peer_id().address(address).build(),
+                None => return self.fail(number, Some(DialError::Unsupported)),
+            },
+        };
+        let connection = options.connection_id();
+        if let Some(attempt) = self.attempts.under_way.get_mut(&number) {
+            attempt.stage = Stage::Connecting(connection);
+        }
+        if let Err(error) = self.swarm.dial(options) {
+            self.connecting_failed(connection, &error);
+        }
+    }
+
+    fn open(&mut self, number: u64, peer: PeerId, connection: ConnectionId) {
+        // One negotiation on a connection at a time: a second dial that led to the same peer is one too many.
+        if self.attempts.at(Stage::Opening(connection)).is_some() {
+            return self.fail(number, None);
+        }
+        if let Some(attempt) = self.attempts.under_way.get_mut(&number) {
+            attempt.peer = Some(peer);
+            attempt.stage = Stage::Opening(connection);
+            self.swarm.behaviour_mut().session.open(peer, connection);
+        }
+    }
+
+    /// A connection is there: what was dialled for it goes on.
+    pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId) {
+        if let Some(number) = self.attempts.at(Stage::Connecting(connection)) {
+            if self.sessions.with(&peer).is_some() {
+                return self.fail(number, None);
+            }
+            return self.open(number, peer, connection);
+        }
+        // Another dial is on its way to this peer, perhaps to an address that does not answer: this will do.
+        let waits = |(_, attempt): &(&u64, &Attempt)| {
+            attempt.peer == Some(peer) && matches!(attempt.stage, Stage::Searching | Stage::Connecting(_))
+        };
+        let waiting = self.attempts.under_way.iter().find(waits).map(|(number, _)| *number);
+        if let Some(number) = waiting
+            && self.sessions.with(&peer).is_none()
+        {
+            self.open(number, peer, connection);
+        }
+    }
+
+    /// A connection could not be made.
+    pub(super) fn connecting_failed(&mut self, connection: ConnectionId, error: &libp2p::swarm::DialError) {
+        let Some(number) = self.attempts.at(Stage::Connecting(connection)) else { return };
+        tracing::debug!(%error, "can't connect");
+        let why = super::failure::of(error, self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer));
+        if let libp2p::swarm::DialError::WrongPeerId { address, .. } = error
+            && let Some(peer) = self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer)
+        {
+            self.book.forget(&peer, address);
+        }
+        self.search(number, why);
+    }
+
+    /// Asks the DHT where the peer is, if the user named it and nobody was asked yet.
+    fn search(&mut self, number: u64, why: DialError) {
+        let Some(attempt) = self.attempts.under_way.get_mut(&number) else { return };
+        let (Some(peer), Purpose::Manual, false) = (attempt.peer, attempt.purpose, attempt.searched) else {
+            return self.fail(number, Some(why));
+        };
+        let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() else {
+            return self.fail(number, Some(why));
+        };
+        attempt.searched = true;
+        attempt.stage = Stage::Searching;
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.service.request(kad, service::Request::FindPeer { identity: peer, reply }, std::time::Instant::now());
+        self.searches.push(Box::pin(async move { Found { number, addresses: answer.await.unwrap_or_default(), why } }));
+    }
+
+    /// The DHT has answered.
+    pub(super) fn found(&mut self, found: Found) {
+        let Some(attempt) = self.attempts.under_way.get(&found.number) else { return };
+        let (Stage::Searching, Some(peer)) = (attempt.stage, attempt.peer) else { return };
+        if found.addresses.is_empty() {
+            let why = if found.why == DialError::Unsupported { DialError::Unknown } else { found.why };
+            return self.fail(found.number, Some(why));
+        }
+        self.book.learn(peer, found.addresses);
+        let addresses = self.book.addresses(&peer).to_vec();
+        self.connect(found.number, Some(peer), addresses);
+    }
+
+    /// No session could be opened on a connection.
+    pub(super) fn opening_failed(&mut self, connection: ConnectionId, why: DialError) {
+        if let Some(number) = self.attempts.at(Stage::Opening(connection)) {
+            self.fail(number, Some(why));
+        }
+    }
+
+    /// Ends a dial; without a reason if it is not needed any more.
+    pub(super) fn fail(&mut self, number: u64, why: Option<DialError>) {
+        let Some(attempt) = self.attempts.remove(number) else { return };
+        match why {
+            Some(why) => self.dial_failed(&attempt.address, attempt.purpose, why),
+            None => self.tell_input(yap_protocol::Input::DialFailed { address: attempt.address }),
+        }
+    }
+
+    fn dial_failed(&mut self, address: &Address, purpose: Purpose, why: DialError) {
+        self.tell_input(yap_protocol::Input::DialFailed { address: address.clone() });
+        if matches!(purpose, Purpose::Manual | Purpose::Seed) {
+            self.notice(Notice::Dial { address: address.to_string(), why });
+        }
+    }
+
+    fn dial_plain(&mut self, address: Address, purpose: Purpose) {
+        let Endpoint::Bitcoin { host, port } = address.endpoint else {
+            return self.dial_failed(&address, purpose, DialError::Unsupported);
+        };
+        let Some(socket) = super::plain::socket(host, port) else {
+            return self.dial_failed(&address, purpose, DialError::Unsupported);
+        };
+        let attempt = Attempt { address, purpose, peer: None, stage: Stage::Plain, searched: false };
+        let number = self.attempts.insert(attempt);
+        self.plain_dials.push(Box::pin(super::plain::connect(number, socket)));
+    }
+
+    /// Hands addresses to the node.
+    pub(super) fn learn(&mut self, addresses: Vec<Address>) {
+        if !addresses.is_empty() {
+            self.tell(Event::Command(Command::Learn(addresses)));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Does what the machines want: how we are reached, by which way peers are, the DHT, the topics.
+
+use std::collections::BTreeMap;
+
+use libp2p::{PeerId, kad, relay};
+use yap_protocol::link::{Link, Purpose};
+
+use super::Engine;
+use crate::address;
+use crate::event::{Event, Notice};
+use crate::limits::Ban;
+use crate::reach::{Action, paths};
+use crate::topics;
+
+/// A peer that floods us is not let in again for so long.
+const FLOOD_BAN: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+
+impl Engine {
+    /// What the machine of reachability wants.
+    pub(super) fn follow_reach(&mut self) {
+        while let Some(action) = self.reach.poll() {
+            tracing::debug!(?action, "reach");
+            let now = self.clock.now();
+            match action {
+                Action::Reserve { relay, address } => {
+                    let listener = self
+                        .swarm
+                        .listen_on(address)
+                        .inspect_err(|error| tracing::debug!(%error, "no reservation"))
+                        .ok();
+                    self.reach.reserving(now, relay, listener);
+                }
+                Action::Unreserve { listener, .. } => {
+                    self.swarm.behaviour_mut().relayed.release(listener);
+                    self.swarm.remove_listener(listener);
+                }
+                Action::ServeDht(serve) => {
+                    if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+                        kad.set_mode(Some(if serve { kad::Mode::Server } else { kad::Mode::Client }));
+                    }
+                }
+                Action::ServeRelay(serve) => {
+                    if let Some(relay) = self.swarm.behaviour_mut().relay.as_mut() {
+                        relay.set_status(Some(if serve { relay::Status::Enable } else { relay::Status::Disable }));
+                    }
+                }
+                Action::AddExternal(address) => self.swarm.add_external_address(address),
+                Action::RemoveExternal(address) => self.swarm.remove_external_address(&address),
+                Action::Advertise(advertised) => self.advertise(advertised),
+                Action::Changed(reach) => {
+                    self.notice(Notice::Reach(reach));
+                    self.status_is_old();
+                }
+                Action::Lost(ip) => {
+                    self.swarm.behaviour_mut().candidates.forget();
+                    self.paths.lost(now, ip);
+                    self.follow_paths();
+                }
+                Action::Gained(ip) => {
+                    self.paths.gained(now, ip);
+                    self.follow_paths();
+                }
+                Action::Disconnect(peer) => {
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
+            }
+        }
+    }
+
+    /// What the machine of the ways to peers wants.
+    pub(super) fn follow_paths(&mut self) {
+        let (mut lost, mut redial) = (BTreeMap::new(), Vec::new());
+        while let Some(action) = self.paths.poll() {
+            tracing::debug!(?action, "paths");
+            match action {
+                paths::Action::Move { peer, to } => self.move_session(peer, to),
+                paths::Action::Close(connection) => {
+                    for session in self.sessions.on(connection) {
+                        if let Some((peer, link)) = self.sessions.link(session) {
+                            lost.insert(peer, link.clone());
+                        }
+                        self.retire(session);
+                    }
+                    self.swarm.close_connection(connection);
+                }
+                paths::Action::Redial(peer) => redial.push(peer),
+                paths::Action::Changed { peer, path } => {
+                    if let Some(peer) = address::identity(&peer) {
+                        self.notice(Notice::Path { peer, path });
+                    }
+                    self.status_is_old();
+                }
+            }
+        }
+        for peer in redial {
+            let link = lost.remove(&peer);
+            self.redial(peer, link);
+        }
+    }
+
+    /// Dials a peer again whose session was lost with our address: the other end can't know where we are now.
+    fn redial(&mut self, peer: PeerId, lost: Option<Link>) {
+        let purpose = lost.as_ref().and_then(|link| link.purpose);
+        let Some(identity) = address::identity(&peer) else { return };
+        let known = self.book.addresses(&peer).first().and_then(|best| address::of_peer(best, identity));
+        let dialled = lost.filter(|link| link.purpose.is_some()).map(|link| link.address);
+        if let Some(mut address) = dialled.or(known) {
+            address.identity = Some(identity);
+            self.dial(address, purpose.unwrap_or(Purpose::Full));
+        }
+    }
+
+    /// What the DHT tells.
+    pub(super) fn kad_event(&mut self, event: kad::Event) {
+        if let kad::Event::RoutingUpdated { peer, addresses, .. } = &event {
+            self.routed(*peer, addresses.iter().cloned().collect());
+        }
+        if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+            self.service.event(kad, event, std::time::Instant::now());
+        }
+    }
+
+    /// What the topics tell.
+    pub(super) fn topic_event(&mut self, event: topics::Event) {
+        match event {
+            topics::Event::Message(message) => self.tell(Event::Topic(message)),
+            topics::Event::Unheard(id) => tracing::debug!(%id, "nobody has subscribed to what was published"),
+            topics::Event::Flooding(peer) => {
+                tracing::debug!(%peer, "floods topics");
+                self.ban(Ban::Peer(peer), FLOOD_BAN);
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+        }
+    }
+
+    /// Lets nobody in by this name or from this host for a while.
+    pub(super) fn ban(&mut self, who: Ban, time: std::time::Duration) {
+        if let Some(until) = tokio::time::Instant::now().checked_add(time) {
+            self.swarm.behaviour_mut().limits.ban(who, until);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Sessions: which peer of the node's is which stream, on which connection.
+//!
+//! Of two sessions with one peer the node chooses; it is told of both. What it can't see is left to this module: that a
+//! peer which opens a session anew, from another connection, has lost the one that we opened to it, as after a change of
+//! its network ([`SETTLED`]); and that a session moves from a relayed connection to a direct one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libp2p::PeerId as Swarmed;
+use libp2p::swarm::ConnectionId;
+use tokio::time::Instant;
+use tokio_util::compat::TokioAsyncReadCompatExt as _;
+use yap_protocol::codec::Framing;
+use yap_protocol::link::{Carrier, Direction, Link, PeerId};
+use yap_protocol::penalty::Reason;
+
+use super::Engine;
+use crate::network::{Starter, Told};
+use crate::session;
+
+/// Two peers that dial each other do so within this time; whoever opens a session later has lost the first.
+pub(super) const SETTLED: Duration = Duration::from_secs(5);
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// Who, and on which connection; `None` on Bitcoin's carrier.
+    pub(super) on: Option<(Swarmed, ConnectionId)>,
+    pub(super) link: Link,
+    pub(super) since: Instant,
+    /// Why it ends, once the node has said so.
+    pub(super) parting: Option<Reason>,
+    /// Whether its connection is closed: what came on it is still told, then that it is over.
+    cut: bool,
+}
+
+/// Every session.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    next: u64,
+    open: BTreeMap<PeerId, Open>,
+    /// Sessions that move, by the connection on which a stream is being opened for them.
+    moving: BTreeMap<ConnectionId, PeerId>,
+}
+
+impl Sessions {
+    /// A session with a peer that is not ending.
+    pub(super) fn with(&self, peer: &Swarmed) -> Option<(PeerId, &Open)> {
+        let lasts = |open: &Open| open.parting.is_none() && !open.cut;
+        let theirs = |open: &Open| lasts(open) && open.on.is_some_and(|(other, _)| other == *peer);
+        self.open.iter().find(|(_, open)| theirs(open)).map(|(id, open)| (*id, open))
+    }
+
+    /// The sessions on a connection.
+    pub(super) fn on(&self, connection: ConnectionId) -> Vec<PeerId> {
+        let here = |open: &Open| open.on.is_some_and(|(_, on)| on == connection);
+        self.open.iter().filter(|(_, open)| here(open)).map(|(id, _)| *id).collect()
+    }
+
+    /// With whom a session of libp2p's is, and what the node was told of it.
+    pub(super) fn link(&self, peer: PeerId) -> Option<(Swarmed, &Link)> {
+        let open = self.open.get(&peer)?;
+        open.on.map(|(swarmed, _)| (swarmed, &open.link))
+    }
+
+    /// A connection is closed: the sessions on it end by themselves.
+    pub(super) fn cut(&mut self, connection: ConnectionId) {
+        for open in self.open.values_mut().filter(|open| open.on.is_some_and(|(_, on)| on == connection)) {
+            open.cut = true;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Open)> {
+        self.open.iter().map(|(id, open)| (*id, open))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+}
+
+impl Engine {
+    /// A stream is open, whoever opened it.
+    pub(super) fn opened(&mut self, peer: Swarmed, connection: ConnectionId, by: Direction, stream: libp2p::Stream) {
+        let identity = crate::address::identity(&peer);
+        let link = match by {
+            Direction::Outbound => match self.moved(connection) {
+                Some(link) => link,
+                None => {
+                    // Nobody waits for it: the dial was given up.
+                    let Some(attempt) = self.attempts.take_opened(connection) else { return };
+                    Link {
+                        direction: by,
+                        carrier: Carrier::Libp2p,
+                        address: attempt.address,
+                        identity,
+                        purpose: Some(attempt.purpose),
+                    }
+                }
+            },
+            Direction::Inbound => {
+                let remote = self.connections.get(&connection).map(|(_, point)| point.get_remote_address());
+                let Some(address) = remote.and_then(|remote| crate::address::of_peer(remote, identity?)) else {
+                    return;
+                };
+                self.lost_by_peer(peer, connection);
+                Link { direction: by, carrier: Carrier::Libp2p, address, identity, purpose: None }
+            }
+        };
+        self.begin(Some((peer, connection)), link, stream, Framing::Stream);
+    }
+
+    /// A connection of Bitcoin's carrier is open.
+    pub(super) fn opened_plain(&mut self, link: Link, stream: tokio::net::TcpStream) {
+        let framing = Framing::of(Carrier::Bitcoin, self.chain.magic);
+        self.begin(None, link, stream.compat(), framing);
+    }
+
+    fn begin<S>(&mut self, on: Option<(Swarmed, ConnectionId)>, link: Link, stream: S, framing: Framing)
+    where
+        S: futures::AsyncRead + futures::AsyncWrite + Send + Unpin + 'static,
+    {
+        self.sessions.next = self.sessions.next.saturating_add(1);
+        let peer = PeerId(self.sessions.next);
+        let (limits, inbox) = (self.limits.clone(), self.inbox.clone());
+        let starter: Starter = Box::new(move || session::start(peer, stream, framing, &limits, &inbox));
+        let open = Open { on, link: link.clone(), since: Instant::now(), parting: None, cut: false };
+        self.sessions.open.insert(peer, open);
+        if let Some((_, connection)) = on {
+            self.swarm.behaviour_mut().limits.used(connection, true);
+            self.paths.session(self.clock.now(), connection, link.direction);
+        }
+        self.outbox.push_back(Told::Connected { peer, link, starter });
+        self.status_is_old();
+    }
+
+    /// The peer opens a session: if it is not the answer to one that we have just opened, that one is lost to it.
+    fn lost_by_peer(&mut self, peer: Swarmed, connection: ConnectionId) {
+        let Some((old, open)) = self.sessions.with(&peer) else { return };
+        let elsewhere = open.on.is_some_and(|(_, on)| on != connection);
+        let ours = open.link.direction == Direction::Outbound;
+        if elsewhere && ours && open.since.elapsed() >= SETTLED {
+            self.retire(old);
+        }
+    }
+
+    /// The session moves to another connection of its peer, if we opened it; the other end follows.
+    pub(super) fn move_session(&mut self, peer: Swarmed, to: ConnectionId) {
+        let Some((old, open)) = self.sessions.with(&peer) else { return };
+        if open.link.direction == Direction::Outbound && open.on.is_none_or(|(_, on)| on != to) {
+            self.sessions.moving.insert(to, old);
+            self.swarm.behaviour_mut().session.open(peer, to);
+        }
+    }
+
+    fn moved(&mut self, to: ConnectionId) -> Option<Link> {
+        let old = self.sessions.moving.remove(&to)?;
+        let link = self.sessions.open.get(&old).map(|open| open.link.clone())?;
+        self.retire(old);
+        Some(link)
+    }
+
+    /// A session can't move there.
+    pub(super) fn not_moved(&mut self, to: ConnectionId) {
+        self.sessions.moving.remove(&to);
+    }
+
+    /// Ends a session at once.
+    pub(super) fn retire(&mut self, peer: PeerId) {
+        if self.sessions.open.contains_key(&peer) {
+            self.outbox.push_back(Told::Retired(peer));
+            self.ended(peer);
+        }
+    }
+
+    /// The node parts from a peer; what is queued is still sent.
+    pub(super) fn part(&mut self, peer: PeerId, why: Reason) {
+        if let Some(open) = self.sessions.open.get_mut(&peer) {
+            open.parting = Some(why);
+        }
+    }
+
+    /// A session is over.
+    pub(super) fn ended(&mut self, peer: PeerId) {
+        let Some(open) = self.sessions.open.remove(&peer) else { return };
+        self.status_is_old();
+        let Some((swarmed, connection)) = open.on else { return };
+        if self.sessions.on(connection).is_empty() {
+            self.swarm.behaviour_mut().limits.used(connection, false);
+        }
+        if self.sessions.with(&swarmed).is_none() {
+            self.paths.ended(self.clock.now(), &swarmed);
+            self.follow_paths();
+        }
+        match open.parting {
+            Some(why) if is_for_good(why) && self.sessions.with(&swarmed).is_none() => {
+                let _ = self.swarm.disconnect_peer_id(swarmed);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether nothing is left to do with a peer from which we part for this reason, not even for the DHT.
+const fn is_for_good(why: Reason) -> bool {
+    !matches!(why, Reason::Duplicate | Reason::Full | Reason::Evicted | Reason::Done)
+}

@@ -1,0 +1,142 @@
+//! From a configuration to a running task.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use libp2p::core::transport::ListenerId;
+use libp2p::swarm::{self, SwarmEvent};
+use libp2p::{Multiaddr, Swarm};
+use tokio::task::JoinHandle;
+
+use super::behaviour::Behaviour;
+use super::{Ends, Engine};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::StartError;
+use crate::find::names::Names;
+use crate::find::registry::Registry;
+use crate::{reach, service, transport};
+
+/// A connection on which nothing runs is closed after this: no session, and no question of the DHT's. Long enough for
+/// the next question to find it open.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Streams that a peer may be negotiating on one connection. Each of our protocols has a few at most.
+const NEGOTIATING: usize = 32;
+
+/// How long it may take until the first listener has its address.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Starts the task, once it listens.
+pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, StartError> {
+    let pair = config.keys.pair();
+    let us = pair.public().to_peer_id();
+    let port = transport::check_port(&config.listen)?;
+    let transport::Parts { transport, relay, bitcoin } = transport::build(&pair, &transport::Options::new(&config))?;
+    let behaviour = Behaviour::new(&config, &pair, relay)?;
+    let settings = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE)
+        .with_max_negotiating_inbound_streams(NEGOTIATING)
+        .with_smart_dial();
+    let mut swarm = Swarm::new(transport, behaviour, us, settings);
+    let listening = listen_on(&mut swarm, &transport::listen_addresses(&config.listen, port))?;
+    let external = external(&config.listen.external)?;
+    let clock = Clock::start();
+    let started = clock.now();
+    let (names, resolved) = Names::start();
+    let reached = reach::Options { us, external, upnp: config.reach.upnp, relay: config.reach.relay };
+    let registry = config.find.registry.as_deref().and_then(|directory| {
+        Registry::enter(directory, &config.chain, &config.keys.identity())
+            .inspect_err(|error| {
+                tracing::warn!(%error, directory = %directory.display(), "nodes on this host are not found by themselves");
+            })
+            .ok()
+    });
+    let mut engine = Engine {
+        swarm,
+        clock,
+        keys: config.keys.clone(),
+        chain: config.chain.clone(),
+        limits: config.limits.clone(),
+        requests: ends.requests,
+        told: ends.told,
+        statuses: ends.statuses,
+        shared: ends.shared,
+        inbox: ends.inbox,
+        outbox: std::collections::VecDeque::new(),
+        status_due: None,
+        attempts: super::dial::Attempts::default(),
+        sessions: super::sessions::Sessions::default(),
+        book: super::book::Book::default(),
+        connections: std::collections::HashMap::new(),
+        paths: reach::paths::State::new(us, reach::interfaces::route),
+        reach: reach::State::new(reached, started),
+        service: service::Service::new(us, &config.records, std::time::Instant::now()),
+        registry,
+        names,
+        resolved,
+        searches: FuturesUnordered::new(),
+        plain_dials: FuturesUnordered::new(),
+        plain: bitcoin,
+        services: config.services,
+        said: super::inform::Said::default(),
+    };
+    engine.first_address(&listening).await?;
+    engine.look(&config);
+    Ok(tokio::spawn(engine.run()))
+}
+
+fn listen_on(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<Vec<ListenerId>, StartError> {
+    let mut listening = Vec::new();
+    for address in addresses {
+        match swarm.listen_on(address.clone()) {
+            Ok(id) => listening.push(id),
+            // A machine without IPv6 is no reason not to start.
+            Err(error) if !listening.is_empty() && is_ipv6(address) => {
+                tracing::debug!(%address, %error, "not listening");
+            }
+            Err(error) => return Err(transport::listen_error(address, error)),
+        }
+    }
+    Ok(listening)
+}
+
+fn is_ipv6(address: &Multiaddr) -> bool {
+    matches!(address.iter().next(), Some(libp2p::multiaddr::Protocol::Ip6(_)))
+}
+
+fn external(texts: &[String]) -> Result<Vec<Multiaddr>, StartError> {
+    texts.iter().map(|text| text.parse().map_err(|_| StartError::External { text: text.clone() })).collect()
+}
+
+impl Engine {
+    /// Waits until the first listener has an address: whoever starts us may tell others where we are.
+    async fn first_address(&mut self, listening: &[ListenerId]) -> Result<(), StartError> {
+        if listening.is_empty() {
+            return Ok(());
+        }
+        let first = async {
+            loop {
+                let event = self.swarm.select_next_some().await;
+                let done = matches!(event, SwarmEvent::NewListenAddr { .. });
+                self.swarm_event(event);
+                if done {
+                    return;
+                }
+            }
+        };
+        // A machine without any network has no address, and may have one later.
+        let _ = tokio::time::timeout(LISTEN_TIMEOUT, first).await;
+        Ok(())
+    }
+
+    /// The first things to do: who is on this host, and whom the user named.
+    fn look(&mut self, config: &Config) {
+        self.note_in_registry();
+        self.look_around();
+        self.add_given(&config.peers);
+        self.status_is_old();
+        self.reach_deadline();
+    }
+}

@@ -1,0 +1,67 @@
+//! How we are reached, and by which way peers are.
+//!
+//! Two machines without sockets or clocks, and three behaviours that mend what libp2p's own leave open. The task that owns
+//! the swarm feeds the machines what the swarm tells, and does what they ask: after every input it drains `poll` until
+//! `None`, and calls `deadline` when `next_deadline` has come.
+//!
+//! | part | owns |
+//! |---|---|
+//! | [`State`] | whether we are public, behind NAT or on a network of our own; reservations with relays; what we tell of our addresses; whether we serve the DHT and relay |
+//! | [`paths`] | every connection and the way it takes; which one a session should be on; what to close, and to dial again when an address of ours is lost |
+//! | [`candidates`] | the addresses under which peers see us, for hole punching and dial-back (wraps identify) |
+//! | [`relayed`] | the relay client, without its panic when a reservation is given up (wraps it) |
+//! | [`gateway`] | the router that forwards our port, asked anew in each network (wraps UPnP) |
+//! | `place` | what an address says of where it leads |
+//!
+//! # What goes in
+//!
+//! | event of the swarm | input |
+//! |---|---|
+//! | `NewListenAddr` | [`Fact::Listening`] |
+//! | `ExpiredListenAddr` | [`Fact::NotListening`] |
+//! | `ListenerClosed` | [`Fact::NotListening`] for each of its addresses, then [`Fact::ListenerClosed`] |
+//! | `ConnectionEstablished` | [`paths::State::connected`], then [`Fact::Connected`] |
+//! | `ConnectionClosed` | [`paths::State::closed`], then [`Fact::Closed`] |
+//! | `ExternalAddrConfirmed`, `ExternalAddrExpired` | [`Fact::Confirmed`], [`Fact::Expired`] |
+//! | `NewExternalAddrCandidate` | nothing |
+//! | `identify::Event::Received` (also `Pushed`, merged into the last `Info`) | [`Fact::Identified`] with [`Said::of`] |
+//! | `autonat::v2::client::Event` | [`Fact::Tested`] |
+//! | `upnp::Event::NewExternalAddr`, `ExpiredExternalAddr` | [`Fact::Mapped`], [`Fact::Unmapped`] |
+//! | `upnp::Event::GatewayNotFound`, `NonRoutableGateway` | [`Fact::NoGateway`] |
+//! | `relay::client::Event::ReservationReqAccepted` | [`Fact::Reserved`] |
+//! | `dcutr::Event { result: Ok(connection), .. }` | [`paths::State::punched`] |
+//! | a session was opened, has ended | [`paths::State::session`], [`paths::State::ended`] |
+//!
+//! # What comes out
+//!
+//! | action | call |
+//! |---|---|
+//! | [`Action::Reserve`] | `swarm.listen_on(address)`, then [`State::reserving`] with the listener, or `None` if that failed |
+//! | [`Action::Unreserve`] | `relay_client.release(listener)`, then `swarm.remove_listener(listener)` |
+//! | [`Action::ServeDht`] | `kad.set_mode(Some(Mode::Server or Mode::Client))` |
+//! | [`Action::ServeRelay`] | `relay.set_status(Some(Status::Enable or Status::Disable))` |
+//! | [`Action::AddExternal`], [`Action::RemoveExternal`] | `swarm.add_external_address`, `swarm.remove_external_address` |
+//! | [`Action::SearchGateway`] | `gateway.search()` |
+//! | [`Action::Advertise`] | tell the node, the registry and the DHT |
+//! | [`Action::Changed`] | `Notice::Reach`, `Status::reach` |
+//! | [`Action::Lost`], [`Action::Gained`] | [`paths::State::lost`], [`paths::State::gained`]; on `Lost` also `candidates.forget()` |
+//! | [`Action::Disconnect`] | `swarm.disconnect_peer_id` |
+//! | [`paths::Action::Move`] | open a session on that connection, and end the old one once it is open |
+//! | [`paths::Action::Close`] | `swarm.close_connection` |
+//! | [`paths::Action::Redial`] | dial the peer at the addresses that are known of it |
+//! | [`paths::Action::Changed`] | `Notice::Path`, `Peer::path` |
+//!
+//! Set both modes by hand as said: left to themselves, DHT and relay serve as soon as any external address is confirmed,
+//! and a circuit through a relay counts as one.
+
+pub(crate) mod candidates;
+mod fact;
+pub(crate) mod gateway;
+pub(crate) mod interfaces;
+pub(crate) mod paths;
+mod place;
+pub(crate) mod relayed;
+mod state;
+
+pub(crate) use fact::{Action, Advertised, Fact, Said};
+pub(crate) use state::{Options, State};

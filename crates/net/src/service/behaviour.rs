@@ -1,0 +1,161 @@
+//! libp2p's Kademlia, and what it does not do by itself: it tells the store who gives a record, and looks whether a
+//! peer is still there.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::ops::{Deref, DerefMut};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, kad};
+
+use crate::config::{self, Chain};
+use crate::records::Store;
+
+/// Largest message: a record of the longest key and value with the addresses of twenty peers, and room beyond.
+const MAX_PACKET: usize = 128 << 10;
+
+/// How long the iterative part of a query may take; the service itself is less patient.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one peer may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many peers a query asks at one time: a dead one holds up its place for seconds, so more than Kademlia's three.
+const PARALLELISM: NonZeroUsize = NonZeroUsize::new(6).expect("six is not zero");
+
+/// Most peers that wait to be dialled.
+const MAX_PROBES: usize = 64;
+
+/// libp2p's Kademlia over our store. Dereferences to [`kad::Behaviour`], whose events are its events.
+pub(crate) struct Kad {
+    inner: kad::Behaviour<Store>,
+    /// Peers to be dialled, to see whether they are still there.
+    probes: VecDeque<PeerId>,
+}
+
+/// The DHT of the peers of one chain.
+pub(crate) fn behaviour(local: PeerId, chain: &Chain, config: &config::Records, store: Store) -> Kad {
+    let mut settings = kad::Config::new(protocol(chain));
+    settings
+        .set_replication_factor(config.replication.min(kad::K_VALUE))
+        .set_record_ttl(Some(config.lifetime))
+        .set_provider_record_ttl(Some(config.lifetime))
+        // The service does all three at its own pace: libp2p would load every record into memory at once.
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_provider_publication_interval(None)
+        // The store itself refuses: a peer is then told so, where after a filter it is told that we took the record.
+        .set_record_filtering(kad::StoreInserts::Unfiltered)
+        .set_caching(kad::Caching::Enabled { max_peers: 20 })
+        .set_parallelism(PARALLELISM)
+        .set_max_packet_size(MAX_PACKET)
+        .set_query_timeout(QUERY_TIMEOUT)
+        .set_substreams_timeout(ANSWER_TIMEOUT)
+        // Addresses are vetted before they come into the routing table.
+        .set_kbucket_inserts(kad::BucketInserts::Manual);
+    Kad { inner: kad::Behaviour::with_config(local, store, settings), probes: VecDeque::new() }
+}
+
+/// The name of the protocol: peers of another chain have another DHT.
+fn protocol(chain: &Chain) -> StreamProtocol {
+    let genesis = chain.genesis.to_string();
+    let prefix = genesis.get(..8).unwrap_or_default();
+    StreamProtocol::try_from_owned(format!("/yap/{prefix}/kad/1")).expect("it begins with a slash")
+}
+
+impl Kad {
+    /// Dials a peer that is not connected, to see whether it is still there. The outcome is the swarm's to tell.
+    pub(crate) fn probe(&mut self, peer: PeerId) {
+        if self.probes.len() < MAX_PROBES && !self.probes.contains(&peer) {
+            self.probes.push_back(peer);
+        }
+    }
+}
+
+impl Deref for Kad {
+    type Target = kad::Behaviour<Store>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for Kad {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
+}
+
+impl NetworkBehaviour for Kad {
+    type ConnectionHandler = <kad::Behaviour<Store> as NetworkBehaviour>::ConnectionHandler;
+    type ToSwarm = kad::Event;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.inner.handle_pending_inbound_connection(connection, local, remote)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_inbound_connection(connection, peer, local, remote)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        self.inner.handle_pending_outbound_connection(connection, peer, addresses, role)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_outbound_connection(connection, peer, address, role, port)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        self.inner.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.inner.on_connection_handler_event(peer, connection, event);
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<kad::Event, THandlerInEvent<Self>>> {
+        if let Some(peer) = self.probes.pop_front() {
+            let dial = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing).build();
+            return Poll::Ready(ToSwarm::Dial { opts: dial });
+        }
+        self.inner.poll(context)
+    }
+}
+
+impl std::fmt::Debug for Kad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kad").field("probes", &self.probes).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! Many streams over one connection (Yamux), with windows that a hostile peer can't make us fill our memory by.
+//!
+//! A window is what the peer may send before we have read: it starts at 256 KiB per stream and grows while we read quickly,
+//! up to [`GROWTH`] for all streams of the connection together. libp2p's own adapter leaves the growth at 1 GiB per connection.
+//!
+//! What a peer can make us hold: [`STREAMS`] × 256 KiB + [`GROWTH`] = 40 MiB per connection, and only in streams that we
+//! accepted and don't read.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::iter::{Once, once};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use ::yamux::{Connection, ConnectionError, Mode, Stream};
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::UpgradeInfo;
+use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
+use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
+
+/// Streams of one connection, both ends' together. A peer that opens one more loses the connection. A relay gives its 64
+/// circuits to one peer at most, and a session, a dozen lookups and topics go beside them.
+pub(crate) const STREAMS: usize = 128;
+
+/// What each stream may be sent before anything was read, fixed by the protocol: bytes.
+const FIRST_WINDOW: usize = 256 << 10;
+
+/// By how much the windows of all streams together may grow: bytes. One stream then carries 80 MiB/s over 100 ms.
+pub(crate) const GROWTH: usize = 8 << 20;
+
+/// Negotiates Yamux.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Config;
+
+impl Config {
+    fn muxer<C: AsyncRead + AsyncWrite + Unpin>(connection: C, mode: Mode) -> Muxer<C> {
+        let mut config = ::yamux::Config::default();
+        config.set_max_num_streams(STREAMS);
+        config.set_max_connection_receive_window(Some(WINDOWS));
+        Muxer { connection: Connection::new(connection, config, mode), opened: VecDeque::new(), waker: None }
+    }
+}
+
+/// All windows of a connection together.
+const WINDOWS: usize = STREAMS.saturating_mul(FIRST_WINDOW).saturating_add(GROWTH);
+
+impl UpgradeInfo for Config {
+    type Info = &'static str;
+    type InfoIter = Once<&'static str>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        once("/yamux/1.0.0")
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> InboundConnectionUpgrade<C> for Config {
+    type Output = Muxer<C>;
+    type Error = Infallible;
+    type Future = Ready<Result<Muxer<C>, Infallible>>;
+
+    fn upgrade_inbound(self, connection: C, _: &'static str) -> Self::Future {
+        ready(Ok(Self::muxer(connection, Mode::Server)))
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> OutboundConnectionUpgrade<C> for Config {
+    type Output = Muxer<C>;
+    type Error = Infallible;
+    type Future = Ready<Result<Muxer<C>, Infallible>>;
+
+    fn upgrade_outbound(self, connection: C, _: &'static str) -> Self::Future {
+        ready(Ok(Self::muxer(connection, Mode::Client)))
+    }
+}
+
+/// The streams of one connection.
+#[derive(Debug)]
+pub(super) struct Muxer<C> {
+    connection: Connection<C>,
+    /// Streams that the peer opened and nobody took yet. Never more than [`STREAMS`]: a stream counts for Yamux as long as
+    /// it is here.
+    opened: VecDeque<Stream>,
+    /// Who waits for one.
+    waker: Option<Waker>,
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
+    /// Drives the connection until the peer opens a stream.
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        self.connection.poll_next_inbound(cx).map(|stream| stream.unwrap_or(Err(ConnectionError::Closed)))
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
+    type Substream = Stream;
+    type Error = ConnectionError;
+
+    fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        if let Some(stream) = self.opened.pop_front() {
+            return Poll::Ready(Ok(stream));
+        }
+        let outcome = self.drive(cx);
+        if outcome.is_pending() {
+            self.waker = Some(cx.waker().clone());
+        }
+        outcome
+    }
+
+    fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        self.connection.poll_new_outbound(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        self.connection.poll_close(cx)
+    }
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, ConnectionError>> {
+        let stream = ready!(self.drive(cx))?;
+        // One that does not fit is dropped, which resets it.
+        if self.opened.len() < STREAMS {
+            self.opened.push_back(stream);
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+        // More may have come: after the others had their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
