@@ -29,7 +29,7 @@ mod pace;
 mod reader;
 mod task;
 #[cfg(test)]
-mod tests {}
+mod tests;
 mod writer;
 
 use std::collections::VecDeque;
@@ -113,7 +113,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.0.phase() == Phase::Open {
+        if self.0.phase() != Phase::Finishing {
             self.abort();
         }
     }

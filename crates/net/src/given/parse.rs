@@ -219,11 +219,12 @@ fn of_multiaddr(text: &str) -> Result<Given, GivenError> {
     if let Some(id) = text.strip_prefix("/p2p/").filter(|id| !id.contains('/')) {
         return peer(text, id).map(Given::Peer);
     }
-    let multiaddr: Multiaddr = text.parse().map_err(|error| match error {
-        multiaddr::Error::UnknownProtocolString(component) => {
+    let multiaddr: Multiaddr = text.parse().map_err(|error| {
+        if let multiaddr::Error::UnknownProtocolString(component) = error {
             GivenError::Component { text: shown(text), component: shown(&component) }
+        } else {
+            GivenError::Multiaddr { text: shown(text) }
         }
-        _ => GivenError::Multiaddr { text: shown(text) },
     })?;
     let (place, _) = address::split(&multiaddr);
     if place.len() > MAX_MULTIADDR {
@@ -240,10 +241,5 @@ fn of_multiaddr(text: &str) -> Result<Given, GivenError> {
 
 /// A name that no resolver can be asked for.
 fn bad_name(place: &Multiaddr) -> Option<String> {
-    place.iter().find_map(|part| match part {
-        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) | Protocol::Dnsaddr(name) => {
-            (!is_name(&name)).then(|| name.into_owned())
-        }
-        _ => None,
-    })
+    place.iter().find_map(|part| address::host_name(&part).filter(|name| !is_name(name)).map(str::to_owned))
 }

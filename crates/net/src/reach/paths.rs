@@ -101,7 +101,7 @@ impl State {
     /// A connection is open.
     pub(crate) fn connected(&mut self, now: Time, peer: PeerId, connection: ConnectionId, point: &ConnectedPoint) {
         self.owners.insert(connection, peer);
-        self.peers.entry(peer).or_default().ways.push(Way::new(now, connection, point, self.route));
+        self.peers.entry(peer).or_default().add(Way::new(now, connection, point, self.route));
         self.redials.done(&peer);
         self.settle(now, peer);
     }
@@ -128,11 +128,12 @@ impl State {
         self.settle(now, name);
     }
 
-    /// Hole punching made this connection.
+    /// Hole punching made this connection, and with it whatever came straight since there was a relayed one: where both
+    /// ends get through there are two, and only that of our own dial is told.
     pub(crate) fn punched(&mut self, now: Time, connection: ConnectionId) {
         let Some(name) = self.owners.get(&connection).copied() else { return };
-        if let Some(way) = self.peers.get_mut(&name).and_then(|peer| peer.way_mut(connection)) {
-            way.punched = true;
+        if let Some(peer) = self.peers.get_mut(&name) {
+            peer.punched(connection);
         }
         self.settle(now, name);
     }

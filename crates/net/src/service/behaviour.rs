@@ -77,6 +77,22 @@ impl Kad {
             self.probes.push_back(peer);
         }
     }
+
+    /// Whether a peer of the routing table is connected.
+    pub(crate) fn is_connected(&mut self, peer: &PeerId) -> bool {
+        self.row(peer).is_some_and(|(status, _)| status == kad::NodeStatus::Connected)
+    }
+
+    /// The addresses of a peer, if it is in the routing table.
+    pub(crate) fn addresses(&mut self, peer: &PeerId) -> Option<Vec<Multiaddr>> {
+        self.row(peer).map(|(_, addresses)| addresses)
+    }
+
+    fn row(&mut self, peer: &PeerId) -> Option<(kad::NodeStatus, Vec<Multiaddr>)> {
+        let bucket = self.inner.kbucket(*peer)?;
+        let entry = bucket.iter().find(|entry| entry.node.key.preimage() == peer)?;
+        Some((entry.status, entry.node.value.iter().cloned().collect()))
+    }
 }
 
 impl Deref for Kad {
@@ -142,7 +158,9 @@ impl NetworkBehaviour for Kad {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.inner.store_mut().from_peer(Some(&peer));
         self.inner.on_connection_handler_event(peer, connection, event);
+        self.inner.store_mut().from_peer(None);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<kad::Event, THandlerInEvent<Self>>> {

@@ -100,6 +100,12 @@ impl Behaviour {
         }
     }
 
+    /// Connections, in the order in which they came.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> Vec<ConnectionId> {
+        self.connections.keys().copied().collect()
+    }
+
     fn failed(&mut self, peer: PeerId, connection: ConnectionId, why: OpenError) {
         self.pending.push_back(ToSwarm::GenerateEvent(Event::Failed { peer, connection, why }));
     }

@@ -85,6 +85,11 @@ impl Reader {
         self.fresh = 0..0;
     }
 
+    /// Whether nothing is read for reasons of our own.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
     /// Whether a message that was begun is overdue.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.pause.is_none() && self.frame.is_some_and(|frame| frame.deadline() <= now)
@@ -114,7 +119,7 @@ impl Reader {
     ) -> io::Result<Read> {
         let mut turn = TURN;
         while !self.ended {
-            if self.is_paused(place) || !self.decode(place) {
+            if self.stays_paused(place) || !self.decode(place) {
                 return Ok(Read::Waits);
             }
             let Poll::Ready(read) = self.read(stream, cx)? else { return Ok(Read::Waits) };
@@ -130,7 +135,7 @@ impl Reader {
     }
 
     /// Whether nothing may be read yet.
-    fn is_paused(&mut self, place: &Place) -> bool {
+    fn stays_paused(&mut self, place: &Place) -> bool {
         let paused = match self.pause {
             None => false,
             Some(Pause::Inbox) => place.waits(),

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! Open ──finish──▶ Draining ──all written──▶ Closing ──closed──▶ Lingering ──end of theirs, or LINGER──▶ over
-//!   └─────────────────┴──── aborted, a limit, an error, end of theirs (while open) ────────────────────▶ over
+//!   ├──can't write──▶ Failed ──all read, or LINGER──▶ over
+//!   └── aborted, a limit, an error, end of theirs (while open) ──▶ over
 //! ```
 //!
 //! It lingers so that what was sent last, such as why we part, arrives: to drop a stream while something of the other end's
-//! is unread there would reset it, and take what is on its way along.
+//! is unread there would reset it, and take what is on its way along. For the same reason a session whose stream takes nothing
+//! any more reads what is left.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -40,10 +43,10 @@ pub(super) struct Task<S> {
     place: Place,
 }
 
-/// How far a session has come that was told to finish.
+/// How near a session is to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// It was not.
+    /// It goes on.
     No,
     /// What is queued is being sent, until then.
     Draining(Instant),
@@ -51,6 +54,8 @@ enum Ending {
     Closing(Instant),
     /// It is closed. The other end may close its side until then.
     Lingering(Instant),
+    /// Nothing can be written, for this reason. What comes until then is read.
+    Failed(io::ErrorKind, Instant),
 }
 
 impl<S> Task<S> {
@@ -101,15 +106,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 }
             }
             Phase::Aborted(why) => return Some(why),
-            Phase::Over => return Some(Why::Stopped),
+            // Nothing can be written.
+            Phase::Over => {}
         }
         self.write(cx).or_else(|| self.read(cx)).or_else(|| self.overdue())
     }
 
+    fn writes(&self) -> bool {
+        matches!(self.ending, Ending::No | Ending::Draining(_))
+    }
+
     fn write(&mut self, cx: &mut Context<'_>) -> Option<Why> {
-        if matches!(self.ending, Ending::No | Ending::Draining(_)) {
+        if self.writes() {
             match self.writer.poll(&mut self.stream, &self.outbox, cx) {
-                Err(error) => return Some(Why::Broken(error.kind())),
+                Err(error) => {
+                    self.outbox.over();
+                    self.ending = Ending::Failed(error.kind(), after(LINGER));
+                    return None;
+                }
                 Ok(Wrote::Some) => return None,
                 Ok(Wrote::All) => {}
             }
@@ -132,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let read = self.reader.poll(&mut self.stream, &self.outbox, &self.place, cx);
         match (read, self.ending) {
             (Ok(Read::Waits), _) => None,
-            (Ok(Read::Ended), Ending::No) => Some(Why::Theirs),
+            (Ok(Read::Ended), Ending::No | Ending::Failed(..)) => Some(Why::Theirs),
             // Theirs is closed, but they may still read.
             (Ok(Read::Ended), Ending::Draining(_) | Ending::Closing(_)) => None,
             (Ok(Read::Ended) | Err(_), Ending::Lingering(_)) => Some(Why::Finished),
@@ -144,9 +158,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     fn overdue(&self) -> Option<Why> {
         let now = Instant::now();
         match self.ending {
+            // What it waits for is in our hands.
+            Ending::Failed(..) if self.reader.is_paused() => None,
+            Ending::Failed(why, until) if until <= now => Some(Why::Broken(why)),
             Ending::Lingering(until) if until <= now => Some(Why::Finished),
             Ending::Draining(until) | Ending::Closing(until) if until <= now => Some(Why::Unfinished),
-            _ if self.writer.deadline().is_some_and(|until| until <= now) => Some(Why::TooSlow),
+            _ if self.writes() && self.writer.deadline().is_some_and(|until| until <= now) => Some(Why::TooSlow),
             _ if self.reader.is_overdue(now) => Some(Why::Stalled),
             _ => None,
         }
@@ -155,9 +172,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     fn deadline(&self) -> Option<Instant> {
         let ending = match self.ending {
             Ending::No => None,
-            Ending::Draining(until) | Ending::Closing(until) | Ending::Lingering(until) => Some(until),
+            Ending::Failed(..) if self.reader.is_paused() => None,
+            Ending::Draining(until) | Ending::Closing(until) | Ending::Lingering(until) | Ending::Failed(_, until) => {
+                Some(until)
+            }
         };
-        [ending, self.writer.deadline(), self.reader.deadline()].into_iter().flatten().min()
+        let writer = self.writer.deadline().filter(|_| self.writes());
+        [ending, writer, self.reader.deadline()].into_iter().flatten().min()
     }
 }
 

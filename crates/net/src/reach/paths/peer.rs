@@ -21,7 +21,7 @@ pub(super) struct Way {
     via: Via,
     /// Who relays it, if anybody does.
     pub(super) relay: Option<PeerId>,
-    pub(super) punched: bool,
+    punched: bool,
     /// The address of ours over which it runs. Of relayed ones, that is for the connection with the relay to know.
     pub(super) local: Option<IpAddr>,
     since: Time,
@@ -87,6 +87,19 @@ impl Peer {
 
     pub(super) fn way_mut(&mut self, id: ConnectionId) -> Option<&mut Way> {
         self.ways.iter_mut().find(|way| way.id == id)
+    }
+
+    pub(super) fn add(&mut self, mut way: Way) {
+        way.punched = way.relay.is_none() && self.ways.iter().any(|other| other.punched);
+        self.ways.push(way);
+    }
+
+    /// A hole was punched, and this connection came through it.
+    pub(super) fn punched(&mut self, id: ConnectionId) {
+        let relayed = self.ways.iter().filter(|way| way.relay.is_some()).map(|way| way.since).min();
+        for way in self.ways.iter_mut().filter(|way| way.relay.is_none()) {
+            way.punched |= way.id == id || relayed.is_some_and(|since| way.since >= since);
+        }
     }
 
     pub(super) fn is_session_on(&self, id: ConnectionId) -> bool {
