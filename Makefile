@@ -5,15 +5,18 @@ SHELL := bash
 .DEFAULT_GOAL := help
 # Recipes are Cargo's own parallel jobs; two at a time would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps run test fmt lint doc bench fuzz properties audit
+.PHONY: help deps run test test-net fmt lint doc bench fuzz properties audit
 
 # Cases per property in `make properties`.
 CASES ?= 20000
+# Scenarios in `make test-net`, all of them unless told, and how often each runs, as often as it says unless told.
+SCENARIOS ?=
+export RUNS ?=
 # Time for each program in `make fuzz`.
 FUZZ_SECONDS ?= 60
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 run: ## Import a chain that Bitcoin Core made and compare the result with Core's
 	@scripts/deps.sh run
@@ -22,6 +25,12 @@ run: ## Import a chain that Bitcoin Core made and compare the result with Core's
 test: ## The gate: everything a change must pass
 	@scripts/deps.sh test
 	@scripts/gate.sh
+
+# Built as whoever calls, run as root: only root can make networks.
+test-net: ## Whole peers in networks of every kind, in namespaces (Linux, root); SCENARIOS names some, RUNS says how often
+	@scripts/deps.sh net
+	cargo build --locked -p yap-lab --bins
+	@scripts/test-net.sh $(SCENARIOS)
 
 deps: ## Install what the build and the gate need
 	@scripts/deps.sh test

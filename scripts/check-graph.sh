@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A crate may depend on crates of a lower rank. Two of one rank do not know each other.
-# `sim` is no part of the ranks: it is for tests, may use any crate, and no crate links it.
+# `sim` and `lab` are no part of the ranks: they are for tests, may use any crate, and no other crate links them.
 rank_of() {
     case "$1" in
         yap-chain) echo 0 ;;
@@ -13,6 +13,7 @@ rank_of() {
         yap-script | yap-store | yap-net | yap-api) echo 2 ;;
         yap-node) echo 3 ;;
         yap-sim) echo 9 ;;
+        yap-lab) echo 10 ;;
         *) echo none ;;
     esac
 }
@@ -20,7 +21,7 @@ rank_of() {
 # What no pure crate may link, whatever the target and features.
 readonly IMPURE='async-std|axum|bitcoinkernel|crossbeam(-.*)?|fjall|getrandom|hyper|libp2p(-.*)?|lsm-tree|mio|rand|rayon|redb|reqwest|rusqlite|smol|socket2|tokio(-.*)?'
 # What the shipped binary may not link.
-readonly TEST_ONLY='criterion|proptest|yap-sim'
+readonly TEST_ONLY='criterion|proptest|yap-lab|yap-sim'
 
 failed=0
 fail() { echo "graph: $*" >&2; failed=1; }

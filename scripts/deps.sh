@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Finds what the build lacks, and installs it where that can be done.
 #
-# usage: scripts/deps.sh [run|test]     (test, the default, needs more than run)
+# usage: scripts/deps.sh [run|test|net]     (test, the default, needs more than run; net is run and tools for networks)
 #
 # Debian and its children: packages come by apt-get, as root or through sudo. Elsewhere the script names the packages
 # and fails. Rust parts come by rustup, Cargo tools by `cargo install`. Silent and quick when nothing is missing.
@@ -12,8 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 goal="${1:-test}"
 case "$goal" in
-    run | test) ;;
-    *) echo "usage: scripts/deps.sh [run|test]" >&2; exit 2 ;;
+    run | test | net) ;;
+    *) echo "usage: scripts/deps.sh [run|test|net]" >&2; exit 2 ;;
 esac
 
 # Any installed version will do; these are the versions that get installed.
@@ -26,7 +26,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 dry() { [ "${DEPS_DRY_RUN:-0}" = 1 ]; }
 
-missing=()   # what the system lacks: cmake, c++, boost, clang
+missing=()   # what the system lacks: cmake, c++, boost, clang, ip, nft, miniupnpd
 pending=0    # parts that a dry run left out
 
 # --- what is missing -------------------------------------------------------------------------------------------------
@@ -52,12 +52,20 @@ clang_has_wasm() {
     "${CC_wasm32_unknown_unknown:-clang}" --print-targets 2>/dev/null | grep -q wasm32
 }
 
+# Tools of administrators need not be on the PATH of others.
+has_admin() { has "$1" || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
+
 find_missing() {
     missing=()
     has cmake || missing+=(cmake)
     compiler_speaks_cxx20 || missing+=(c++)
     boost_is_recent || missing+=(boost)
     if [ "$goal" = test ]; then clang_has_wasm || missing+=(clang); fi
+    if [ "$goal" = net ]; then
+        has_admin ip || missing+=(ip)
+        has_admin nft || missing+=(nft)
+        has_admin miniupnpd || missing+=(miniupnpd)
+    fi
 }
 
 # --- system packages -------------------------------------------------------------------------------------------------
@@ -79,6 +87,10 @@ package_of() {
         macos/boost) echo boost ;;
         macos/clang) echo llvm ;;
         */clang) echo clang ;;
+        fedora/ip) echo iproute ;;
+        */ip) echo iproute2 ;;
+        */nft) echo nftables ;;
+        debian/miniupnpd | alpine/miniupnpd) echo miniupnpd-nftables ;;
         *) echo "$2" ;;
     esac
 }
@@ -141,6 +153,9 @@ install_packages() {
             say "installing with apt-get: ${packages[*]}"
             apt "${packages[@]}"
             ;;
+        macos)
+            [ "$goal" != net ] || die "networks are made of Linux's namespaces: run make test-net on Linux"
+            ;;&
         other)
             die "this system is not known here; install CMake >= 3.22, a C++20 compiler, Boost headers >= 1.74" \
                 "and (for tests) clang with its wasm32 target"

@@ -3,5 +3,19 @@
 //! | module | owns |
 //! |---|---|
 //! | [`peer`] | a whole peer, in this process or (`yap-peer`) in one of its own |
+//! | [`namespace`] | hosts that are no machines |
+//! | [`topology`] | networks of hosts |
+//! | [`router`] | what stands between a network and the internet |
+//! | [`probe`] | what a network does with a packet |
+//! | [`process`] | peers as processes on hosts |
+//! | [`scenario`] | what happens in networks, and what must be seen |
+//! | [`report`] | what was seen, as a table |
 
+pub mod namespace;
 pub mod peer;
+pub mod probe;
+pub mod process;
+pub mod report;
+pub mod router;
+pub mod scenario;
+pub mod topology;

@@ -23,7 +23,7 @@ use yap_protocol::Address;
 use yap_protocol::address::{Endpoint, Host, Identity, Multiaddr};
 
 pub(crate) use order::order;
-pub(crate) use path::{ip_of, is_circuit, is_localhost, over_quic, relay_of, scope, via};
+pub(crate) use path::{host_name, ip_of, is_circuit, is_localhost, over_quic, relay_of, scope, via};
 pub(crate) use spread::{is_whole, spreads};
 
 /// libp2p's name of an identity; `None` if the bytes are no key.

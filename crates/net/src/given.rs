@@ -39,7 +39,7 @@ pub const MAX_ADDRESSES: usize = 64;
 pub enum Given {
     /// A multiaddr, such as `/ip4/203.0.113.5/tcp/6001` or `/dnsaddr/seed.example.org/p2p/12D3KooW…`.
     Address(Address),
-    /// `host:port`, `ws://host:port` or `wss://host:port`. Every address of the host is a peer, so that the name of a
+    /// `host:port`, `ws://host:port`, `wss://host:port` or `bitcoin://host:port`. Every address of the host is a peer, so that the name of a
     /// headless service names all of its pods.
     Host {
         /// A name or an IP address.
@@ -112,7 +112,9 @@ impl Given {
             return endpoint(ip, port, scheme).into_iter().map(of_endpoint).collect();
         }
         if scheme == Scheme::SecureWebSocket {
-            let start = Multiaddr::from(Protocol::Dns(host.as_str().into()));
+            // Certificates have names without the dot that ends an absolute one.
+            let name = host.strip_suffix('.').unwrap_or(host);
+            let start = Multiaddr::from(Protocol::Dns(name.into()));
             return endpoint_behind(start, port, scheme).into_iter().map(of_endpoint).collect();
         }
         // In order first: resolvers turn the list round with each answer, and the same ones are to be taken.

@@ -46,12 +46,16 @@ pub mod identity;
 mod limits;
 mod network;
 mod private;
+mod rate;
 mod reach;
+mod recent;
 mod records;
 mod service;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "sessions are complete in themselves; the engine begins them")
+)]
 mod session;
-mod rate;
-mod recent;
 pub mod status;
 pub mod topics;
 mod transport;

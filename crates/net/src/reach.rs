@@ -44,7 +44,8 @@
 //! | [`Action::SearchGateway`] | `gateway.search()` |
 //! | [`Action::Advertise`] | tell the node, the registry and the DHT |
 //! | [`Action::Changed`] | `Notice::Reach`, `Status::reach` |
-//! | [`Action::Lost`], [`Action::Gained`] | [`paths::State::lost`], [`paths::State::gained`]; on `Lost` also `candidates.forget()` |
+//! | [`Action::Lost`] | [`paths::State::lost`], `candidates.forget()` |
+//! | [`Action::Gained`] | [`paths::State::gained`] |
 //! | [`Action::Disconnect`] | `swarm.disconnect_peer_id` |
 //! | [`paths::Action::Move`] | open a session on that connection, and end the old one once it is open |
 //! | [`paths::Action::Close`] | `swarm.close_connection` |

@@ -29,7 +29,7 @@ mod pace;
 mod reader;
 mod task;
 #[cfg(test)]
-mod tests {}
+mod tests;
 mod writer;
 
 use std::collections::VecDeque;
@@ -45,7 +45,7 @@ use outbox::{Outbox, Phase};
 use task::Task;
 
 pub(crate) use behaviour::{Behaviour, Event, OpenError};
-pub(crate) use inbox::{Full, Inbox, Inflow, Item, MAX_SESSIONS, Received, Why, channel};
+pub(crate) use inbox::{Full, Inbox, Inflow, Item, Received, Why, channel};
 pub(crate) use task::FINISH_TIMEOUT;
 
 /// One session, as its owner holds it. Dropped, it is aborted unless it was told to finish.
@@ -63,7 +63,7 @@ pub(crate) struct Overflow;
 /// `id` has never been used before. Of `limits`, those for sending count here.
 ///
 /// # Errors
-/// If [`MAX_SESSIONS`] are open, or ended without their [`Received::Closed`] having been taken. The stream is dropped
+/// If [`MAX_SESSIONS`](inbox::MAX_SESSIONS) are open, or ended without their [`Received::Closed`] having been taken. The stream is dropped
 /// then, and nothing will come of it.
 ///
 /// # Panics
@@ -113,7 +113,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.0.phase() == Phase::Open {
+        if self.0.phase() != Phase::Finishing {
             self.abort();
         }
     }

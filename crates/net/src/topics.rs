@@ -2,14 +2,35 @@
 //!
 //! A message is known by what it says ([`MessageId`]): however many ways it comes by, and whoever published it again, it
 //! is delivered once within [`MEMORY`]. Whoever publishes is not told of its own message.
+//!
+//! libp2p's gossipsub carries the messages, signed by whoever published them. Around it:
+//!
+//! - A message to a topic that nobody connected has subscribed to is kept for [`KEEP`], and one that was passed on is
+//!   given to whoever subscribes within the next ten seconds (`kept`). Gossipsub alone refuses the first and loses the
+//!   second, so that what is published right after a dial would not arrive.
+//! - What comes is counted before gossipsub remembers anything of it (`load`). What is too much is left out; who sends far
+//!   too much, or what no honest peer sends, is reported.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `behaviour` | the whole, as the swarm and the engine see it |
+//! | `gossip` | how gossipsub is set up |
+//! | `kept` | messages that wait for subscribers |
+//! | `load` | how much is taken, of whom |
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitcoin::hashes::{Hash, HashEngine, sha256};
 use yap_protocol::address::Identity;
 
 mod behaviour;
+mod gossip;
+mod kept;
+mod load;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use behaviour::{Behaviour, Event};
 
@@ -44,6 +65,18 @@ pub struct Message {
 /// The name of a message: the SHA-256 of the length of its topic's name (one byte), that name, and the data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub [u8; 32]);
+
+impl MessageId {
+    /// The name of a message of a topic, whose name has at most [`MAX_NAME`] bytes.
+    fn new(topic: &str, data: &[u8]) -> Self {
+        let mut engine = sha256::Hash::engine();
+        // The length keeps "ab" + "c" and "a" + "bc" apart.
+        engine.input(&[u8::try_from(topic.len()).unwrap_or(u8::MAX)]);
+        engine.input(topic.as_bytes());
+        engine.input(data);
+        Self(sha256::Hash::from_engine(engine).to_byte_array())
+    }
+}
 
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

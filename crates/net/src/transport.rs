@@ -180,3 +180,6 @@ where
     let transport = transport.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config);
     Ok(transport.timeout(HANDSHAKE).boxed())
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,20 +61,18 @@ pub(crate) fn relay_of(multiaddr: &Multiaddr) -> Option<PeerId> {
         if matches!(part, Protocol::P2pCircuit) {
             relay = before;
         }
-        before = match part {
-            Protocol::P2p(peer) => Some(peer),
-            _ => None,
-        };
+        before = if let Protocol::P2p(peer) = part { Some(peer) } else { None };
     }
     relay
 }
 
 /// The IP address of the host that is connected to (of the relay, for a circuit), IPv4 where IPv6 embeds it.
 pub(crate) fn ip_of(multiaddr: &Multiaddr) -> Option<IpAddr> {
-    leg(multiaddr).find_map(|part| match part {
-        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
-        Protocol::Ip6(ip) => Some(IpAddr::V6(ip).to_canonical()),
-        _ => None,
+    leg(multiaddr).find_map(|part| {
+        if let Protocol::Ip4(ip) = part {
+            return Some(IpAddr::V4(ip));
+        }
+        if let Protocol::Ip6(ip) = part { Some(IpAddr::V6(ip).to_canonical()) } else { None }
     })
 }
 
@@ -82,19 +80,21 @@ pub(crate) fn ip_of(multiaddr: &Multiaddr) -> Option<IpAddr> {
 /// unspecified, multicast, networks for tests and documents, or no host at all. The memory of this process and
 /// `localhost` are loopback.
 pub(crate) fn scope(multiaddr: &Multiaddr) -> Option<Scope> {
-    match leg(multiaddr).next()? {
-        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) if is_localhost(&name) => {
-            Some(Scope::Loopback)
-        }
-        Protocol::Ip4(_)
-        | Protocol::Ip6(_)
-        | Protocol::Dns(_)
-        | Protocol::Dns4(_)
-        | Protocol::Dns6(_)
-        | Protocol::Dnsaddr(_)
-        | Protocol::Memory(_) => Endpoint::Libp2p(super::encode(multiaddr)?).scope(),
-        _ => None,
+    let host = leg(multiaddr).next()?;
+    let name = host_name(&host);
+    if name.is_some_and(is_localhost) {
+        return Some(Scope::Loopback);
     }
+    let known = name.is_some() || matches!(host, Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Memory(_));
+    if known { Endpoint::Libp2p(super::encode(multiaddr)?).scope() } else { None }
+}
+
+/// The name, if it is one for a resolver.
+pub(crate) fn host_name<'a>(part: &'a Protocol<'_>) -> Option<&'a str> {
+    let (Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) | Protocol::Dnsaddr(name)) = part else {
+        return None;
+    };
+    Some(name)
 }
 
 /// RFC 6761, section 6.3.

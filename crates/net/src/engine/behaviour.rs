@@ -5,7 +5,7 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{PeerId, StreamProtocol, autonat, dcutr, identify, mdns, ping, relay, upnp};
+use libp2p::{PeerId, StreamProtocol, autonat, dcutr, identify, mdns, ping, relay};
 
 use crate::config::{self, Config};
 use crate::error::StartError;
@@ -21,7 +21,7 @@ pub(super) struct Behaviour {
     pub(super) kad: Toggle<service::Kad>,
     pub(super) topics: topics::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
-    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) gateway: Toggle<reach::gateway::Behaviour>,
     pub(super) probe: autonat::v2::client::Behaviour,
     pub(super) prober: autonat::v2::server::Behaviour,
     pub(super) relay: Toggle<relay::Behaviour>,
@@ -89,7 +89,9 @@ impl Behaviour {
             kad: kad.into(),
             topics: topics::Behaviour::new(keys, &config.chain),
             mdns: mdns.into(),
-            upnp: (config.reach.upnp && !in_memory).then(upnp::tokio::Behaviour::default).into(),
+            gateway: (config.reach.upnp && !in_memory)
+                .then(|| reach::gateway::Behaviour::new(reach::interfaces::route))
+                .into(),
             probe: autonat::v2::client::Behaviour::default(),
             prober: autonat::v2::server::Behaviour::default(),
             relay: config.reach.relay.then(|| relay::Behaviour::new(us, relay_config(&config.reach.relaying))).into(),

@@ -92,6 +92,12 @@ fn of_text(text: &str) -> DialError {
     if has("certificate") || has("CertExpired") || has("UnknownIssuer") {
         return DialError::Certificate { why: text.to_owned() };
     }
+    if has("Connection refused") {
+        return DialError::Refused;
+    }
+    if has("Network is unreachable") || has("No route to host") {
+        return DialError::NoRoute;
+    }
     if has("no record found") || has("failed to resolve") || has("Could not resolve") {
         return DialError::NoName;
     }

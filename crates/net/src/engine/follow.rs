@@ -51,13 +51,18 @@ impl Engine {
                     self.notice(Notice::Reach(reach));
                     self.status_is_old();
                 }
+                Action::SearchGateway => {
+                    if let Some(gateway) = self.swarm.behaviour_mut().gateway.as_mut() {
+                        gateway.search();
+                    }
+                }
                 Action::Lost(ip) => {
                     self.swarm.behaviour_mut().candidates.forget();
                     self.paths.lost(now, ip);
                     self.follow_paths();
                 }
-                Action::Gained(ip) => {
-                    self.paths.gained(now, ip);
+                Action::Gained(_) => {
+                    self.paths.gained(now);
                     self.follow_paths();
                 }
                 Action::Disconnect(peer) => {

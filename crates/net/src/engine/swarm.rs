@@ -108,7 +108,7 @@ impl Engine {
                 server: event.server,
                 reachable: event.result.is_ok(),
             }),
-            BehaviourEvent::Upnp(event) => match event {
+            BehaviourEvent::Gateway(event) => match event {
                 upnp::Event::NewExternalAddr { external_addr, .. } => self.fact(Fact::Mapped(external_addr)),
                 upnp::Event::ExpiredExternalAddr { external_addr, .. } => self.fact(Fact::Unmapped(external_addr)),
                 upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => self.fact(Fact::NoGateway),

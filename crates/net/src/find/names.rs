@@ -83,17 +83,17 @@ impl Shared {
 impl Names {
     /// Starts the task, within a tokio runtime. What it finds comes out of the receiver; while that is full, it waits.
     pub(crate) fn start() -> (Self, mpsc::Receiver<Found>) {
-        Self::start_with(system)
+        Self::start_with(TIMEOUT, system)
     }
 
-    fn start_with<L, F>(resolve: L) -> (Self, mpsc::Receiver<Found>)
+    fn start_with<L, F>(timeout: Duration, resolve: L) -> (Self, mpsc::Receiver<Found>)
     where
         L: Fn(String) -> F + Send + 'static,
         F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
     {
         let shared = Arc::new(Shared { clock: Clock::start(), schedule: Mutex::default(), changed: Notify::new() });
         let (news, receiver) = mpsc::channel(MAX_NEWS);
-        let task = tokio::spawn(run(Arc::clone(&shared), resolve, news));
+        let task = tokio::spawn(run(Arc::clone(&shared), timeout, resolve, news));
         (Self { shared, task }, receiver)
     }
 
@@ -126,7 +126,7 @@ impl Drop for Names {
     }
 }
 
-async fn run<L, F>(shared: Arc<Shared>, resolve: L, news: mpsc::Sender<Found>)
+async fn run<L, F>(shared: Arc<Shared>, timeout: Duration, resolve: L, news: mpsc::Sender<Found>)
 where
     L: Fn(String) -> F,
     F: Future<Output = io::Result<Vec<IpAddr>>>,
@@ -138,7 +138,7 @@ where
             match step {
                 Some(Step::Ask(question)) => {
                     let answer = resolve(question.name.clone());
-                    lookups.push(ask(question, answer));
+                    lookups.push(ask(question, timeout, answer));
                 }
                 Some(Step::Tell(found)) => {
                     if news.send(found).await.is_err() {
@@ -164,12 +164,13 @@ where
     }
 }
 
-/// Waits for the resolver, for [`TIMEOUT`] at most.
+/// Waits for the resolver, but not for ever.
 async fn ask(
     question: Question,
+    timeout: Duration,
     answer: impl Future<Output = io::Result<Vec<IpAddr>>>,
 ) -> (Question, Result<Vec<IpAddr>, String>) {
-    let answer = match tokio::time::timeout(TIMEOUT, answer).await {
+    let answer = match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_) => Err("the resolver does not answer".to_owned()),
     };

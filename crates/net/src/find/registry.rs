@@ -122,8 +122,9 @@ impl Registry {
     #[must_use]
     pub(crate) fn others(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let nodes = entries.take(MAX_ENTRIES).filter_map(|entry| {
-            let name = entry.ok()?.file_name();
+        // All names first: files that go while the folder is read may hide others.
+        let names: Vec<_> = entries.take(MAX_ENTRIES).filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        let nodes = names.into_iter().filter_map(|name| {
             let peer: PeerId = name.to_str()?.parse().ok()?;
             (peer != self.us && address::identity(&peer).is_some()).then_some(())?;
             let addresses = self.read(&self.folder.join(name)).ok().flatten()?;

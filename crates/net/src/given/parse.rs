@@ -63,15 +63,18 @@ enum Form {
 
 impl Form {
     fn of_scheme(text: &str, scheme: &str, place: &str) -> Result<Self, GivenError> {
-        let web = |right: &str| GivenError::Web { text: shown(text), right: format!("{right}://{}", shown(place)) };
+        // Host and port, and the host alone: the page has another port than the node.
+        let server = place.split('/').next().unwrap_or(place);
+        let (host, _) = split_port(server);
+        let web = |right: String| GivenError::Web { text: shown(text), right };
         match scheme.to_ascii_lowercase().as_str() {
             "ws" => Ok(Self::WebSocket),
             "wss" => Ok(Self::SecureWebSocket),
             "bitcoin" => Ok(Self::Bitcoin),
             "tcp" => Ok(Self::Tcp),
             "quic" => Ok(Self::Quic),
-            "http" => Err(web("ws")),
-            "https" => Err(web("wss")),
+            "http" => Err(web(format!("ws://{}:{PORT}", shown(host)))),
+            "https" => Err(web(format!("wss://{}", shown(server)))),
             _ => Err(GivenError::Scheme { text: shown(text), scheme: shown(scheme) }),
         }
     }
@@ -219,11 +222,12 @@ fn of_multiaddr(text: &str) -> Result<Given, GivenError> {
     if let Some(id) = text.strip_prefix("/p2p/").filter(|id| !id.contains('/')) {
         return peer(text, id).map(Given::Peer);
     }
-    let multiaddr: Multiaddr = text.parse().map_err(|error| match error {
-        multiaddr::Error::UnknownProtocolString(component) => {
+    let multiaddr: Multiaddr = text.parse().map_err(|error| {
+        if let multiaddr::Error::UnknownProtocolString(component) = error {
             GivenError::Component { text: shown(text), component: shown(&component) }
+        } else {
+            GivenError::Multiaddr { text: shown(text) }
         }
-        _ => GivenError::Multiaddr { text: shown(text) },
     })?;
     let (place, _) = address::split(&multiaddr);
     if place.len() > MAX_MULTIADDR {
@@ -240,10 +244,5 @@ fn of_multiaddr(text: &str) -> Result<Given, GivenError> {
 
 /// A name that no resolver can be asked for.
 fn bad_name(place: &Multiaddr) -> Option<String> {
-    place.iter().find_map(|part| match part {
-        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) | Protocol::Dnsaddr(name) => {
-            (!is_name(&name)).then(|| name.into_owned())
-        }
-        _ => None,
-    })
+    place.iter().find_map(|part| address::host_name(&part).filter(|name| !is_name(name)).map(str::to_owned))
 }

@@ -16,7 +16,7 @@ use super::{Keys, SECRET};
 use crate::private;
 
 /// Longest file that is read. Room for a few lines for people.
-const MAX_FILE: usize = 4096;
+pub(super) const MAX_FILE: usize = 4096;
 
 /// What the line of the key begins with; a number follows.
 const TAG: &str = "yap-key-";
@@ -119,14 +119,14 @@ fn load(path: &Path) -> Result<Keys, KeyError> {
     if !fs::metadata(path).map_err(io)?.is_file() {
         return Err(KeyError::NotAFile { path: path.to_owned() });
     }
-    let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => KeyError::Forbidden { path: path.to_owned() },
-        _ => io(error),
+    let mut file = File::open(path).map_err(|error| {
+        let forbidden = error.kind() == io::ErrorKind::PermissionDenied;
+        if forbidden { KeyError::Forbidden { path: path.to_owned() } } else { io(error) }
     })?;
     check(path, &file.metadata().map_err(io)?)?;
-    let mut bytes = Zeroizing::new([0; MAX_FILE]);
+    // One byte more than is taken.
+    let mut bytes = Zeroizing::new([0; MAX_FILE + 1]);
     let mut length = 0_usize;
-    let mut file = file;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {
             Ok(0) => break,
@@ -136,7 +136,7 @@ fn load(path: &Path) -> Result<Keys, KeyError> {
         }
     }
     let damaged = || KeyError::Damaged { path: path.to_owned() };
-    if length == MAX_FILE {
+    if length > MAX_FILE {
         return Err(damaged());
     }
     let text = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or_else(damaged)?;
@@ -210,7 +210,7 @@ fn text(keys: &Keys) -> Zeroizing<String> {
 /// # Errors
 /// `AlreadyExists` if it is there by now.
 fn create(path: &Path) -> io::Result<Keys> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     private::folders().create(folder)?;
     let keys = Keys::generate();
     let draft = Draft::new(path, text(&keys).as_bytes())?;

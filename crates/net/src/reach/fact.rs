@@ -131,7 +131,12 @@ pub(crate) enum Action {
     /// Look for a router that forwards our port, as this machine may have changed networks.
     SearchGateway,
     /// An address of this machine is gone.
-    Lost(IpAddr),
+    Lost {
+        /// Which.
+        ip: IpAddr,
+        /// Relays through which we are reached: to be dialled again if they were connected over it.
+        relays: Vec<PeerId>,
+    },
     /// This machine has a new address.
     Gained(IpAddr),
     /// Part from a peer: as a relay, it asks too much of us.

@@ -24,6 +24,9 @@ use libp2p::{Multiaddr, PeerId};
 use super::interfaces::Route;
 use super::place;
 
+#[cfg(test)]
+mod tests;
+
 /// Whither a router is looked for (UPnP device architecture 1.1, section 1.3).
 const SEARCH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 255, 250)), 1900);
 

@@ -8,6 +8,9 @@ use libp2p::core::ConnectedPoint;
 
 use super::place;
 
+#[cfg(test)]
+mod tests;
+
 /// Addresses of this machine that are kept in mind.
 pub(crate) const MAX_ADDRESSES: usize = 64;
 

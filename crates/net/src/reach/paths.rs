@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use libp2p::PeerId;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Time;
 use yap_protocol::link::Direction;
 
@@ -61,7 +61,7 @@ pub(crate) enum Action {
     },
     /// Close a connection.
     Close(ConnectionId),
-    /// Dial a peer again, whose session ran over an address that is gone.
+    /// Dial a peer again, whose session, or what it relays for us, ran over an address that is gone.
     Redial(PeerId),
     /// The way of a session has changed.
     Changed {
@@ -101,9 +101,19 @@ impl State {
     /// A connection is open.
     pub(crate) fn connected(&mut self, now: Time, peer: PeerId, connection: ConnectionId, point: &ConnectedPoint) {
         self.owners.insert(connection, peer);
-        self.peers.entry(peer).or_default().ways.push(Way::new(now, connection, point, self.route));
+        let mut way = Way::new(now, connection, point, self.route);
+        if way.is_relayed && way.relay.is_none() {
+            way.relay = self.at(&way.remote);
+        }
+        self.peers.entry(peer).or_default().add(way);
         self.redials.done(&peer);
         self.settle(now, peer);
+    }
+
+    /// Who is connected straight from there. What comes through a relay that came to us does not name it otherwise.
+    fn at(&self, remote: &Multiaddr) -> Option<PeerId> {
+        let is_there = |peer: &Peer| peer.ways.iter().any(|way| !way.is_relayed && way.remote == *remote);
+        self.peers.iter().find(|(_, peer)| is_there(peer)).map(|(name, _)| *name)
     }
 
     /// It is closed. A session that was on it has ended: [`ended`](Self::ended) need not be called.
@@ -128,11 +138,12 @@ impl State {
         self.settle(now, name);
     }
 
-    /// Hole punching made this connection.
+    /// Hole punching made this connection, and with it whatever came straight since there was a relayed one: where both
+    /// ends get through there are two, and only that of our own dial is told.
     pub(crate) fn punched(&mut self, now: Time, connection: ConnectionId) {
         let Some(name) = self.owners.get(&connection).copied() else { return };
-        if let Some(way) = self.peers.get_mut(&name).and_then(|peer| peer.way_mut(connection)) {
-            way.punched = true;
+        if let Some(peer) = self.peers.get_mut(&name) {
+            peer.punched(connection);
         }
         self.settle(now, name);
     }
@@ -162,24 +173,25 @@ impl State {
         self.settle(now, *name);
     }
 
-    /// An address of ours is gone.
-    pub(crate) fn lost(&mut self, now: Time, ip: IpAddr) {
+    /// An address of ours is gone. `relays` are those through which we are reached.
+    pub(crate) fn lost(&mut self, now: Time, ip: IpAddr, relays: &[PeerId]) {
         let over = |way: &Way| way.local == Some(ip);
         // A relayed connection goes with the last direct one to its relay.
         let is_cut = |way: &Way| {
             let relay = way.relay.and_then(|relay| self.peers.get(&relay));
             relay.is_some_and(|relay| {
-                let mut links = relay.ways.iter().filter(|link| link.relay.is_none()).peekable();
+                let mut links = relay.ways.iter().filter(|link| !link.is_relayed).peekable();
                 links.peek().is_some() && links.all(over)
             })
         };
         let mut cut = Vec::new();
         for (name, peer) in &self.peers {
             let ways = peer.ways.iter().filter(|way| !way.closing && (over(way) || is_cut(way)));
-            cut.extend(ways.map(|way| (*name, way.id, peer.is_session_on(way.id))));
+            let matters = |way: &Way| peer.is_session_on(way.id) || (!way.is_relayed && relays.contains(name));
+            cut.extend(ways.map(|way| (*name, way.id, matters(way))));
         }
-        for (name, connection, has_session) in cut {
-            if has_session {
+        for (name, connection, matters) in cut {
+            if matters {
                 self.redials.add(now, name);
             }
             self.close(name, connection);
@@ -198,9 +210,9 @@ impl State {
         self.peers.get(peer)?.best().map(|way| way.id)
     }
 
-    /// The way that a connection takes.
+    /// The way that a connection takes; `None` if it is not known, or closed.
     pub(crate) fn path(&self, connection: ConnectionId) -> Option<Path> {
-        self.peers.get(self.owners.get(&connection)?)?.way(connection).map(Way::path)
+        self.peers.get(self.owners.get(&connection)?)?.way(connection)?.path()
     }
 
     /// The next thing to do.
@@ -277,7 +289,7 @@ impl State {
     /// Asks for what a change of a peer's connections or session calls for.
     fn settle(&mut self, now: Time, name: PeerId) {
         let Some(peer) = self.peers.get_mut(&name) else { return };
-        let path = peer.session.and_then(|session| peer.way(session.on)).map(Way::path);
+        let path = peer.session.and_then(|session| peer.way(session.on)).and_then(Way::path);
         if let Some(path) = path.filter(|path| peer.told.as_ref() != Some(path)) {
             peer.told = Some(path.clone());
             self.actions.push_back(Action::Changed { peer: name, path });

@@ -1,5 +1,7 @@
 //! What an address says of where it leads.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "an address has forty kinds of parts, of which few matter here")]
+
 use std::net::{IpAddr, SocketAddr};
 
 use libp2p::core::ConnectedPoint;
@@ -8,6 +10,9 @@ use libp2p::{Multiaddr, PeerId};
 use yap_protocol::address::{Endpoint, Group, Host, Scope};
 
 use crate::status::Via;
+
+#[cfg(test)]
+mod tests;
 
 /// The address that it begins with.
 pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
@@ -42,6 +47,11 @@ pub(super) fn relay(address: &Multiaddr) -> Option<PeerId> {
         }
     }
     None
+}
+
+/// What comes before the first peer or circuit in an address: where its first hop is.
+pub(super) fn first(address: &Multiaddr) -> Multiaddr {
+    address.iter().take_while(|part| !matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit)).collect()
 }
 
 /// The address without the peer at its end.

@@ -17,6 +17,9 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+#[cfg(test)]
+mod tests;
+
 /// The relay client.
 pub(crate) struct Behaviour {
     client: client::Behaviour,

@@ -344,7 +344,8 @@ impl State {
                 }
             }
             Change::Lost(ip) => {
-                self.actions.push_back(Action::Lost(ip));
+                let relays = self.relays.held().map(|reservation| reservation.relay).collect();
+                self.actions.push_back(Action::Lost { ip, relays });
                 let own = &self.own;
                 let lost = self.evidence.lose(self.now, |ip| own.has(ip));
                 for address in lost {

@@ -21,8 +21,8 @@ use crate::records::Store;
 /// Largest message: a record of the longest key and value with the addresses of twenty peers, and room beyond.
 const MAX_PACKET: usize = 128 << 10;
 
-/// How long the iterative part of a query may take; the service itself is less patient.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a query may take; the service itself is less patient.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long one peer may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,6 +76,22 @@ impl Kad {
         if self.probes.len() < MAX_PROBES && !self.probes.contains(&peer) {
             self.probes.push_back(peer);
         }
+    }
+
+    /// Whether a peer of the routing table is connected.
+    pub(crate) fn is_connected(&mut self, peer: &PeerId) -> bool {
+        self.row(peer).is_some_and(|(status, _)| status == kad::NodeStatus::Connected)
+    }
+
+    /// The addresses of a peer, if it is in the routing table.
+    pub(crate) fn addresses(&mut self, peer: &PeerId) -> Option<Vec<Multiaddr>> {
+        self.row(peer).map(|(_, addresses)| addresses)
+    }
+
+    fn row(&mut self, peer: &PeerId) -> Option<(kad::NodeStatus, Vec<Multiaddr>)> {
+        let bucket = self.inner.kbucket(*peer)?;
+        let entry = bucket.iter().find(|entry| entry.node.key.preimage() == peer)?;
+        Some((entry.status, entry.node.value.iter().cloned().collect()))
     }
 }
 
@@ -142,7 +158,9 @@ impl NetworkBehaviour for Kad {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.inner.store_mut().expect_from(Some(&peer));
         self.inner.on_connection_handler_event(peer, connection, event);
+        self.inner.store_mut().expect_from(None);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<kad::Event, THandlerInEvent<Self>>> {

@@ -100,6 +100,12 @@ impl Behaviour {
         }
     }
 
+    /// Connections, in the order in which they came.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> Vec<ConnectionId> {
+        self.connections.keys().copied().collect()
+    }
+
     fn failed(&mut self, peer: PeerId, connection: ConnectionId, why: OpenError) {
         self.pending.push_back(ToSwarm::GenerateEvent(Event::Failed { peer, connection, why }));
     }
@@ -131,17 +137,14 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        match event {
-            FromSwarm::ConnectionEstablished(ConnectionEstablished { connection_id, .. }) => {
-                self.connections.insert(connection_id, Opening::No);
+        if let FromSwarm::ConnectionEstablished(ConnectionEstablished { connection_id, .. }) = event {
+            self.connections.insert(connection_id, Opening::No);
+        }
+        if let FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, connection_id, .. }) = event {
+            let opening = self.connections.remove(&connection_id);
+            if opening == Some(Opening::Yes) {
+                self.failed(peer_id, connection_id, OpenError::Closed);
             }
-            FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, connection_id, .. }) => {
-                if self.connections.remove(&connection_id) == Some(Opening::Yes) {
-                    self.failed(peer_id, connection_id, OpenError::Closed);
-                }
-            }
-            // Addresses and listeners.
-            _ => {}
         }
     }
 

@@ -98,6 +98,10 @@ impl ConnectionHandler for Handler {
         Poll::Pending
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "streams alone matter; what peers support shows when one is opened"
+    )]
     fn on_connection_event(&mut self, event: ConnectionEvent<'_>) {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
@@ -115,7 +119,6 @@ impl ConnectionHandler for Handler {
                 };
                 self.outcomes.push_back(Outcome::Outbound(Err(why)));
             }
-            // What peers support is asked when a stream is opened, and addresses are the engine's.
             _ => {}
         }
     }
@@ -166,6 +169,29 @@ mod tests {
         }
         assert_eq!(flood.opened(start + STREAM_WINDOW - Duration::from_millis(1)), Admission::FirstTooMany);
         assert_eq!(flood.opened(start + STREAM_WINDOW * 9), Admission::Refused, "once is enough");
+    }
+
+    #[test]
+    fn a_stream_that_is_not_negotiated_in_time_is_told_of() {
+        let mut handler = Handler::new(StreamProtocol::new("/yap/00000000/1"));
+        assert!(!handler.connection_keep_alive());
+        handler.on_behaviour_event(Open);
+        assert!(handler.connection_keep_alive(), "until the connection sees that a stream is wanted");
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        let Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) = handler.poll(&mut cx) else {
+            panic!("a stream is wanted");
+        };
+        assert_eq!(*protocol.timeout(), OPEN_TIMEOUT);
+        assert!(handler.poll(&mut cx).is_pending(), "one, and no more");
+        let error = StreamUpgradeError::Timeout;
+        handler.on_connection_event(ConnectionEvent::DialUpgradeError(DialUpgradeError { info: (), error }));
+        let event = handler.poll(&mut cx);
+        let told = Outcome::Outbound(Err(OpenError::Timeout));
+        assert_eq!(format!("{event:?}"), format!("{:?}", Poll::Ready(notify(told))));
+    }
+
+    fn notify(outcome: Outcome) -> ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, (), Outcome> {
+        ConnectionHandlerEvent::NotifyBehaviour(outcome)
     }
 
     #[test]

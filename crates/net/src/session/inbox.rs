@@ -29,7 +29,7 @@ use super::bell::Bell;
 mod begun;
 mod state;
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 pub(super) use begun::Hold;
 pub(super) use state::Offer;
@@ -39,7 +39,7 @@ use state::{Given, State};
 pub(crate) const MAX_SESSIONS: usize = 1 << 14;
 
 /// What a message counts besides its bytes on the wire: about what the smallest takes in memory.
-pub(super) const OVERHEAD: usize = 128;
+pub(super) const OVERHEAD: usize = 256;
 
 /// One session may fill the room for waiting messages to this part.
 pub(super) const SHARE: usize = 8;

@@ -135,26 +135,27 @@ impl Outbox {
         }
     }
 
-    /// Sends what is queued, then ends.
+    /// Sends what is queued, then ends. Nothing comes of the session any more but its end, even if it is over already.
     pub(super) fn finish(&self) {
         let mut queue = self.lock();
         if queue.phase == Phase::Open {
             queue.phase = Phase::Finishing;
-            drop(queue);
-            self.signal.mute();
         }
+        drop(queue);
+        self.signal.mute();
     }
 
-    /// Ends now. The first to abort says why.
+    /// Ends now; the first to abort says why. Nothing comes of the session any more but its end, even if it is over
+    /// already.
     pub(super) fn abort(&self, why: Why) {
         let mut queue = self.lock();
         if matches!(queue.phase, Phase::Open | Phase::Finishing) {
             queue.phase = Phase::Aborted(why);
-            let dropped = std::mem::take(&mut queue.messages);
-            drop(queue);
-            self.signal.mute();
-            drop(dropped);
         }
+        let dropped = std::mem::take(&mut queue.messages);
+        drop(queue);
+        self.signal.mute();
+        drop(dropped);
     }
 
     /// The task has ended. What was received before may still be taken.

@@ -22,7 +22,7 @@ pub(super) const MOST_CHUNK: usize = 64 << 10;
 /// Time without anything read after which the buffer shrinks to [`LEAST_CHUNK`].
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// Bytes that are read before others get a turn.
+/// Bytes that are read before others get a turn; fewer than [`LEAST_CHUNK`] at once count as many.
 const TURN: usize = 1 << 20;
 
 /// What is being read.
@@ -85,6 +85,11 @@ impl Reader {
         self.fresh = 0..0;
     }
 
+    /// Whether nothing is read for reasons of our own.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
     /// Whether a message that was begun is overdue.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.pause.is_none() && self.frame.is_some_and(|frame| frame.deadline() <= now)
@@ -114,13 +119,13 @@ impl Reader {
     ) -> io::Result<Read> {
         let mut turn = TURN;
         while !self.ended {
-            if self.is_paused(place) || !self.decode(place) {
+            if self.stays_paused(place) || !self.decode(place) {
                 return Ok(Read::Waits);
             }
             let Poll::Ready(read) = self.read(stream, cx)? else { return Ok(Read::Waits) };
             outbox.count_received(read);
             self.ended = read == 0;
-            turn = turn.saturating_sub(read);
+            turn = turn.saturating_sub(read.max(LEAST_CHUNK));
             if turn == 0 {
                 cx.waker().wake_by_ref();
                 return Ok(Read::Waits);
@@ -130,7 +135,7 @@ impl Reader {
     }
 
     /// Whether nothing may be read yet.
-    fn is_paused(&mut self, place: &Place) -> bool {
+    fn stays_paused(&mut self, place: &Place) -> bool {
         let paused = match self.pause {
             None => false,
             Some(Pause::Inbox) => place.waits(),

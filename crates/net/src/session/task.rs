@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! Open ──finish──▶ Draining ──all written──▶ Closing ──closed──▶ Lingering ──end of theirs, or LINGER──▶ over
-//!   └─────────────────┴──── aborted, a limit, an error, end of theirs (while open) ────────────────────▶ over
+//!   ├──can't write──▶ Failed ──all read, or LINGER──▶ over
+//!   └── aborted, a limit, an error, end of theirs (while open) ──▶ over
 //! ```
 //!
 //! It lingers so that what was sent last, such as why we part, arrives: to drop a stream while something of the other end's
-//! is unread there would reset it, and take what is on its way along.
+//! is unread there would reset it, and take what is on its way along. For the same reason a session whose stream takes nothing
+//! any more reads what is left.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -40,10 +43,10 @@ pub(super) struct Task<S> {
     place: Place,
 }
 
-/// How far a session has come that was told to finish.
+/// How near a session is to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// It was not.
+    /// It goes on.
     No,
     /// What is queued is being sent, until then.
     Draining(Instant),
@@ -51,6 +54,8 @@ enum Ending {
     Closing(Instant),
     /// It is closed. The other end may close its side until then.
     Lingering(Instant),
+    /// Nothing can be written, for this reason. What comes until then is read.
+    Failed(io::ErrorKind, Instant),
 }
 
 impl<S> Task<S> {
@@ -101,15 +106,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 }
             }
             Phase::Aborted(why) => return Some(why),
-            Phase::Over => return Some(Why::Stopped),
+            // Nothing can be written.
+            Phase::Over => {}
         }
         self.write(cx).or_else(|| self.read(cx)).or_else(|| self.overdue())
     }
 
+    fn writes(&self) -> bool {
+        matches!(self.ending, Ending::No | Ending::Draining(_))
+    }
+
     fn write(&mut self, cx: &mut Context<'_>) -> Option<Why> {
-        if matches!(self.ending, Ending::No | Ending::Draining(_)) {
+        if self.writes() {
             match self.writer.poll(&mut self.stream, &self.outbox, cx) {
-                Err(error) => return Some(Why::Broken(error.kind())),
+                Err(error) => {
+                    self.outbox.over();
+                    self.ending = Ending::Failed(error.kind(), after(LINGER));
+                    return None;
+                }
                 Ok(Wrote::Some) => return None,
                 Ok(Wrote::All) => {}
             }
@@ -132,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let read = self.reader.poll(&mut self.stream, &self.outbox, &self.place, cx);
         match (read, self.ending) {
             (Ok(Read::Waits), _) => None,
-            (Ok(Read::Ended), Ending::No) => Some(Why::Theirs),
+            (Ok(Read::Ended), Ending::No | Ending::Failed(..)) => Some(Why::Theirs),
             // Theirs is closed, but they may still read.
             (Ok(Read::Ended), Ending::Draining(_) | Ending::Closing(_)) => None,
             (Ok(Read::Ended) | Err(_), Ending::Lingering(_)) => Some(Why::Finished),
@@ -143,21 +157,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// Says which limit of time has been passed, if any.
     fn overdue(&self) -> Option<Why> {
         let now = Instant::now();
+        let ends = self.ending().filter(|(until, _)| *until <= now).map(|(_, why)| why);
+        let writes = self.write_deadline().filter(|until| *until <= now).map(|_| Why::TooSlow);
+        ends.or(writes).or_else(|| self.reader.is_overdue(now).then_some(Why::Stalled))
+    }
+
+    /// When the session ends if nothing else happens, and why.
+    fn ending(&self) -> Option<(Instant, Why)> {
         match self.ending {
-            Ending::Lingering(until) if until <= now => Some(Why::Finished),
-            Ending::Draining(until) | Ending::Closing(until) if until <= now => Some(Why::Unfinished),
-            _ if self.writer.deadline().is_some_and(|until| until <= now) => Some(Why::TooSlow),
-            _ if self.reader.is_overdue(now) => Some(Why::Stalled),
-            _ => None,
+            Ending::No => None,
+            Ending::Draining(until) | Ending::Closing(until) => Some((until, Why::Unfinished)),
+            Ending::Lingering(until) => Some((until, Why::Finished)),
+            // What it waits for then is in our hands.
+            Ending::Failed(why, until) => (!self.reader.is_paused()).then_some((until, Why::Broken(why))),
         }
     }
 
+    fn write_deadline(&self) -> Option<Instant> {
+        self.writer.deadline().filter(|_| self.writes())
+    }
+
     fn deadline(&self) -> Option<Instant> {
-        let ending = match self.ending {
-            Ending::No => None,
-            Ending::Draining(until) | Ending::Closing(until) | Ending::Lingering(until) => Some(until),
-        };
-        [ending, self.writer.deadline(), self.reader.deadline()].into_iter().flatten().min()
+        let ending = self.ending().map(|(until, _)| until);
+        [ending, self.write_deadline(), self.reader.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -25,7 +25,7 @@ const TOGETHER: usize = 16 << 10;
 /// Bytes of a buffer that is kept while nothing is sent.
 const KEPT: usize = 1 << 10;
 
-/// Bytes that are written before others get a turn.
+/// Bytes that are written before others get a turn; fewer than [`KEPT`] at once count as many.
 const TURN: usize = 1 << 20;
 
 /// What is being written.
@@ -76,7 +76,7 @@ impl Writer {
                 }
                 Poll::Ready(written) => {
                     self.deadline = None;
-                    turn = turn.saturating_sub(written);
+                    turn = turn.saturating_sub(written.max(KEPT));
                     if turn == 0 {
                         cx.waker().wake_by_ref();
                         return Ok(Wrote::Some);

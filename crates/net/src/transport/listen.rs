@@ -8,9 +8,9 @@ use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use libp2p::Multiaddr;
 use libp2p::core::transport::TransportError;
 use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, quic};
 
 use crate::config::{Hosts, Listen};
 use crate::error::StartError;
@@ -143,10 +143,11 @@ fn system(error: io::Error) -> io::Error {
         if code.is_some() {
             break;
         }
-        // An io error tells the source of what it wraps, not what it wraps.
-        inner = match io.and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => next.source(),
+        // Both tell the source of what they wrap, not what they wrap.
+        inner = match (io.and_then(io::Error::get_ref), next.downcast_ref()) {
+            (Some(wrapped), _) => Some(wrapped),
+            (None, Some(quic::Error::Io(wrapped))) => Some(wrapped),
+            (None, _) => next.source(),
         };
     }
     code.map_or(error, io::Error::from_raw_os_error)

@@ -171,6 +171,17 @@ struct Listener {
     addresses: Vec<Multiaddr>,
 }
 
+/// Why the system refuses to listen. What transports wrap around an error passes on the source alone, so there must be one.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(#[source] io::Error);
+
+impl Refused {
+    fn wrap(error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Self(error))
+    }
+}
+
 /// What waits for one branch.
 #[derive(Default)]
 struct Queue {
@@ -218,7 +229,7 @@ impl State {
         let Some(asked) = socket_address(&address) else {
             return Err(TransportError::MultiaddrNotSupported(address));
         };
-        self.tcp.listen_on(id, address)?;
+        self.tcp.listen_on(id, address).map_err(|error| error.map(Refused::wrap))?;
         self.listeners.push(Listener { id, asked, addresses: Vec::new() });
         // The TCP transport wakes nobody when it gets its first listener.
         if let Some(waker) = self.queue(Kind::Plain).waker.take() {
@@ -405,3 +416,6 @@ fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
 fn multiaddr(address: SocketAddr) -> Multiaddr {
     Multiaddr::from(address.ip()).with(Protocol::Tcp(address.port()))
 }
+
+#[cfg(test)]
+mod tests;

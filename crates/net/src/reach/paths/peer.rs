@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use libp2p::PeerId;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Time;
 use yap_protocol::link::Direction;
 
@@ -19,9 +19,12 @@ use crate::status::{Path, Via};
 pub(super) struct Way {
     pub(super) id: ConnectionId,
     via: Via,
-    /// Who relays it, if anybody does.
+    /// Where the other end is; of what came through a relay, where the relay is.
+    pub(super) remote: Multiaddr,
+    pub(super) is_relayed: bool,
+    /// Who relays it, if that is known.
     pub(super) relay: Option<PeerId>,
-    pub(super) punched: bool,
+    punched: bool,
     /// The address of ours over which it runs. Of relayed ones, that is for the connection with the relay to know.
     pub(super) local: Option<IpAddr>,
     since: Time,
@@ -35,22 +38,34 @@ pub(super) struct Way {
 
 impl Way {
     pub(super) fn new(now: Time, id: ConnectionId, point: &ConnectedPoint, route: Route) -> Self {
+        let is_relayed = point.is_relayed();
         // What came through a relay tells it by the address that it came to.
-        let relay = place::relay(match point {
+        let tells = match point {
+            ConnectedPoint::Listener { local_addr, .. } if is_relayed => local_addr,
+            ConnectedPoint::Listener { send_back_addr, .. } => send_back_addr,
             ConnectedPoint::Dialer { address, .. } => address,
-            ConnectedPoint::Listener { local_addr, .. } => local_addr,
-        });
-        let local = if point.is_relayed() { None } else { interfaces::local(point, route) };
-        let via = place::via(point);
-        Self { id, via, relay, punched: false, local, since: now, idle: now, spurned: false, closing: false }
+        };
+        Self {
+            id,
+            via: place::via(point),
+            remote: place::first(tells),
+            is_relayed,
+            relay: place::relay(tells),
+            punched: false,
+            local: if is_relayed { None } else { interfaces::local(point, route) },
+            since: now,
+            idle: now,
+            spurned: false,
+            closing: false,
+        }
     }
 
-    pub(super) fn path(&self) -> Path {
-        match self.relay.as_ref().and_then(address::identity) {
-            Some(relay) => Path::Relayed(relay),
-            None if self.punched => Path::Punched(self.via),
-            None => Path::Direct(self.via),
+    /// How the peer is reached; `None` if it is not known who relays.
+    pub(super) fn path(&self) -> Option<Path> {
+        if self.is_relayed {
+            return self.relay.as_ref().and_then(address::identity).map(Path::Relayed);
         }
+        Some(if self.punched { Path::Punched(self.via) } else { Path::Direct(self.via) })
     }
 }
 
@@ -89,23 +104,33 @@ impl Peer {
         self.ways.iter_mut().find(|way| way.id == id)
     }
 
+    pub(super) fn add(&mut self, mut way: Way) {
+        way.punched = !way.is_relayed && self.ways.iter().any(|other| other.punched);
+        self.ways.push(way);
+    }
+
+    /// A hole was punched, and this connection came through it.
+    pub(super) fn punched(&mut self, id: ConnectionId) {
+        let relayed = self.ways.iter().filter(|way| way.is_relayed).map(|way| way.since).min();
+        for way in self.ways.iter_mut().filter(|way| !way.is_relayed) {
+            way.punched |= way.id == id || relayed.is_some_and(|since| way.since >= since);
+        }
+    }
+
     pub(super) fn is_session_on(&self, id: ConnectionId) -> bool {
         self.session.is_some_and(|session| session.on == id)
     }
 
     /// The connection for a session: the oldest direct one, else the oldest relayed one; last, those that failed.
     pub(super) fn best(&self) -> Option<&Way> {
-        self.ways
-            .iter()
-            .filter(|way| !way.closing)
-            .min_by_key(|way| (way.spurned, way.relay.is_some(), way.since, way.id))
+        self.ways.iter().filter(|way| !way.closing).min_by_key(|way| (way.spurned, way.is_relayed, way.since, way.id))
     }
 
     /// Where the session should move, if it goes through a relay and need not.
     pub(super) fn better(&self) -> Option<ConnectionId> {
         let session = self.session.filter(|session| session.opener == Direction::Outbound)?;
-        let is_relayed = self.way(session.on)?.relay.is_some();
-        self.best().filter(|best| is_relayed && best.relay.is_none() && !best.spurned).map(|best| best.id)
+        let is_relayed = self.way(session.on)?.is_relayed;
+        self.best().filter(|best| is_relayed && !best.is_relayed && !best.spurned).map(|best| best.id)
     }
 
     /// When a connection is to be closed, if nothing changes. `smaller` says whether our name is smaller than the peer's.
@@ -114,13 +139,13 @@ impl Peer {
         if way.closing || moves_here || self.is_session_on(way.id) {
             return None;
         }
-        let has_direct = self.ways.iter().any(|other| other.id != way.id && !other.closing && other.relay.is_none());
-        if way.relay.is_some() {
+        let has_direct = self.ways.iter().any(|other| other.id != way.id && !other.closing && !other.is_relayed);
+        if way.is_relayed {
             return Some(way.idle.after(if has_direct { RELAYED_GRACE } else { IDLE_GRACE }));
         }
         let decides = match self.session {
             Some(session) => {
-                session.opener == Direction::Outbound && self.way(session.on).is_some_and(|on| on.relay.is_none())
+                session.opener == Direction::Outbound && self.way(session.on).is_some_and(|on| !on.is_relayed)
             }
             None => smaller && self.best().is_some_and(|best| best.id != way.id),
         };

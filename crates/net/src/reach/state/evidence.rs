@@ -236,4 +236,9 @@ impl Evidence {
         let Some((address, server)) = self.failed.first() else { return false };
         translated || self.failed.iter().any(|(other, by)| other != address || by != server)
     }
+
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> [usize; 3] {
+        [self.failed.len(), self.claims.len(), self.views.len()]
+    }
 }

@@ -80,12 +80,14 @@ impl State {
         self.seen(&connection, &said.observed);
         match visit {
             Some(Visit::Here { address, far }) => self.confirm(&address, Source::Visited, far),
-            Some(Visit::Forwarded(address)) => {
-                if self.evidence.claim(&address, place::group(&connection.remote)) {
-                    self.confirm(&address, Source::Visited, true);
-                }
-            }
+            Some(Visit::Forwarded(address)) => self.claimed(&address, &connection),
             None => {}
+        }
+    }
+
+    fn claimed(&mut self, address: &Multiaddr, connection: &Connection) {
+        if self.evidence.claim(address, place::group(&connection.remote)) {
+            self.confirm(address, Source::Visited, true);
         }
     }
 

@@ -121,6 +121,11 @@ impl Peers {
         peer.base = dialled.or_else(|| said.listen.iter().find(listens).map(place::bare));
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn peer(&self, peer: &PeerId) -> Option<&Peer> {
         self.0.get(peer)
     }

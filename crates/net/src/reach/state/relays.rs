@@ -232,6 +232,16 @@ impl Relays {
         self.reservations.iter().any(|reservation| reservation.relay == *relay)
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.reservations.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn refusals(&self) -> usize {
+        self.refused.len()
+    }
+
     /// When something is to be done: a relay did not answer, or, if `wanting`, one may be asked again.
     pub(super) fn next_deadline(&self, now: Time, wanting: bool) -> Option<Time> {
         let late = self.reservations.iter().filter(|reservation| reservation.held.is_none());

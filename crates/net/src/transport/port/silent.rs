@@ -51,6 +51,8 @@ type Look = Abortable<BoxFuture<'static, (Number, Arrival, Option<First>)>>;
 /// Connections that have not said yet what they speak.
 pub(super) struct Silent {
     magic: [u8; 4],
+    /// [`SILENCE`], except in tests of it.
+    patience: Duration,
     looks: FuturesUnordered<Look>,
     hosts: BTreeMap<IpAddr, BTreeMap<Number, AbortHandle>>,
     /// How many there are in `hosts`.
@@ -60,7 +62,7 @@ pub(super) struct Silent {
 
 impl Silent {
     pub(super) fn new(magic: [u8; 4]) -> Self {
-        Self { magic, looks: FuturesUnordered::new(), hosts: BTreeMap::new(), count: 0, next: 0 }
+        Self { magic, patience: SILENCE, looks: FuturesUnordered::new(), hosts: BTreeMap::new(), count: 0, next: 0 }
     }
 
     /// Adds one, and closes another if there are too many now.
@@ -68,9 +70,9 @@ impl Silent {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let host = host(arrival.remote.ip());
-        let magic = self.magic;
+        let (magic, patience) = (self.magic, self.patience);
         let look = async move {
-            let first = tokio::time::timeout(SILENCE, first(&arrival.stream.0, magic)).await;
+            let first = tokio::time::timeout(patience, first(&arrival.stream.0, magic)).await;
             (number, arrival, first.ok().and_then(Result::ok).flatten())
         };
         let (handle, registration) = AbortHandle::new_pair();
@@ -158,3 +160,6 @@ fn host(address: IpAddr) -> IpAddr {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

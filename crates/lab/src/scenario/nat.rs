@@ -1,0 +1,224 @@
+//! Two homes behind routers of every kind, and a public node that both know.
+//!
+//! ```text
+//! alice ── router ──┐              ┌── router ── bob
+//!                   ├── internet ──┤
+//!                   └── public ────┘        both are told of the public node alone
+//! ```
+
+use std::time::Duration;
+
+use super::steps::{self, LARGE, PATIENCE};
+use super::{Failure, Measured, PORT, Scenario, Site};
+use crate::process::Process;
+use crate::router::{Mapping, Outside, Pass, Router, Rules};
+use crate::topology::{Host, Internet, PRIVATE, PUBLIC, Subnet};
+
+/// How often each kind of router is tried that holes can be punched through: a hole is a race.
+const RUNS: u32 = 10;
+
+/// How long two peers may take to get a direct way, which needs a test of reachability and a relay first.
+const PUNCH: u64 = 30;
+
+pub(super) fn all() -> Vec<Scenario> {
+    let plain = Setting::of(Mapping::Kept);
+    let moved = Setting::of(Mapping::Moved);
+    let random = Setting::of(Mapping::Random);
+    let only = |setting: Setting, pass| Setting { pass, ..setting };
+    let direct = |name, setting: Setting| {
+        Scenario::new(name, "direct, and a block of 4 MB without the public node", move |site| punched(site, setting))
+            .within(PUNCH)
+    };
+    let through = |name, setting: Setting| {
+        Scenario::new(name, "connected through the public node, and a block of 4 MB arrives", move |site| {
+            relayed(site, setting)
+        })
+        .within(PUNCH)
+    };
+    vec![
+        direct("nat-plain-both", plain).times(RUNS),
+        direct("nat-plain-tcp", only(plain, Pass::Tcp)).times(RUNS),
+        direct("nat-plain-quic", only(plain, Pass::Udp)).times(RUNS),
+        direct("nat-moved-both", moved).times(RUNS),
+        direct("nat-moved-tcp", only(moved, Pass::Tcp)).times(RUNS),
+        direct("nat-moved-quic", only(moved, Pass::Udp)).times(RUNS),
+        through("nat-random-one", Setting { mappings: [Mapping::Random, Mapping::Kept], ..plain }).times(3),
+        through("nat-random-both", random).times(3),
+        direct("nat-double", Setting { carriers: true, ..plain }).times(3),
+        direct("nat-same-range", Setting { lans: [1, 1], ..plain }).times(3),
+        direct("nat-private-internet", Setting { first: PRIVATE, ..plain }).times(3),
+        Scenario::new("upnp", "reachable by a port that the router forwards, dialled there directly", upnp)
+            .within(PUNCH)
+            .times(3),
+    ]
+}
+
+/// How two homes are connected.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    /// First number of addresses on the internet.
+    first: u8,
+    /// What each home's router does.
+    mappings: [Mapping; 2],
+    /// What both let out.
+    pass: Pass,
+    /// Whether each router is itself behind one of its provider.
+    carriers: bool,
+    /// Third number of the addresses in each home.
+    lans: [u8; 2],
+}
+
+impl Setting {
+    const fn of(mapping: Mapping) -> Self {
+        Self { first: PUBLIC, mappings: [mapping; 2], pass: Pass::All, carriers: false, lans: [1, 2] }
+    }
+}
+
+/// Numbers of hosts on the internet.
+const RELAY: u8 = 50;
+const HOMES: [u8; 2] = [21, 22];
+
+/// A home: its router, and that of its provider if there is one.
+struct Home {
+    host: Host,
+    router: Router,
+    carrier: Option<Router>,
+}
+
+impl Home {
+    fn build(site: &Site, internet: &Internet, setting: Setting, place: usize) -> Result<Self, Failure> {
+        let of = |pair: [u8; 2]| pair.get(place).copied().unwrap_or_default();
+        let mapping = setting.mappings.get(place).copied().unwrap_or(Mapping::Kept);
+        let label = ["alice", "bob"].get(place).copied().unwrap_or_default();
+        let outside = Outside { switch: internet.switch(), address: internet.address(of(HOMES)), gateway: None };
+        let inner = Subnet::new(192, 168, of(setting.lans), 1, 24);
+        let rules = Rules { mapping, pass: setting.pass };
+        let create = |outside| Router::create(&format!("{label}-router"), &site.folder, outside, inner, rules);
+        let (carrier, router) = if setting.carriers {
+            // The range that providers share among customers (RFC 6598).
+            let shared = Subnet::new(100, 64, 0, 1, 10);
+            let carrier =
+                Router::create(&format!("{label}-carrier"), &site.folder, outside, shared, Rules::of(mapping))?;
+            let outside = Outside { switch: carrier.lan(), address: shared.at(2), gateway: Some(shared.host) };
+            let router = create(outside)?;
+            (Some(carrier), router)
+        } else {
+            (None, create(outside)?)
+        };
+        let host = router.host(label, &site.folder, 2)?;
+        Ok(Self { host, router, carrier })
+    }
+
+    /// The address under which the internet sees it.
+    fn outer(&self) -> std::net::Ipv4Addr {
+        self.carrier.as_ref().unwrap_or(&self.router).outer()
+    }
+}
+
+/// Both homes with a peer each, and the public node.
+struct Homes {
+    public: Process,
+    alice: Process,
+    bob: Process,
+    relay: Host,
+    homes: [Home; 2],
+    internet: Internet,
+}
+
+impl Homes {
+    fn build(site: &Site, setting: Setting) -> Result<Self, Failure> {
+        let internet = Internet::create(setting.first)?;
+        let relay = internet.host("public", &site.folder, RELAY)?;
+        let homes = [Home::build(site, &internet, setting, 0)?, Home::build(site, &internet, setting, 1)?];
+        let address = relay.address();
+        // What an operator says who knows that the address is public. Only to be found out where it can be.
+        let launch = site.launch("public").flag(&format!("--external /ip4/{address}/tcp/{PORT}"));
+        let public = Process::start(&relay, &launch.flag(&format!("--external /ip4/{address}/udp/{PORT}/quic-v1")))?;
+        steps::listening(&public)?;
+        let known = format!("{address}:{PORT}");
+        let [first, second] = &homes;
+        let alice = site.ready(&first.host, &[&known])?;
+        steps::has_peers(&alice, 1, PATIENCE)?;
+        let bob = site.ready(&second.host, &[&known])?;
+        steps::has_peers(&bob, 1, PATIENCE)?;
+        Ok(Self { public, alice, bob, relay, homes, internet })
+    }
+
+    fn outer(&self) -> [std::net::Ipv4Addr; 2] {
+        let [first, second] = &self.homes;
+        [first.outer(), second.outer()]
+    }
+}
+
+/// A hole is punched; then the public node is cut off, and what is mined at one home arrives at the other.
+fn punched(site: &Site, setting: Setting) -> Result<Measured, Failure> {
+    let net = Homes::build(site, setting)?;
+    let ([at_alice, _], moment) = steps::direct(&net.alice, &net.bob, PATIENCE)?;
+    let time = moment.saturating_duration_since(net.bob.started());
+    let (identity, relay) = (steps::identity(&net.bob)?, steps::identity(&net.public)?);
+    let way = steps::way(&at_alice, &identity);
+    let [first, second] = net.outer();
+    let (straight, round) = (net.internet.meter(first, Some(second))?, net.internet.meter(net.relay.address(), None)?);
+    if let Some(port) = net.relay.port() {
+        port.cut()?;
+    }
+    let tip = steps::mine(&net.alice, 1, Some(LARGE))?;
+    steps::same_tip([&net.bob], &tip, PATIENCE)?;
+    let (straight, round) = (straight.bytes()?, round.bytes()?);
+    if straight < LARGE {
+        let found = format!("{straight} bytes went straight, {round} to and from the public node");
+        return Err(Failure::Wrong { what: "the block goes straight from home to home", found });
+    }
+    let still = net.alice.status()?;
+    if !still.is_direct(&identity) {
+        let found = format!("{} (the public node is {relay})", steps::way(&still, &identity));
+        return Err(Failure::Wrong { what: "the direct way lasts without the public node", found });
+    }
+    Ok(Measured::time(time).note(format!("{way}; {straight} B straight, {round} B by the public node")))
+}
+
+/// No hole can be punched; what is mined at one home arrives at the other all the same.
+fn relayed(site: &Site, setting: Setting) -> Result<Measured, Failure> {
+    let net = Homes::build(site, setting)?;
+    let met = steps::meet(&net.alice, &net.bob, PATIENCE)?;
+    let time = met.saturating_duration_since(net.bob.started());
+    let (alice, bob) = (steps::identity(&net.alice)?, steps::identity(&net.bob)?);
+    let before = received(&net.bob, &alice)?;
+    let tip = steps::mine(&net.alice, 1, Some(LARGE))?;
+    steps::same_tip([&net.bob], &tip, PATIENCE)?;
+    let after = received(&net.bob, &alice)?;
+    let way = steps::way(&net.alice.status()?, &bob);
+    let [first, second] = net.outer();
+    // Nothing could have gone straight if the setting is what it is meant to be.
+    let straight = net.internet.meter(first, Some(second))?;
+    let tip = steps::mine(&net.alice, 1, Some(LARGE))?;
+    steps::same_tip([&net.bob], &tip, PATIENCE)?;
+    let straight = straight.bytes()?;
+    let carried = after.saturating_sub(before);
+    Ok(Measured::time(time).note(format!("{way}; {carried} B of a block on that session; {straight} B straight")))
+}
+
+/// What a peer has received from another, on the session that they have now.
+fn received(peer: &Process, from: &str) -> Result<u64, Failure> {
+    Ok(peer.status()?.link(from).map_or(0, |link| link.received))
+}
+
+/// A home whose router forwards ports that are asked for, and one that does not. There is no public node.
+fn upnp(site: &Site) -> Result<Measured, Failure> {
+    let setting = Setting::of(Mapping::Kept);
+    let internet = Internet::create(setting.first)?;
+    let mut first = Home::build(site, &internet, setting, 0)?;
+    first.router.serve_upnp()?;
+    let second = Home::build(site, &internet, setting, 1)?;
+    let alice = site.ready(&first.host, &[])?;
+    let status = alice.until("reachable by UPnP", PATIENCE, |status| status.reach.kind == "public")?;
+    let time = alice.started().elapsed();
+    let bob = site.ready(&second.host, &[&format!("{}:{PORT}", first.outer())])?;
+    let ([at_alice, at_bob], _) = steps::direct(&alice, &bob, Duration::from_secs(PUNCH))?;
+    let (way, back) = (steps::way(&at_bob, &at_alice.identity), steps::way(&at_alice, &at_bob.identity));
+    if way.starts_with("direct") && back.starts_with("direct") {
+        Ok(Measured::time(time).note(format!("{way}; {}", status.reach.text)))
+    } else {
+        Err(Failure::Wrong { what: "the other home dials straight", found: format!("{way} and {back}") })
+    }
+}
