@@ -18,7 +18,7 @@
 //! - When the places are taken, a newcomer (or a dial) gets that of a connection on which no session runs: of the group
 //!   that has most, the one that was not used for longest. If sessions run on all of them it is refused: who of these
 //!   makes room is the protocol's to say, which is why there are more places than it has sessions.
-//! - While more than half are taken, connections on which no session runs are closed after two minutes.
+//! - While more than half are taken, connections on which no session ran for two minutes are closed.
 //! - This machine is a group that may have all places: there is no stranger on it.
 
 use std::collections::VecDeque;
@@ -139,9 +139,9 @@ impl Behaviour {
         }
     }
 
-    /// A session runs on a connection (or something else that must not be cut off, as a reservation with a relay), or
-    /// none does any more. One that is not used makes room when a newcomer needs it, and is closed after a while when
-    /// there are many. Each is unused at first. A connection that is not known is passed over.
+    /// A session runs on a connection (or what else must not be cut off, such as a reservation that we have with a relay
+    /// or a peer has with us), or none does any more. One that is not used makes room when a newcomer needs it, and is
+    /// closed after a while when there are many. Each is unused at first. A connection that is not known is passed over.
     pub(crate) fn used(&mut self, connection: ConnectionId, used: bool) {
         self.table.used(connection, used, Instant::now());
         self.touch();
