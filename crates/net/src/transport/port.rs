@@ -21,7 +21,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
 use libp2p::Multiaddr;
 use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent};
 use libp2p::multiaddr::Protocol;
@@ -34,13 +36,14 @@ use super::first::First;
 
 mod silent;
 
-pub(super) use silent::{PER_HOST, SILENCE, SILENT};
-
 /// Events that may wait for one branch while more is accepted.
 pub(super) const QUEUE: usize = 16;
 
 /// Steps in one poll, so that a flood of connections does not hold up the task that polls.
 const STEPS: usize = 64;
+
+/// How long connecting to one address may take: three packets lost in a row are resent until then.
+const CONNECT: Duration = Duration::from_secs(8);
 
 /// Connections that the system keeps for us to accept.
 const BACKLOG: u32 = 1024;
@@ -49,6 +52,8 @@ pub(super) type Event = TransportEvent<Upgrade, io::Error>;
 
 /// A connection that was accepted is there at once.
 pub(super) type Upgrade = futures::future::Ready<io::Result<tcp::TcpStream>>;
+
+type Dial = BoxFuture<'static, io::Result<tcp::TcpStream>>;
 
 /// For whom connections are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +107,7 @@ impl Transport for Branch {
     type Output = tcp::TcpStream;
     type Error = io::Error;
     type ListenerUpgrade = Upgrade;
-    type Dial = <tcp::Transport as Transport>::Dial;
+    type Dial = Dial;
 
     fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<io::Error>> {
         match self.kind {
@@ -119,7 +124,7 @@ impl Transport for Branch {
     }
 
     fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Self::Dial, TransportError<io::Error>> {
-        self.state().tcp.dial(address, options)
+        self.state().dial(address, options)
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Event> {
@@ -134,7 +139,7 @@ impl Transport for Dialler {
     type Output = tcp::TcpStream;
     type Error = io::Error;
     type ListenerUpgrade = Upgrade;
-    type Dial = <tcp::Transport as Transport>::Dial;
+    type Dial = Dial;
 
     fn listen_on(&mut self, _: ListenerId, address: Multiaddr) -> Result<(), TransportError<io::Error>> {
         Err(TransportError::MultiaddrNotSupported(address))
@@ -145,7 +150,7 @@ impl Transport for Dialler {
     }
 
     fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Self::Dial, TransportError<io::Error>> {
-        lock(&self.0).tcp.dial(address, options)
+        lock(&self.0).dial(address, options)
     }
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Event> {
@@ -171,7 +176,7 @@ struct Listener {
     addresses: Vec<Multiaddr>,
 }
 
-/// Why the system refuses to listen. What transports wrap around an error passes on the source alone, so there must be one.
+/// Why the system refuses to listen or connect. What transports wrap around an error passes on the source alone, so there must be one.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Refused(#[source] io::Error);
@@ -256,6 +261,15 @@ impl State {
             queue.push(TransportEvent::NewAddress { listener_id: id, listen_addr });
         }
         Ok(())
+    }
+
+    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Dial, TransportError<io::Error>> {
+        let dial = self.tcp.dial(address, options).map_err(|error| error.map(Refused::wrap))?;
+        let dial = async {
+            let connected = tokio::time::timeout(CONNECT, dial).await;
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(Refused::wrap)
+        };
+        Ok(dial.boxed())
     }
 
     fn poll(&mut self, kind: Kind, cx: &mut Context<'_>) -> Poll<Event> {
@@ -399,12 +413,12 @@ impl Listener {
 }
 
 /// The socket that an address names, if it names one and nothing above it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other part is no IP address")]
 fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
     let mut parts = address.iter();
     let host: IpAddr = match parts.next()? {
         Protocol::Ip4(host) => host.into(),
         Protocol::Ip6(host) => host.into(),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is no IP address")]
         _ => return None,
     };
     match (parts.next()?, parts.next()) {

@@ -1,3 +1,10 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: the numbers are their own"
+)]
+
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -7,6 +14,7 @@ use libp2p::core::transport::PortUse;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::silent::{PER_HOST, SILENCE};
 use super::*;
 use crate::transport::BITCOIN;
 
