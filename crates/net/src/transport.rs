@@ -119,7 +119,7 @@ pub(crate) const BITCOIN: usize = 16;
 pub(crate) fn build(keys: &Keypair, options: &Options) -> Result<Parts, StartError> {
     let (circuits, relay) = relay::client::new(keys.public().to_peer_id());
     let (sender, bitcoin) = mpsc::channel(BITCOIN);
-    let mut carriers = vec![upgraded(circuits, keys, HANDSHAKE)?];
+    let mut carriers = vec![upgraded(circuits, keys, DIAL)?];
     if options.memory {
         carriers.push(upgraded(MemoryTransport::default(), keys, HANDSHAKE)?);
     } else {

@@ -36,6 +36,9 @@ mod handshaking;
 /// A TCP connection, or one within TLS that either end opened.
 pub(super) type Socket = Either<TcpStream, Either<client::TlsStream<TcpStream>, server::TlsStream<TcpStream>>>;
 
+/// RFC 9110, section 15.5.22.
+const UPGRADE_REQUIRED: u16 = 426;
+
 /// Why a WebSocket connection was not opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -176,7 +179,15 @@ async fn accept(
         None => Either::Left(tcp),
     };
     let mut server = Server::new(Handshaking::new(socket));
-    let key = server.receive_request().await?.key();
+    let key = match server.receive_request().await.map(|request| request.key()) {
+        Ok(key) => key,
+        Err(handshake::Error::Io(error)) => return Err(handshake::Error::Io(error).into()),
+        Err(error) => {
+            // For people who look at the port with a browser: there is something, but it is no page.
+            server.send_response(&Response::Reject { status_code: UPGRADE_REQUIRED }).await?;
+            return Err(error.into());
+        }
+    };
     server.send_response(&Response::Accept { key, protocol: None }).await?;
     // A client says nothing before it has the response (RFC 6455, section 4.1).
     Ok(Frames::new(server.into_inner().into_inner(), End::Server, &[]))
