@@ -51,7 +51,7 @@ use self::websocket::WebSocket;
 mod carriers;
 mod failure;
 mod first;
-mod listen;
+pub(crate) mod listen;
 mod names;
 mod port;
 mod tls;
@@ -59,7 +59,7 @@ mod websocket;
 mod yamux;
 
 pub(crate) use failure::{dial_error, listen_error};
-pub(crate) use listen::{Port, check_port, listen_addresses};
+pub(crate) use listen::{check_port, listen_addresses};
 
 /// What the transport is told.
 #[derive(Clone, Debug)]

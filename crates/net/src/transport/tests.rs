@@ -21,6 +21,7 @@ use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportError, Tra
 use libp2p::multiaddr::Protocol;
 use tokio::sync::oneshot;
 
+use super::listen::Port;
 use super::*;
 use crate::config::{Hosts, Listen};
 
