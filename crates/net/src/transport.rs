@@ -58,7 +58,7 @@ mod tls;
 mod websocket;
 mod yamux;
 
-pub(crate) use failure::{dial_error, listen_error};
+pub(crate) use failure::{dial_error, how_far, listen_error};
 pub(crate) use listen::{check_port, listen_addresses};
 
 /// What the transport is told.

@@ -130,7 +130,7 @@ fn tls(error: &rustls::Error) -> DialError {
 
 /// How far a dial came that ended so.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not said by a transport")]
-fn how_far(error: &DialError) -> u8 {
+pub(crate) fn how_far(error: &DialError) -> u8 {
     match error {
         DialError::Certificate { .. } => 5,
         DialError::NotANode => 4,
