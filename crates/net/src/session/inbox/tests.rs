@@ -60,9 +60,9 @@ fn all_sessions_fill_the_room_and_no_more() {
 fn who_waits_is_let_in_before_who_comes() {
     let (inbox, mut inflow) = channel(8000);
     let (alice, bob, carol) = (place(&inbox, 1).0, place(&inbox, 2).0, place(&inbox, 3).0);
-    assert_eq!(offer(&alice, 7900), Offer::Taken);
+    assert_eq!(offer(&alice, 7500), Offer::Taken);
     assert_eq!(offer(&bob, 900), Offer::Waits);
-    assert_eq!(offer(&carol, OVERHEAD), Offer::Waits);
+    assert_eq!(offer(&carol, 500), Offer::Waits, "it would fit, but bob is first");
     assert_eq!([next(&mut inflow), next(&mut inflow)], [Some(1), Some(2)]);
     assert_eq!(next(&mut inflow), Some(3));
 }
