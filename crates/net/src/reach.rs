@@ -1,6 +1,6 @@
 //! How we are reached, and by which way peers are.
 //!
-//! Two machines without sockets or clocks, and three behaviours that mend what libp2p's own leave open. The task that owns
+//! Two machines without sockets or clocks, and four behaviours that mend what libp2p's own leave open. The task that owns
 //! the swarm feeds the machines what the swarm tells, and does what they ask: after every input it drains `poll` until
 //! `None`, and calls `deadline` when `next_deadline` has come.
 //!
@@ -10,6 +10,7 @@
 //! | [`paths`] | every connection and the way it takes; which one a session should be on; what to close, and to dial again when an address of ours is lost |
 //! | [`candidates`] | the addresses under which peers see us, for hole punching and dial-back (wraps identify) |
 //! | [`relayed`] | the relay client, without its panic when a reservation is given up (wraps it) |
+//! | [`relaying`] | the relay, without its panic when it begins to be one (wraps it) |
 //! | [`gateway`] | the router that forwards our port, asked anew in each network (wraps UPnP) |
 //! | `place` | what an address says of where it leads |
 //!
@@ -39,7 +40,7 @@
 //! | [`Action::Reserve`] | `swarm.listen_on(address)`, then [`State::reserving`] with the listener, or `None` if that failed |
 //! | [`Action::Unreserve`] | `relay_client.release(listener)`, then `swarm.remove_listener(listener)` |
 //! | [`Action::ServeDht`] | `kad.set_mode(Some(Mode::Server or Mode::Client))` |
-//! | [`Action::ServeRelay`] | `relay.set_status(Some(Status::Enable or Status::Disable))` |
+//! | [`Action::ServeRelay`] | `relay.serve(on)` |
 //! | [`Action::AddExternal`], [`Action::RemoveExternal`] | `swarm.add_external_address`, `swarm.remove_external_address` |
 //! | [`Action::SearchGateway`] | `gateway.search()` |
 //! | [`Action::Advertise`] | tell the node, the registry and the DHT |
@@ -62,7 +63,9 @@ pub(crate) mod interfaces;
 pub(crate) mod paths;
 mod place;
 pub(crate) mod relayed;
+pub(crate) mod relaying;
 mod state;
 
 pub(crate) use fact::{Action, Advertised, Fact, Said};
 pub(crate) use state::{Options, State};
+#[cfg(test)]
