@@ -25,7 +25,8 @@
 //! | `ConnectionClosed` | [`paths::State::closed`], then [`Fact::Closed`] |
 //! | `ExternalAddrConfirmed`, `ExternalAddrExpired` | [`Fact::Confirmed`], [`Fact::Expired`] |
 //! | `NewExternalAddrCandidate` | nothing |
-//! | `identify::Event::Received` (also `Pushed`, merged into the last `Info`) | [`Fact::Identified`] with [`Said::of`] |
+//! | `identify::Event::Received`, as which a peer's push comes too | [`Fact::Identified`] with [`Said::of`] |
+//! | `identify::Event::Pushed`, which is about a push of ours | nothing |
 //! | `autonat::v2::client::Event` | [`Fact::Tested`] |
 //! | `upnp::Event::NewExternalAddr`, `ExpiredExternalAddr` | [`Fact::Mapped`], [`Fact::Unmapped`] |
 //! | `upnp::Event::GatewayNotFound`, `NonRoutableGateway` | [`Fact::NoGateway`] |
@@ -50,7 +51,7 @@
 //! | [`Action::Disconnect`] | `swarm.disconnect_peer_id` |
 //! | [`paths::Action::Move`] | open a session on that connection, and end the old one once it is open |
 //! | [`paths::Action::Close`] | `swarm.close_connection` |
-//! | [`paths::Action::Redial`] | dial the peer at the addresses that are known of it |
+//! | [`paths::Action::Redial`] | dial the peer at the addresses that are known of it, with `PeerCondition::Always`: a dial from the old network may hang |
 //! | [`paths::Action::Changed`] | `Notice::Path`, `Peer::path` |
 //!
 //! Set both modes by hand as said: left to themselves, DHT and relay serve as soon as any external address is confirmed,
@@ -68,4 +69,3 @@ mod state;
 
 pub(crate) use fact::{Action, Advertised, Fact, Said};
 pub(crate) use state::{Options, State};
-#[cfg(test)]
