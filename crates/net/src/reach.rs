@@ -1,6 +1,6 @@
 //! How we are reached, and by which way peers are.
 //!
-//! Two machines without sockets or clocks, and four behaviours that mend what libp2p's own leave open. The task that owns
+//! Two machines without sockets or clocks, and five behaviours that mend what libp2p's own leave open. The task that owns
 //! the swarm feeds the machines what the swarm tells, and does what they ask: after every input it drains `poll` until
 //! `None`, and calls `deadline` when `next_deadline` has come.
 //!
@@ -11,6 +11,7 @@
 //! | [`candidates`] | the addresses under which peers see us, for hole punching and dial-back (wraps identify) |
 //! | [`relayed`] | the relay client, without its panic when a reservation is given up (wraps it) |
 //! | [`relaying`] | the relay, without its panic when it begins to be one (wraps it) |
+//! | [`punching`] | hole punching, within bounds (wraps DCUtR) |
 //! | [`gateway`] | the router that forwards our port, asked anew in each network (wraps UPnP) |
 //! | `place` | what an address says of where it leads |
 //!
@@ -54,6 +55,9 @@
 //! | [`paths::Action::Redial`] | dial the peer at the addresses that are known of it, with `PeerCondition::Always`: a dial from the old network may hang |
 //! | [`paths::Action::Changed`] | `Notice::Path`, `Peer::path` |
 //!
+//! A behaviour that refuses connections (`limits`) comes before these in the swarm's, so that they do not see what is
+//! refused.
+//!
 //! Set both modes by hand as said: left to themselves, DHT and relay serve as soon as any external address is confirmed,
 //! and a circuit through a relay counts as one.
 
@@ -63,6 +67,7 @@ pub(crate) mod gateway;
 pub(crate) mod interfaces;
 pub(crate) mod paths;
 mod place;
+pub(crate) mod punching;
 pub(crate) mod relayed;
 pub(crate) mod relaying;
 mod state;

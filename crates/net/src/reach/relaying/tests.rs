@@ -1,7 +1,5 @@
 //! A node that is reached through a relay, and begins to relay itself, over the memory transport.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
-
 use futures::{FutureExt, StreamExt};
 use libp2p::core::Transport as _;
 use libp2p::core::transport::{MemoryTransport, OrTransport};
