@@ -31,7 +31,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::kad::store::{self, RecordStore};
 use libp2p::kad::{KBucketKey, ProviderRecord, Record, RecordKey};
@@ -76,6 +76,10 @@ const MAX_RECEIVED: usize = 1_024;
 /// Most damaged records that are found before they are struck off.
 const MAX_DAMAGED: usize = 64;
 
+/// A record with less left of its life is not given to anyone: on the wire, a life of less than a second is one that
+/// never ends (libp2p-kad 0.49), and whoever gets it begins a new one.
+const LAST: Duration = Duration::from_secs(2);
+
 /// Bytes of rows that are cleaned for each that is written.
 const CLEAN: u64 = 256 << 10;
 
@@ -108,7 +112,7 @@ pub(crate) struct Store {
     local: PeerId,
     /// Hash of our name.
     hash: Distance,
-    lifetime: std::time::Duration,
+    lifetime: Duration,
     clock: Clock,
     shelf: Shelf,
     index: Index,
@@ -410,7 +414,9 @@ impl RecordStore for Store {
     type ProvidedIter<'a> = Box<dyn Iterator<Item = Cow<'a, ProviderRecord>> + 'a>;
 
     fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
-        let row = self.read(&self.distance(key))?;
+        let distance = self.distance(key);
+        let lasts = self.index.get(&distance).is_some_and(|entry| self.lasts(entry, LAST, Instant::now()));
+        let row = lasts.then(|| self.read(&distance))??;
         Some(Cow::Owned(self.record(&row)))
     }
 
