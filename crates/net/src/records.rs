@@ -24,6 +24,7 @@
 //! | [`limits`] | the bounds |
 //! | [`index`] | what is known of each record |
 //! | [`providers`] | what is known of each provider |
+//! | [`pace`] | how fast one peer may have us write |
 //! | [`clock`] | both clocks |
 //! | [`keep`] | what the service wants of the store |
 
@@ -41,6 +42,7 @@ use self::clock::Clock;
 use self::index::{Distance, Entry, Index};
 use self::limits::{Limits, MAX_ADDRESS, MAX_ADDRESSES};
 use self::log::Log;
+use self::pace::Pace;
 use self::providers::{Held, Providers};
 use self::row::Row;
 use self::shelf::{Place, Shelf};
@@ -53,6 +55,7 @@ mod index;
 mod keep;
 mod limits;
 mod log;
+mod pace;
 mod providers;
 mod row;
 mod shelf;
@@ -117,8 +120,9 @@ pub(crate) struct Store {
     shelf: Shelf,
     index: Index,
     providers: Providers,
-    /// Who gives what is put now, as a fingerprint.
+    /// Who gives what is put now, as a fingerprint; 0 for ourselves.
     source: u64,
+    pace: Pace,
     /// What peers gave, and the service has not heard of.
     received: Vec<RecordKey>,
     /// What turned out to be damaged when it was read.
@@ -147,6 +151,7 @@ impl Store {
             index: Index::new(limits),
             providers: Providers::new(&limits),
             source: 0,
+            pace: Pace::default(),
             received: Vec::new(),
             damaged: RefCell::default(),
         };
@@ -270,6 +275,10 @@ impl Store {
                     cleaned = cleaned.saturating_add(shelf::size(&row));
                     if let Err(error) = self.carry(place, &row) {
                         tracing::warn!(%error, "a file of records could not be cleaned");
+                        // What was not carried must not go with its file.
+                        if let Some(log) = self.shelf.log() {
+                            log.clean_anew();
+                        }
                         return;
                     }
                 }
@@ -349,6 +358,11 @@ impl Store {
         self.lifetime.checked_div(MOVE).unwrap_or_default().as_secs()
     }
 
+    /// Whether whoever gives something now may have us write so many bytes.
+    fn may_write(&mut self, bytes: u64, now: Instant) -> bool {
+        self.source == 0 || self.pace.allow(self.source, bytes, now)
+    }
+
     /// A peer gives a record.
     fn take(&mut self, record: &Record) -> store::Result<()> {
         let value = Value::decode(&record.value).ok_or(store::Error::ValueTooLarge)?;
@@ -386,6 +400,9 @@ impl Store {
                     std::cmp::Ordering::Greater => {}
                 }
             }
+        }
+        if !self.may_write(row.size(), now) {
+            return Err(store::Error::MaxRecords);
         }
         let leaving =
             self.index.admit(&distance, row.size(), Some(row.source)).map_err(|_| store::Error::MaxRecords)?;
@@ -466,7 +483,11 @@ impl RecordStore for Store {
             addresses: record.addresses.into_iter().filter(short).take(MAX_ADDRESSES).collect(),
         };
         let (expires, announced) = (row.expires, row.announced);
-        let (place, size) = self.append(&Row::Provider(row)).map_err(|_| store::Error::MaxRecords)?;
+        let row = Row::Provider(row);
+        if !ours && !self.may_write(shelf::size(&row.encode()), Instant::now()) {
+            return Err(store::Error::MaxProvidedKeys);
+        }
+        let (place, size) = self.append(&row).map_err(|_| store::Error::MaxRecords)?;
         let held = Held { peer: record.provider, expires, announced, place, size };
         self.providers.insert(distance, record.key, held);
         self.clean();

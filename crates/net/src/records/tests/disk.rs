@@ -185,6 +185,38 @@ fn the_files_never_outgrow_the_room() {
 }
 
 #[test]
+fn cleaning_that_fails_loses_nothing() {
+    let (folder, local) = (tempfile::tempdir().unwrap(), PeerId::random());
+    let mut store = open(folder.path(), local);
+    let mut random = Random(2);
+    for number in 0..8 {
+        store.publish(&key(&format!("ours {number}")), vec![number; 10_000], 0).unwrap();
+    }
+    let mut failed = 0;
+    for revision in 0..600 {
+        // From time to time no new file can be made.
+        let records = folder.path().join("records");
+        if revision % 20 == 0 {
+            fs::rename(&records, folder.path().join("away")).unwrap();
+        } else if revision % 20 == 10 {
+            fs::rename(folder.path().join("away"), &records).unwrap();
+        }
+        let name = format!("theirs {}", random.below(10));
+        let put = store.put(record(&name, revision, &vec![2; usize::try_from(random.below(20_000)).unwrap()]));
+        failed += usize::from(put.is_err());
+        for number in 0..8 {
+            assert_eq!(held(&store, &format!("ours {number}")).unwrap().1, vec![number; 10_000]);
+        }
+    }
+    assert!(failed > 10, "{failed}");
+    drop(store);
+    let store = open(folder.path(), local);
+    for number in 0..8 {
+        assert_eq!(held(&store, &format!("ours {number}")).unwrap().1, vec![number; 10_000]);
+    }
+}
+
+#[test]
 fn less_room_than_before_keeps_what_is_closest_and_ours() {
     let (folder, local) = (tempfile::tempdir().unwrap(), PeerId::random());
     let mut store = Store::open(local, Some(folder.path()), &config(8 << 20)).unwrap();
