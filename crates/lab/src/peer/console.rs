@@ -23,7 +23,12 @@ pub const MAX_LINE: usize = 2 << 20;
 const LINES: usize = 1024;
 
 /// Serves a peer until its input ends or it is told to stop, and stops it.
-pub async fn run(peer: Peer, events: broadcast::Receiver<Event>, input: mpsc::Receiver<String>, out: mpsc::Sender<String>) {
+pub async fn run(
+    peer: Peer,
+    events: broadcast::Receiver<Event>,
+    input: mpsc::Receiver<String>,
+    out: mpsc::Sender<String>,
+) {
     let telling = tokio::spawn(tell(events, out.clone()));
     let stop = serve(&peer, input, &out).await;
     peer.stop().await;
@@ -115,7 +120,6 @@ pub fn write_lines(mut output: impl Write + Send + 'static) -> (mpsc::Sender<Str
     });
     (lines, thread)
 }
-
 
 #[cfg(test)]
 mod tests {

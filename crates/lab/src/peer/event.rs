@@ -114,11 +114,11 @@ const fn name_of(via: Via) -> &'static str {
 /// How the peer itself is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reach {
-    /// `public`, `relayed`, `hidden` or `unknown`.
+    /// `public`, `local`, `relayed`, `hidden` or `unknown`.
     pub kind: &'static str,
     /// In words.
     pub text: String,
-    /// Public addresses, or the names of relays.
+    /// Addresses at which it is reached, or the names of relays.
     pub through: Vec<String>,
 }
 
@@ -127,6 +127,7 @@ impl From<&status::Reach> for Reach {
         let (kind, through) = match reach {
             status::Reach::Unknown => ("unknown", Vec::new()),
             status::Reach::Public { addresses, .. } => ("public", addresses.clone()),
+            status::Reach::Local { addresses } => ("local", addresses.clone()),
             status::Reach::Relayed { through } => ("relayed", through.iter().copied().map(name).collect()),
             status::Reach::Hidden => ("hidden", Vec::new()),
         };

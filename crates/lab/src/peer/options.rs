@@ -50,11 +50,8 @@ impl Options {
 
     /// What the network is told.
     pub(super) fn config(&self, home: &Home, keys: Keys) -> Config {
-        let chain = Chain {
-            name: self.spec.name.clone(),
-            genesis: self.spec.genesis.block_hash(),
-            magic: self.spec.magic,
-        };
+        let chain =
+            Chain { name: self.spec.name.clone(), genesis: self.spec.genesis.block_hash(), magic: self.spec.magic };
         let mut config = Config::new(keys, chain);
         config.agent.clone_from(&home.agent);
         config.listen = self.listen.clone();
