@@ -69,6 +69,19 @@ fn a_copy_of_the_files_of_a_running_node_has_everything() {
 }
 
 #[test]
+fn what_was_written_is_brought_to_the_disk_once() {
+    let (folder, local) = (tempfile::tempdir().unwrap(), PeerId::random());
+    let mut store = open(folder.path(), local);
+    assert!(store.sync_later().is_none());
+    store.put(record("a", 1, b"")).unwrap();
+    store.sync_later().unwrap()();
+    assert!(store.sync_later().is_none());
+    store.remove(&key("a"));
+    assert!(store.sync_later().is_some());
+    assert!(memory(1 << 20).sync_later().is_none());
+}
+
+#[test]
 fn expiries_are_on_the_wall_clock() {
     let (folder, local) = (tempfile::tempdir().unwrap(), PeerId::random());
     drop(filled(folder.path(), local));

@@ -97,6 +97,21 @@ fn all_that_we_provide_is_told_anew_within_the_bound_of_upkeep() {
 }
 
 #[test]
+fn what_was_written_is_brought_to_the_disk_within_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, mut kad) = unpolled(0);
+    let store = crate::records::Store::open(service.local, Some(folder.path()), &config()).unwrap();
+    *kad.store_mut() = store;
+    let start = Instant::now();
+    let put = |kad: &mut Kad| kad.store_mut().publish(&RecordKey::new(b"a"), Vec::new(), 0).unwrap();
+    put(&mut kad);
+    assert!(kad.store_mut().sync_later().is_some());
+    put(&mut kad);
+    service.deadline(&mut kad, start + Duration::from_secs(6));
+    assert!(kad.store_mut().sync_later().is_none());
+}
+
+#[test]
 fn upkeep_waits_when_it_has_given_much() {
     let (mut service, mut kad) = unpolled(5);
     let start = Instant::now();
