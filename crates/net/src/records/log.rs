@@ -199,6 +199,11 @@ impl Log {
         Ok(None)
     }
 
+    /// Cleaning begins the oldest file anew.
+    pub(super) fn clean_anew(&mut self) {
+        self.cleaning = None;
+    }
+
     /// Brings what was written to the disk itself. Blocks.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if !self.dirty {

@@ -122,6 +122,43 @@ fn a_peer_that_can_not_be_dialled_leaves_the_routing_table() {
 }
 
 #[test]
+fn a_lost_peer_is_dialled_after_a_moment_if_it_is_in_the_routing_table() {
+    let (mut service, mut kad) = unpolled(0);
+    let (start, peer, stranger) = (Instant::now(), PeerId::random(), PeerId::random());
+    kad.add_address(&peer, "/memory/1".parse().unwrap());
+    service.peer_lost(&peer, start);
+    service.peer_lost(&stranger, start);
+    service.deadline(&mut kad, start);
+    assert!(!format!("{kad:?}").contains(&peer.to_string()), "not at once");
+    service.deadline(&mut kad, start + Duration::from_secs(3));
+    let probes = format!("{kad:?}");
+    assert!(probes.contains(&peer.to_string()) && !probes.contains(&stranger.to_string()), "{probes}");
+}
+
+#[test]
+fn the_holders_of_a_record_are_the_closest_of_all_and_this_node_counts() {
+    let (service, mut kad) = unpolled(11);
+    let peers: Vec<PeerId> = kad
+        .kbuckets()
+        .flat_map(|bucket| bucket.iter().map(|entry| *entry.node.key.preimage()).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(peers.len(), 11);
+    let mut ours = 0;
+    for number in 0..100_u32 {
+        let key = RecordKey::new(&number.to_be_bytes());
+        let hashed = KBucketKey::new(key.clone());
+        let mut all = peers.clone();
+        all.push(service.local);
+        all.sort_by_cached_key(|peer| KBucketKey::from(*peer).distance(&hashed));
+        all.truncate(4);
+        ours += usize::from(all.contains(&service.local));
+        all.retain(|peer| *peer != service.local);
+        assert_eq!(service.closest(&mut kad, &key), all);
+    }
+    assert!((1..100).contains(&ours));
+}
+
+#[test]
 fn a_chain_of_its_own_has_a_dht_of_its_own() {
     let (_, kad) = unpolled(0);
     assert_eq!(kad.protocol_names()[0].as_ref(), "/yap/0f0f0f0f/kad/1");
