@@ -192,7 +192,7 @@ fn peer(choice: &Choice) -> Result<PathBuf, String> {
 }
 
 /// Lines of each log that are shown of a run that failed.
-const LINES: usize = 15;
+const LINES: usize = 30;
 
 fn tell(end: &RunEnd<'_>, keep: bool) {
     let shown = match end.outcome {

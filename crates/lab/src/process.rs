@@ -12,7 +12,7 @@ mod tests;
 mod told;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -138,7 +138,7 @@ impl Process {
         let (input, ear) = (child.stdin.take(), Arc::new(Ear::default()));
         if let Some(output) = child.stdout.take() {
             let ear = Arc::clone(&ear);
-            thread::spawn(move || listen(output, told, &ear));
+            thread::spawn(move || listen(output, told, started, &ear));
         }
         Ok(Self { name, child, input: Mutex::new((0, input)), ear, log, started })
     }
@@ -300,16 +300,17 @@ impl Drop for Process {
     }
 }
 
-/// Reads what a peer tells until it ends, and keeps a copy in a file.
-fn listen(output: ChildStdout, copy: File, ear: &Ear) {
-    let mut copy = BufWriter::new(copy);
+/// Reads what a peer tells until it ends, and keeps a copy of events in a file, each with the seconds since `begun`.
+fn listen(output: ChildStdout, mut copy: File, begun: Instant, ear: &Ear) {
     for line in BufReader::new(output).lines() {
         let Ok(line) = line else { break };
-        // A copy that can't be written is missed by whoever looks for it, and by nobody else.
-        let _ = writeln!(copy, "{line}").and_then(|()| copy.flush());
-        if let Ok(value) = serde_json::from_str(&line) {
-            ear.take(value, Instant::now());
+        let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+        let at = Instant::now();
+        if value.get("id").is_none() {
+            // A copy that can't be written is missed by whoever looks for it, and by nobody else.
+            let _ = writeln!(copy, "{:8.3} {line}", at.saturating_duration_since(begun).as_secs_f64());
         }
+        ear.take(value, at);
     }
     ear.close();
 }

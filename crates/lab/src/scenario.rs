@@ -122,15 +122,14 @@ impl Scenario {
         Self { runs, ..self }
     }
 
-    /// Runs it so often, each time in a network of its own. `tell` hears of each run when it has ended, `keep` decides
-    /// whether files stay: what they would be good for is gone after a good run.
+    /// Runs it so often, each time in a network of its own. `tell` hears of each run when it has ended; its files are gone
+    /// then, unless they are to be kept.
     pub fn run(&self, program: &Path, runs: u32, keep: bool, mut tell: impl FnMut(&RunEnd<'_>)) -> Row {
         let mut row =
             Row { name: self.name.to_owned(), needed: self.needed.to_owned(), limit: self.limit, runs: Vec::new() };
         for number in 1..=runs {
-            let outcome = self.run_once(program, number, |folder, outcome| {
+            let outcome = self.run_once(program, number, keep, |folder, outcome| {
                 tell(&RunEnd { scenario: self.name, number, outcome, folder });
-                keep
             });
             row.runs.push(outcome);
         }
@@ -141,14 +140,23 @@ impl Scenario {
         &self,
         program: &Path,
         number: u32,
-        ended: impl FnOnce(&Path, &Result<Measured, String>) -> bool,
+        keep: bool,
+        ended: impl FnOnce(&Path, &Result<Measured, String>),
     ) -> Result<Measured, String> {
-        let name =
-            Name::new(std::process::id(), &format!("{}-{number}", self.name)).map_err(|error| error.to_string())?;
-        let folder = std::env::temp_dir().join(name.to_string());
+        let run = std::process::id();
+        let name = Name::new(run, &format!("{}-{number}", self.name)).map_err(|error| error.to_string())?;
+        let mut folder = std::env::temp_dir().join(name.to_string());
         std::fs::create_dir_all(&folder).map_err(|error| format!("can't make {}: {error}", folder.display()))?;
         let outcome = (self.run)(&Site::new(&folder, program)).map_err(|failure| failure.to_string());
-        if !ended(&folder, &outcome) {
+        if keep {
+            // Under a name that no sweep takes for a leftover.
+            let kept = folder.with_file_name(format!("yap-lab-{}-{number}-{run}", self.name));
+            if std::fs::rename(&folder, &kept).is_ok() {
+                folder = kept;
+            }
+        }
+        ended(&folder, &outcome);
+        if !keep {
             // A folder that can't be removed now is removed by the next sweep.
             let _ = std::fs::remove_dir_all(&folder);
         }

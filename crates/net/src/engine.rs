@@ -26,7 +26,7 @@ mod sessions;
 mod start;
 mod swarm;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,8 @@ struct Engine {
     book: book::Book,
     /// Every connection: who, from where to where. As many as `limits` lets in.
     connections: HashMap<ConnectionId, (PeerId, ConnectedPoint)>,
+    /// Connected peers that relay for us, and those that we relay for.
+    reserved: BTreeSet<PeerId>,
     paths: reach::paths::State,
     reach: reach::State,
     service: service::Service,
@@ -212,7 +214,7 @@ impl Engine {
         match dialled.result {
             Err(error) => {
                 tracing::debug!(%error, "can't connect");
-                let why = failure::of_io(&error);
+                let why = failure::of_io(error);
                 self.fail(dialled.number, Some(why));
             }
             Ok(stream) => {
@@ -247,9 +249,6 @@ impl Engine {
     /// Ends everything. What is queued on streams was sent by the sessions themselves if the node parted first.
     async fn stop(mut self) {
         self.registry = None;
-        if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
-            kad.store_mut().sync();
-        }
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);

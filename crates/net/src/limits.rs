@@ -18,7 +18,7 @@
 //! - When the places are taken, a newcomer (or a dial) gets that of a connection on which no session runs: of the group
 //!   that has most, the one that was not used for longest. If sessions run on all of them it is refused: who of these
 //!   makes room is the protocol's to say, which is why there are more places than it has sessions.
-//! - While more than half are taken, connections on which no session runs are closed after two minutes.
+//! - While more than half are taken, connections on which no session ran for two minutes are closed.
 //! - This machine is a group that may have all places: there is no stranger on it.
 
 use std::collections::VecDeque;
@@ -44,6 +44,11 @@ mod origin;
 mod rates;
 mod table;
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks what it looks for, and may overflow: it fails"
+)]
 mod tests;
 
 use bans::Bans;
@@ -134,9 +139,9 @@ impl Behaviour {
         }
     }
 
-    /// A session runs on a connection (or something else that must not be cut off, as a reservation with a relay), or
-    /// none does any more. One that is not used makes room when a newcomer needs it, and is closed after a while when
-    /// there are many. Each is unused at first. A connection that is not known is passed over.
+    /// A session runs on a connection (or what else must not be cut off, such as a reservation that we have with a relay
+    /// or a peer has with us), or none does any more. One that is not used makes room when a newcomer needs it, and is
+    /// closed after a while when there are many. Each is unused at first. A connection that is not known is passed over.
     pub(crate) fn used(&mut self, connection: ConnectionId, used: bool) {
         self.table.used(connection, used, Instant::now());
         self.touch();
@@ -288,12 +293,15 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        let id = match event {
-            FromSwarm::ConnectionClosed(closed) => closed.connection_id,
-            // These come also for what was accepted here and refused by another behaviour.
-            FromSwarm::DialFailure(failure) => failure.connection_id,
-            FromSwarm::ListenFailure(failure) => failure.connection_id,
-            _ => return,
+        let id = if let FromSwarm::ConnectionClosed(closed) = event {
+            closed.connection_id
+        } else if let FromSwarm::DialFailure(failure) = event {
+            // This and the next come also for what was accepted here and refused by another behaviour.
+            failure.connection_id
+        } else if let FromSwarm::ListenFailure(failure) = event {
+            failure.connection_id
+        } else {
+            return;
         };
         self.table.gone(id);
         self.touch();

@@ -24,6 +24,7 @@
 //! | [`limits`] | the bounds |
 //! | [`index`] | what is known of each record |
 //! | [`providers`] | what is known of each provider |
+//! | [`pace`] | how fast one peer may have us write |
 //! | [`clock`] | both clocks |
 //! | [`keep`] | what the service wants of the store |
 
@@ -31,7 +32,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::kad::store::{self, RecordStore};
 use libp2p::kad::{KBucketKey, ProviderRecord, Record, RecordKey};
@@ -41,6 +42,7 @@ use self::clock::Clock;
 use self::index::{Distance, Entry, Index};
 use self::limits::{Limits, MAX_ADDRESS, MAX_ADDRESSES};
 use self::log::Log;
+use self::pace::Pace;
 use self::providers::{Held, Providers};
 use self::row::Row;
 use self::shelf::{Place, Shelf};
@@ -53,6 +55,7 @@ mod index;
 mod keep;
 mod limits;
 mod log;
+mod pace;
 mod providers;
 mod row;
 mod shelf;
@@ -75,6 +78,10 @@ const MAX_RECEIVED: usize = 1_024;
 
 /// Most damaged records that are found before they are struck off.
 const MAX_DAMAGED: usize = 64;
+
+/// A record with less left of its life is not given to anyone: on the wire, a life of less than a second is one that
+/// never ends (libp2p-kad 0.49), and whoever gets it begins a new one.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Bytes of rows that are cleaned for each that is written.
 const CLEAN: u64 = 256 << 10;
@@ -108,13 +115,14 @@ pub(crate) struct Store {
     local: PeerId,
     /// Hash of our name.
     hash: Distance,
-    lifetime: std::time::Duration,
+    lifetime: Duration,
     clock: Clock,
     shelf: Shelf,
     index: Index,
     providers: Providers,
-    /// Who gives what is put now, as a fingerprint.
+    /// Who gives what is put now, as a fingerprint; 0 for ourselves.
     source: u64,
+    pace: Pace,
     /// What peers gave, and the service has not heard of.
     received: Vec<RecordKey>,
     /// What turned out to be damaged when it was read.
@@ -143,6 +151,7 @@ impl Store {
             index: Index::new(limits),
             providers: Providers::new(&limits),
             source: 0,
+            pace: Pace::default(),
             received: Vec::new(),
             damaged: RefCell::default(),
         };
@@ -266,6 +275,10 @@ impl Store {
                     cleaned = cleaned.saturating_add(shelf::size(&row));
                     if let Err(error) = self.carry(place, &row) {
                         tracing::warn!(%error, "a file of records could not be cleaned");
+                        // What was not carried must not go with its file.
+                        if let Some(log) = self.shelf.log() {
+                            log.clean_anew();
+                        }
                         return;
                     }
                 }
@@ -345,6 +358,11 @@ impl Store {
         self.lifetime.checked_div(MOVE).unwrap_or_default().as_secs()
     }
 
+    /// Whether whoever gives something now may have us write so many bytes.
+    fn may_write(&mut self, bytes: u64, now: Instant) -> bool {
+        self.source == 0 || self.pace.allow(self.source, bytes, now)
+    }
+
     /// A peer gives a record.
     fn take(&mut self, record: &Record) -> store::Result<()> {
         let value = Value::decode(&record.value).ok_or(store::Error::ValueTooLarge)?;
@@ -383,6 +401,9 @@ impl Store {
                 }
             }
         }
+        if !self.may_write(row.size(), now) {
+            return Err(store::Error::MaxRecords);
+        }
         let leaving =
             self.index.admit(&distance, row.size(), Some(row.source)).map_err(|_| store::Error::MaxRecords)?;
         for distance in leaving {
@@ -410,7 +431,9 @@ impl RecordStore for Store {
     type ProvidedIter<'a> = Box<dyn Iterator<Item = Cow<'a, ProviderRecord>> + 'a>;
 
     fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
-        let row = self.read(&self.distance(key))?;
+        let distance = self.distance(key);
+        let lasts = self.index.get(&distance).is_some_and(|entry| self.lasts(entry, LAST, Instant::now()));
+        let row = lasts.then(|| self.read(&distance))??;
         Some(Cow::Owned(self.record(&row)))
     }
 
@@ -460,7 +483,11 @@ impl RecordStore for Store {
             addresses: record.addresses.into_iter().filter(short).take(MAX_ADDRESSES).collect(),
         };
         let (expires, announced) = (row.expires, row.announced);
-        let (place, size) = self.append(&Row::Provider(row)).map_err(|_| store::Error::MaxRecords)?;
+        let row = Row::Provider(row);
+        if !ours && !self.may_write(shelf::size(&row.encode()), Instant::now()) {
+            return Err(store::Error::MaxProvidedKeys);
+        }
+        let (place, size) = self.append(&row).map_err(|_| store::Error::MaxRecords)?;
         let held = Held { peer: record.provider, expires, announced, place, size };
         self.providers.insert(distance, record.key, held);
         self.clean();

@@ -162,11 +162,18 @@ impl Service {
         self.config.replication.min(kad::K_VALUE).get()
     }
 
-    /// The peers of the routing table that are closest to a key, at most as many as hold a record.
+    /// The peers of the routing table that should hold a record: those that are closest to its key, of which this node
+    /// may be one more, unless it answers nobody.
     fn closest(&self, kad: &mut Kad, key: &RecordKey) -> Vec<PeerId> {
         let most = self.replication();
-        let key = KBucketKey::new(key.clone());
-        kad.get_closest_local_peers(&key).take(most).map(KBucketKey::into_preimage).collect()
+        let hashed = KBucketKey::new(key.clone());
+        let closest = kad.get_closest_local_peers(&hashed).take(most).map(KBucketKey::into_preimage);
+        let mut closest: Vec<PeerId> = closest.collect();
+        let counts = kad.mode() == kad::Mode::Server;
+        if counts && closest.len() == most && self.rank(key, &closest) < most {
+            closest.pop();
+        }
+        closest
     }
 
     /// How many of these peers are closer to a key than this node.

@@ -9,7 +9,7 @@
 //!  relayed, memory ──────────────────────────────▶ Noise, Yamux ─────▶ swarm
 //! ```
 //!
-//! What begins otherwise is closed, and so is what says nothing for [`port::SILENCE`]. BIP-0324 connections begin with
+//! What begins otherwise is closed, and so is what says nothing for ten seconds. BIP-0324 connections begin with
 //! random bytes and are closed too: their initiators then come back with the unencrypted transport, as that proposal says.
 //!
 //! Names are resolved here (`/dns`, `/dns4`, `/dns6`, `/dnsaddr`): around TCP and QUIC, and inside WebSocket, whose
@@ -23,6 +23,9 @@
 //! | `listen` | which addresses to listen on, and whether the port is free |
 //! | `tls` | certificates of secure WebSocket |
 //! | `names` | the resolver |
+//! | `websocket` | bytes in WebSocket frames, within TLS or not |
+//! | `yamux` | many streams over one connection |
+//! | `failure` | what a failure means |
 //!
 //! Not its job: how many connections are taken from whom (`limits`), and what is said on them.
 
@@ -46,15 +49,17 @@ use self::carriers::Carriers;
 use self::websocket::WebSocket;
 
 mod carriers;
+mod failure;
 mod first;
-mod listen;
+pub(crate) mod listen;
 mod names;
 mod port;
 mod tls;
 mod websocket;
 mod yamux;
 
-pub(crate) use listen::{Port, check_port, listen_addresses, listen_error};
+pub(crate) use failure::{dial_error, how_far, listen_error};
+pub(crate) use listen::{check_port, listen_addresses};
 
 /// What the transport is told.
 #[derive(Clone, Debug)]
@@ -100,8 +105,7 @@ pub(crate) struct Parts {
     pub(crate) bitcoin: mpsc::Receiver<Bitcoin>,
 }
 
-/// How long opening a connection may take, from the first packet to the last handshake. A peer that sends a byte a second
-/// is cut off by it.
+/// How long the handshakes of a connection may take. A peer that sends a byte a second is cut off by it.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(15);
 
 /// Connections that began with the chain's magic and were not taken yet. One more is closed.
@@ -115,25 +119,25 @@ pub(crate) const BITCOIN: usize = 16;
 pub(crate) fn build(keys: &Keypair, options: &Options) -> Result<Parts, StartError> {
     let (circuits, relay) = relay::client::new(keys.public().to_peer_id());
     let (sender, bitcoin) = mpsc::channel(BITCOIN);
-    let mut carriers = vec![upgraded(circuits, keys)?];
+    let mut carriers = vec![upgraded(circuits, keys, DIAL)?];
     if options.memory {
-        carriers.push(upgraded(MemoryTransport::default(), keys)?);
+        carriers.push(upgraded(MemoryTransport::default(), keys, HANDSHAKE)?);
     } else {
         let [plain, websocket, secure] = port::branches(options.magic, sender);
         let acceptor = options.tls.as_ref().map(|files| tls::acceptor(files, SystemTime::now())).transpose()?;
         let connector = tls::connector(&options.trust)?;
         let websocket = WebSocket::new(websocket, acceptor.map(|acceptor| (secure, acceptor)), connector);
-        carriers.push(upgraded(websocket, keys)?);
+        carriers.push(upgraded(websocket, keys, DIAL)?);
         let quic = quic::tokio::Transport::new(quic_config(keys));
         let quic = quic.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed();
         // Last: names are dialled whatever stands behind them.
-        let named = names::around(Carriers::new(vec![upgraded(plain, keys)?, quic]));
-        carriers.push(TransportTimeout::new(named, DIAL).boxed());
+        let named = names::around(Carriers::new(vec![upgraded(plain, keys, HANDSHAKE)?, quic]));
+        carriers.push(TransportTimeout::with_outgoing_timeout(named, DIAL).boxed());
     }
     Ok(Parts { transport: Carriers::new(carriers).boxed(), relay, bitcoin })
 }
 
-/// How long dialling a name may take: it is resolved, and its addresses are tried one after the other.
+/// How long dialling may take in all: a name is resolved, and its addresses are tried one after the other.
 pub(crate) const DIAL: Duration = Duration::from_secs(45);
 
 /// How long a QUIC handshake may take. Most dials to nowhere are QUIC's, and lookups wait for them.
@@ -168,7 +172,9 @@ fn quic_config(keys: &Keypair) -> quic::Config {
 /// The end that dials proposes and goes on without waiting for the answer (`V1Lazy`), which saves two round trips. That is
 /// safe here: one proposal is all that either end knows, Noise's first message is the dialler's, and a refusal is noticed at
 /// the first read.
-fn upgraded<T>(transport: T, keys: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, StartError>
+///
+/// A dial may take `dial` from its beginning, which for WebSocket is the name's.
+fn upgraded<T>(transport: T, keys: &Keypair, dial: Duration) -> Result<Boxed<(PeerId, StreamMuxerBox)>, StartError>
 where
     T: Transport + Send + Unpin + 'static,
     T::Output: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -178,7 +184,7 @@ where
 {
     let noise = noise::Config::new(keys).map_err(|error| StartError::Transport(error.to_string()))?;
     let transport = transport.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config);
-    Ok(transport.timeout(HANDSHAKE).boxed())
+    Ok(transport.inbound_timeout(HANDSHAKE).outbound_timeout(dial).boxed())
 }
 
 #[cfg(test)]

@@ -91,3 +91,11 @@ impl Status {
         self.link(identity).is_some_and(|link| matches!(link.path.as_str(), "direct" | "punched"))
     }
 }
+
+impl Link {
+    /// The way and what carries it, in words such as `punched quic`.
+    #[must_use]
+    pub fn way(&self) -> String {
+        format!("{} {}", self.path, self.via.as_deref().unwrap_or_default()).trim_end().to_owned()
+    }
+}

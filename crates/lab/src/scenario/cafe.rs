@@ -54,8 +54,7 @@ fn only_443(site: &Site) -> Result<Measured, Failure> {
     let guest = cafe.router.host("guest", &site.folder, 2)?;
     let guest = Process::start(&guest, &site.launch("guest").peer(format!("ws://{address}:{HTTPS}")))?;
     let met = steps::meet(&guest, &public, PATIENCE)?;
-    let status = guest.status()?;
-    let way = steps::way(&status, &steps::identity(&public)?);
+    let way = steps::way(&guest, &steps::identity(&public)?)?;
     let tip = steps::mine(&public, 1, Some(LARGE))?;
     steps::same_tip([&guest], &tip, PATIENCE)?;
     if way.contains("websocket") {
@@ -103,6 +102,6 @@ fn isolated(site: &Site) -> Result<Measured, Failure> {
     let met = steps::meet(&alice, &bob, PATIENCE)?;
     let tip = steps::mine(&alice, 1, Some(LARGE))?;
     steps::same_tip([&bob], &tip, PATIENCE)?;
-    let way = steps::way(&alice.status()?, &steps::identity(&bob)?);
+    let way = steps::way(&alice, &steps::identity(&bob)?)?;
     Ok(Measured::time(met.saturating_duration_since(bob.started())).note(way))
 }

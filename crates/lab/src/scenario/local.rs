@@ -28,8 +28,8 @@ fn lan(site: &Site) -> Result<Measured, Failure> {
     let alice = site.ready(&first, &[])?;
     let bob = site.start(&second)?;
     let met = steps::meet(&alice, &bob, PATIENCE)?;
-    let (identity, status) = (steps::identity(&bob)?, alice.status()?);
-    Ok(Measured::time(met.saturating_duration_since(bob.started())).note(steps::way(&status, &identity)))
+    let way = steps::way(&alice, &steps::identity(&bob)?)?;
+    Ok(Measured::time(met.saturating_duration_since(bob.started())).note(way))
 }
 
 fn crowd(site: &Site) -> Result<Measured, Failure> {

@@ -153,10 +153,10 @@ impl Homes {
 /// A hole is punched; then the public node is cut off, and what is mined at one home arrives at the other.
 fn punched(site: &Site, setting: Setting) -> Result<Measured, Failure> {
     let net = Homes::build(site, setting)?;
-    let ([at_alice, _], moment) = steps::direct(&net.alice, &net.bob, PATIENCE)?;
+    let moment = steps::direct(&net.alice, &net.bob, PATIENCE)?;
     let time = moment.saturating_duration_since(net.bob.started());
     let (identity, relay) = (steps::identity(&net.bob)?, steps::identity(&net.public)?);
-    let way = steps::way(&at_alice, &identity);
+    let way = steps::way(&net.alice, &identity)?;
     let [first, second] = net.outer();
     let (straight, round) = (net.internet.meter(first, Some(second))?, net.internet.meter(net.relay.address(), None)?);
     if let Some(port) = net.relay.port() {
@@ -171,7 +171,7 @@ fn punched(site: &Site, setting: Setting) -> Result<Measured, Failure> {
     }
     let still = net.alice.status()?;
     if !still.is_direct(&identity) {
-        let found = format!("{} (the public node is {relay})", steps::way(&still, &identity));
+        let found = format!("{:?} (the public node is {relay})", still.peers);
         return Err(Failure::Wrong { what: "the direct way lasts without the public node", found });
     }
     Ok(Measured::time(time).note(format!("{way}; {straight} B straight, {round} B by the public node")))
@@ -187,7 +187,7 @@ fn relayed(site: &Site, setting: Setting) -> Result<Measured, Failure> {
     let tip = steps::mine(&net.alice, 1, Some(LARGE))?;
     steps::same_tip([&net.bob], &tip, PATIENCE)?;
     let after = received(&net.bob, &alice)?;
-    let way = steps::way(&net.alice.status()?, &bob);
+    let way = steps::way(&net.alice, &bob)?;
     let [first, second] = net.outer();
     // Nothing could have gone straight if the setting is what it is meant to be.
     let straight = net.internet.meter(first, Some(second))?;
@@ -214,8 +214,8 @@ fn upnp(site: &Site) -> Result<Measured, Failure> {
     let status = alice.until("reachable by UPnP", PATIENCE, |status| status.reach.kind == "public")?;
     let time = alice.started().elapsed();
     let bob = site.ready(&second.host, &[&format!("{}:{PORT}", first.outer())])?;
-    let ([at_alice, at_bob], _) = steps::direct(&alice, &bob, Duration::from_secs(PUNCH))?;
-    let (way, back) = (steps::way(&at_bob, &at_alice.identity), steps::way(&at_alice, &at_bob.identity));
+    steps::direct(&alice, &bob, Duration::from_secs(PUNCH))?;
+    let (way, back) = (steps::way(&bob, &steps::identity(&alice)?)?, steps::way(&alice, &steps::identity(&bob)?)?);
     if way.starts_with("direct") && back.starts_with("direct") {
         Ok(Measured::time(time).note(format!("{way}; {}", status.reach.text)))
     } else {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::process::{ANSWER, Process, Status};
+use crate::process::{ANSWER, Link, Process, Status};
 
 /// How long a peer may take to start. A busy machine is not what scenarios measure.
 pub(super) const START: Duration = Duration::from_secs(30);
@@ -88,26 +88,21 @@ pub(super) fn text(peer: &Process, command: &str, answer: &Value, field: &'stati
     found.ok_or_else(|| peer.form(command, answer, field).into())
 }
 
-/// Waits until two peers are connected without anybody between them; gives both statuses and the moment.
-pub(super) fn direct(alice: &Process, bob: &Process, within: Duration) -> Result<([Status; 2], Instant), Failure> {
+/// Waits until two peers are connected without anybody between them; gives the moment at which both knew.
+pub(super) fn direct(alice: &Process, bob: &Process, within: Duration) -> Result<Instant, Failure> {
     let (a, b) = (identity(alice)?, identity(bob)?);
     let begun = Instant::now();
-    let at_alice = alice.until("a direct way to the other", within, |status| status.is_direct(&b))?;
+    alice.until("a direct way to the other", within, |status| status.is_direct(&b))?;
     let left = within.saturating_sub(begun.elapsed());
-    let at_bob = bob.until("a direct way to the other", left, |status| status.is_direct(&a))?;
-    Ok(([at_alice, at_bob], Instant::now()))
+    bob.until("a direct way to the other", left, |status| status.is_direct(&a))?;
+    Ok(Instant::now())
 }
 
-/// The way between two peers as the first sees it, in words such as `punched quic`.
-pub(super) fn way(status: &Status, other: &str) -> String {
-    let link = status.link(other);
-    link.map_or_else(
-        || "none".to_owned(),
-        |link| {
-            let via = link.via.as_deref().unwrap_or_default();
-            format!("{} {via}", link.path).trim().to_owned()
-        },
-    )
+/// The way between two peers as the first sees it, in words such as `punched quic`. A peer may know it a moment later
+/// than that it is connected.
+pub(super) fn way(peer: &Process, other: &str) -> Result<String, Failure> {
+    let status = peer.until("a session with the other", PATIENCE, |status| status.link(other).is_some())?;
+    Ok(status.link(other).map_or_else(String::new, Link::way))
 }
 
 /// Waits until a peer has sessions with at least so many.

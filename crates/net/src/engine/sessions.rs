@@ -186,7 +186,7 @@ impl Engine {
         let Some(open) = self.sessions.open.remove(&peer) else { return };
         self.status_is_old();
         let Some((swarmed, connection)) = open.on else { return };
-        if self.sessions.on(connection).is_empty() {
+        if self.sessions.on(connection).is_empty() && !self.reserved.contains(&swarmed) {
             self.swarm.behaviour_mut().limits.used(connection, false);
         }
         if self.sessions.with(&swarmed).is_none() {

@@ -22,8 +22,8 @@ use crate::{reach, service, transport};
 /// the next question to find it open.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Streams that a peer may be negotiating on one connection. Each of our protocols has a few at most.
-const NEGOTIATING: usize = 32;
+/// Streams that a peer may be negotiating on one connection, each of which can hold a window of bytes that nobody reads.
+const NEGOTIATING: usize = 16;
 
 /// How long it may take until the first listener has its address.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,6 +70,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         sessions: super::sessions::Sessions::default(),
         book: super::book::Book::default(),
         connections: std::collections::HashMap::new(),
+        reserved: std::collections::BTreeSet::new(),
         paths: reach::paths::State::new(us, reach::interfaces::route),
         reach: reach::State::new(reached, started),
         service: service::Service::new(us, &config.records, std::time::Instant::now()),

@@ -80,9 +80,19 @@ impl Engine {
         self.follow_paths();
         self.connections.remove(&connection);
         if left == 0 {
+            self.reserved.remove(&peer);
             self.service.peer_lost(&peer, std::time::Instant::now());
         }
         self.status_is_old();
+    }
+
+    /// A relay has a reservation of ours, or we have one of a peer's: the connection is used, with or without a session.
+    fn reserve(&mut self, peer: PeerId) {
+        self.reserved.insert(peer);
+        let theirs = self.connections.iter().filter(|(_, (other, point))| *other == peer && !point.is_relayed());
+        for connection in theirs.map(|(connection, _)| *connection).collect::<Vec<_>>() {
+            self.swarm.behaviour_mut().limits.used(connection, true);
+        }
     }
 
     /// A peer that is not there any more is no use in the routing table: whoever asks us would go after it too.
@@ -116,6 +126,7 @@ impl Engine {
             BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id, renewal, ..
             }) => {
+                self.reserve(relay_peer_id);
                 self.fact(Fact::Reserved { relay: relay_peer_id, renewal });
             }
             BehaviourEvent::Punch(event) => {
@@ -130,6 +141,9 @@ impl Engine {
                     tracing::debug!(peer = %event.peer, %error, "does not answer");
                     self.swarm.close_connection(event.connection);
                 }
+            }
+            BehaviourEvent::Relay(relay::Event::ReservationReqAccepted { src_peer_id, .. }) => {
+                self.reserve(src_peer_id)
             }
             BehaviourEvent::Limits(_)
             | BehaviourEvent::Prober(_)

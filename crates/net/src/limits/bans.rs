@@ -56,6 +56,7 @@ impl Bans {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::time::Duration;

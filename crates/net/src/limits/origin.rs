@@ -29,16 +29,18 @@ impl Host {
 
     /// The host to which an address leads straight.
     pub(super) fn of(address: &Multiaddr) -> Option<Self> {
-        let mut host = None;
-        for part in address {
-            match part {
-                Protocol::Ip4(ip) => host = host.or(Some(ip.into())),
-                Protocol::Ip6(ip) => host = host.or(Some(ip.into())),
-                Protocol::P2pCircuit => return None,
-                _ => {}
-            }
-        }
-        host.map(Self::new)
+        let relayed = address.iter().any(|part| part == Protocol::P2pCircuit);
+        if relayed { None } else { address.iter().find_map(ip).map(Self::new) }
+    }
+}
+
+fn ip(part: Protocol<'_>) -> Option<IpAddr> {
+    if let Protocol::Ip4(ip) = part {
+        Some(ip.into())
+    } else if let Protocol::Ip6(ip) = part {
+        Some(ip.into())
+    } else {
+        None
     }
 }
 
@@ -56,10 +58,10 @@ impl Origin {
     pub(super) fn new(local: &Multiaddr, remote: &Multiaddr) -> Self {
         let mut relay = None;
         for part in local {
-            match part {
-                Protocol::P2p(peer) => relay = Some(peer),
-                Protocol::P2pCircuit => return Self { source: Source::Relay(relay), host: None, scope: None },
-                _ => {}
+            if let Protocol::P2p(peer) = part {
+                relay = Some(peer);
+            } else if part == Protocol::P2pCircuit {
+                return Self { source: Source::Relay(relay), host: None, scope: None };
             }
         }
         // What leads to a host comes first, so that nothing is lost of an address that is too long to keep.

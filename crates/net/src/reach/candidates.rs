@@ -34,6 +34,7 @@ mod seen;
 mod tests;
 
 use super::place;
+pub(crate) use seen::MAX;
 use seen::{Observation, Seen};
 
 /// What is known of a connection when its other end tells how it sees us.

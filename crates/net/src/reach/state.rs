@@ -311,6 +311,9 @@ impl State {
         if matches!(self.gateway, Gateway::Asked(since) if self.now.since(since) < GATEWAY) {
             return;
         }
+        if self.relays.is_full() {
+            return;
+        }
         let own = &self.own;
         let near = |ip: IpAddr| own.iter().any(|own| place::is_near(own, ip));
         let known = self.peers.relays(self.evidence.is_seen_publicly(), near);

@@ -1,6 +1,6 @@
 //! What the service wants of the store: its own records, who has which, and what is due.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore as _;
@@ -101,9 +101,14 @@ impl Store {
     }
 
     /// Whether a record of ours is to be put anew: the closest peers got it before `interval` ago.
-    pub(crate) fn is_due(&self, entry: &Entry, interval: std::time::Duration, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, entry: &Entry, interval: Duration, now: Instant) -> bool {
         let due = |published: u64| published.saturating_add(interval.as_secs()) <= self.clock.seconds(now);
         entry.published.is_some_and(due)
+    }
+
+    /// Whether a record lives so much longer.
+    pub(crate) fn lasts(&self, entry: &Entry, by: Duration, now: Instant) -> bool {
+        self.clock.wall(now).saturating_add(by).as_secs() < entry.expires
     }
 
     /// Strikes the record at a position off if it has expired. Whether it has.
@@ -129,13 +134,14 @@ impl Store {
         }
     }
 
-    /// A key that we provide, and of which the closest peers heard before `interval` ago.
-    pub(crate) fn provide_due(&self, interval: std::time::Duration, now: Instant) -> Option<RecordKey> {
+    /// Keys that we provide, and of which the closest peers heard before `interval` ago.
+    pub(crate) fn provide_due(&self, interval: Duration, now: Instant) -> impl Iterator<Item = &RecordKey> {
         let seconds = self.clock.seconds(now);
-        let due = |held: &Held| {
+        let due = move |held: &Held| {
             held.announced.is_some_and(|announced| announced.saturating_add(interval.as_secs()) <= seconds)
         };
-        self.providers.iter().find(|(_, provided)| provided.peers.iter().any(due)).map(|(_, found)| found.key.clone())
+        let keys = self.providers.iter().filter(move |(_, provided)| provided.peers.iter().any(due));
+        keys.map(|(_, provided)| &provided.key)
     }
 
     /// Notes that the closest peers heard that we provide a key.

@@ -139,6 +139,19 @@ fn a_record_given_again_for_longer_lives_longer_and_one_for_shorter_does_not() {
 }
 
 #[test]
+fn a_record_in_its_last_moment_is_given_to_nobody() {
+    let mut store = memory(1 << 24);
+    let left = |seconds: u64| Some(Instant::now() + Duration::from_secs(seconds));
+    store.put(Record { expires: left(2), ..record("short", 1, b"") }).unwrap();
+    store.put(Record { expires: left(10), ..record("long", 1, b"") }).unwrap();
+    assert!(store.get(&key("short")).is_none());
+    assert!(store.get(&key("long")).is_some());
+    let entry = store.entry(&key("long")).unwrap();
+    assert!(store.lasts(entry, Duration::from_secs(5), Instant::now()));
+    assert!(!store.lasts(entry, Duration::from_secs(15), Instant::now()));
+}
+
+#[test]
 fn what_peers_gave_is_told_once() {
     let mut store = memory(1 << 24);
     store.put(record("a", 1, b"1")).unwrap();
@@ -180,11 +193,12 @@ fn what_is_ours_is_due_when_it_was_put_long_ago() {
     assert!(!due(&store, now + hour / 2));
     assert!(due(&store, now + hour + Duration::from_secs(1)));
 
+    let provided = |store: &Store, at| store.provide_due(hour, at).cloned().collect::<Vec<_>>();
     store.add_provider(ProviderRecord::new(key("b"), store.local, Vec::new())).unwrap();
-    assert_eq!(store.provide_due(hour, now), Some(key("b")));
+    assert_eq!(provided(&store, now), [key("b")]);
     store.announce(&key("b"), now);
-    assert_eq!(store.provide_due(hour, now + hour / 2), None);
-    assert_eq!(store.provide_due(hour, now + hour + Duration::from_secs(1)), Some(key("b")));
+    assert_eq!(provided(&store, now + hour / 2), []);
+    assert_eq!(provided(&store, now + hour + Duration::from_secs(1)), [key("b")]);
 }
 
 #[test]

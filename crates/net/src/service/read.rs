@@ -1,18 +1,21 @@
 //! Asking what peers have under a key: to get it, or to put a later value.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore as _;
 use libp2p::kad::{KBucketKey, PeerRecord, QueryId, QueryStats, Record, RecordKey};
 
 use super::request::Reply;
-use super::task::{Found, Get, HOME_HURRY, HURRY, Put, Why, Work};
+use super::task::{Found, Get, HOME_HURRY, HURRY, Put, Why, Work, later};
 use super::{Kad, QUORUM, RecordError, Service, Stored};
 use crate::records::Versioned;
 
 /// Most peers that a get gives the record to: those that had an older one, or should have had one.
 const MAX_HEALED: usize = 4;
+
+/// What is left of the life of a record whose holder does not say.
+const LAST: Duration = Duration::from_secs(1);
 
 impl Service {
     pub(super) fn get(&mut self, kad: &mut Kad, key: RecordKey, reply: Reply<Vec<u8>>, now: Instant) {
@@ -26,12 +29,14 @@ impl Service {
     }
 
     /// A peer, or this node, has a record.
-    pub(super) fn found(&mut self, kad: &mut Kad, id: QueryId, found: PeerRecord, now: Instant) {
+    pub(super) fn found(&mut self, kad: &mut Kad, id: QueryId, mut found: PeerRecord, now: Instant) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let Some(value) = Versioned::decode(&found.record.value) else { return };
         if !kad.store_mut().is_plausible(&value, now) || value.bytes.len() > crate::config::MAX_VALUE {
             return;
         }
+        // Without any, its life is over but for a moment, and is not to begin anew.
+        found.record.expires = found.record.expires.or_else(|| Some(later(now, LAST)));
         match &mut task.work {
             Work::Get(get) if found.record.key == get.key => {
                 let hurry = if found.peer.is_some() { HURRY } else { HOME_HURRY };

@@ -8,4 +8,4 @@ mod bounds;
 mod network;
 mod stories;
 
-use network::{Network, Node, config, tarpit, unpolled, without_rounds};
+use network::{Network, Node, closest, config, tarpit, unpolled, without_rounds};

@@ -49,6 +49,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Into how many parts a round is divided.
 const PARTS: u32 = 64;
 
+/// A record with less left of its life is not given to anyone, or less than this part of a whole life.
+const LEAST_LIFE: (Duration, u32) = (Duration::from_secs(60), 16);
+
 /// How often what was written is brought to the disk itself.
 const SYNC: Duration = Duration::from_secs(5);
 
@@ -57,11 +60,11 @@ const PROVIDE: u32 = 4;
 
 /// How long the network must have changed before a pass; shorter where rounds are.
 pub(super) fn settle(config: &config::Records) -> Duration {
-    SETTLE.min(part(config.repair, 8))
+    SETTLE.min(fraction(config.repair, 8))
 }
 
 /// One of so many equal parts.
-fn part(whole: Duration, parts: u32) -> Duration {
+fn fraction(whole: Duration, parts: u32) -> Duration {
     whole.checked_div(parts).unwrap_or(whole)
 }
 
@@ -87,11 +90,13 @@ pub(super) struct Upkeep {
     /// When the allowance was reckoned last.
     reckoned: Instant,
     sync_at: Instant,
+    /// A record with less left of its life is not given to anyone.
+    least_life: Duration,
 }
 
 impl Upkeep {
     pub(super) fn new(config: &config::Records, now: Instant) -> Self {
-        let part = part(config.repair, PARTS).max(PAUSE);
+        let part = fraction(config.repair, PARTS).max(PAUSE);
         Self {
             settle: settle(config),
             pass_at: None,
@@ -104,6 +109,7 @@ impl Upkeep {
             allowance: BURST,
             reckoned: now,
             sync_at: later(now, SYNC),
+            least_life: LEAST_LIFE.0.min(fraction(config.lifetime, LEAST_LIFE.1)),
         }
     }
 
@@ -151,6 +157,7 @@ impl Service {
         }
         if self.upkeep.pass.is_none() && self.upkeep.pass_at.is_some_and(|at| at <= now) {
             (self.upkeep.pass_at, self.upkeep.pass) = (None, Some(None));
+            self.provide_anew(kad, now);
         }
         let mut steps = STEP;
         self.pass(kad, &mut steps, now);
@@ -175,11 +182,15 @@ impl Service {
             && self.has_room()
         {
             *steps = steps.saturating_sub(1);
-            let Some((next, entry)) = kad.store_mut().after(position.as_ref()) else {
+            let store = kad.store_mut();
+            let Some((next, entry)) = store.after(position.as_ref()) else {
                 self.upkeep.pass = None;
                 return;
             };
             self.upkeep.pass = Some(Some(next));
+            if !store.lasts(entry, self.upkeep.least_life, now) {
+                continue;
+            }
             let (key, ours, known) = (entry.key().clone(), entry.is_ours(), entry.known().map(<[u32]>::to_vec));
             self.hand(kad, key, ours, known, now);
         }
@@ -223,9 +234,13 @@ impl Service {
             let (key, revision) = (entry.key().clone(), entry.revision());
             let is_due = store.is_due(entry, self.config.publication, now);
             // A little less than the whole, or every other round would find it too early.
-            let rest = self.config.repair.saturating_sub(part(self.config.repair, 4));
+            let rest = self.config.repair.saturating_sub(fraction(self.config.repair, 4));
             let is_fresh = entry.touched().is_some_and(|touched| later(touched, rest) > now);
+            let lasts = store.lasts(entry, self.upkeep.least_life, now);
             if store.expire(&position, now) {
+                continue;
+            }
+            if !is_due && !lasts {
                 continue;
             }
             if is_due {
@@ -237,18 +252,21 @@ impl Service {
         }
     }
 
-    /// Tells anew what we provide, one key at a time.
+    /// Tells anew what we provide.
     fn provide_anew(&mut self, kad: &mut Kad, now: Instant) {
-        let interval = part(self.config.publication, PROVIDE);
-        let is_alone = kad.kbuckets().next().is_none();
-        if is_alone || !self.has_room() {
+        let interval = fraction(self.config.publication, PROVIDE);
+        if kad.kbuckets().next().is_none() {
             return;
         }
-        if let Some(key) = kad.store_mut().provide_due(interval, now) {
-            let telling = |work: &Work| matches!(work, Work::Provide { key: told, .. } if *told == key);
-            if !self.tasks.values().any(|task| telling(&task.work)) {
-                self.provide(kad, key, None, now);
-            }
+        let free = MAX_RUNNING.saturating_sub(self.running());
+        let is_told = |key: &RecordKey| {
+            let tells = |work: &Work| matches!(work, Work::Provide { key: told, .. } if told == key);
+            self.tasks.values().any(|task| tells(&task.work))
+        };
+        let due = kad.store_mut().provide_due(interval, now).filter(|key| !is_told(key)).take(free);
+        let due: Vec<RecordKey> = due.cloned().collect();
+        for key in due {
+            self.provide(kad, key, None, now);
         }
     }
 }

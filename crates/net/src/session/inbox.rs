@@ -18,7 +18,6 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::time::Instant;
 use yap_protocol::codec;
@@ -220,14 +219,9 @@ impl Place {
         self.shared.lock().waits(self.key)
     }
 
-    /// Counts the bytes of a message that is not complete and was begun then.
+    /// Counts the bytes of a message that is not complete and was begun then, or later by the time that it waited for us.
     pub(super) fn hold(&self, bytes: usize, begun: Instant) -> Hold {
         self.shared.lock().hold(self.key, bytes, begun)
-    }
-
-    /// What the session waited for was in our hands: its message counts as begun that much later.
-    pub(super) fn excuse(&self, waited: Duration) {
-        self.shared.lock().excuse(self.key, waited);
     }
 
     /// What came can't be read.

@@ -142,11 +142,9 @@ impl Reader {
             Some(Pause::Pace(until)) => Instant::now() < until,
             Some(Pause::Begun(since)) => match self.frame {
                 Some(mut frame) => {
-                    let waited = Instant::now().duration_since(since);
+                    frame.excuse(Instant::now().duration_since(since));
                     let waits = place.hold(self.decoder.memory(), frame.begun()) == Hold::Waits;
                     if !waits {
-                        frame.excuse(waited);
-                        place.excuse(waited);
                         self.frame = Some(frame);
                     }
                     waits

@@ -339,13 +339,13 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        match &event {
-            FromSwarm::ConnectionEstablished(open) => self.load.connected(open.peer_id, Instant::now()),
-            FromSwarm::ConnectionClosed(closed) if closed.remaining_established == 0 => {
-                self.load.disconnected(&closed.peer_id);
-                self.flooding.retain(|peer| *peer != closed.peer_id);
-            }
-            _ => {}
+        if let FromSwarm::ConnectionEstablished(open) = &event {
+            self.load.connected(open.peer_id, Instant::now());
+        } else if let FromSwarm::ConnectionClosed(closed) = &event
+            && closed.remaining_established == 0
+        {
+            self.load.disconnected(&closed.peer_id);
+            self.flooding.retain(|peer| *peer != closed.peer_id);
         }
         self.gossip.on_swarm_event(event);
     }

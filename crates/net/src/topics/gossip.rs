@@ -8,7 +8,7 @@ use libp2p::gossipsub::{
 };
 use libp2p::identity::Keypair;
 
-use super::{MAX_NAME, MAX_TOPICS, MessageId};
+use super::{MAX_MESSAGE, MAX_NAME, MAX_TOPICS, MessageId};
 use crate::config;
 
 /// gossipsub, as it is used here.
@@ -40,8 +40,10 @@ const BACKOFF: Duration = Duration::from_secs(5);
 /// Subscriptions that one frame may change: all of them twice.
 const CHANGES: usize = 2 * MAX_TOPICS;
 
-/// Bytes of a frame: a message with its topic, key and signature. Gossipsub's own number.
-const FRAME: usize = 65_536;
+/// Bytes of a frame, and more: gossipsub 0.50 holds against this not the frame but all that it has read, which ends up to
+/// 8 KiB into the next. One byte too many ends the stream, and after five streams it gives the connection up for good.
+/// That a message itself is not too long is for `load` to see.
+const FRAME: usize = MAX_MESSAGE + 20_000;
 
 /// Refuses subscriptions to what is no name.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,13 +4,11 @@
 //! price: a second node on the same port is not refused, and the system spreads connections over both. So the port is
 //! tried first without that option.
 
-use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use libp2p::core::transport::TransportError;
+use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, quic};
 
 use crate::config::{Hosts, Listen};
 use crate::error::StartError;
@@ -73,24 +71,6 @@ pub(crate) fn listen_addresses(listen: &Listen, port: Port) -> Vec<Multiaddr> {
     }
 }
 
-/// What it means that listening on an address failed.
-pub(crate) fn listen_error(address: &Multiaddr, error: TransportError<io::Error>) -> StartError {
-    match error {
-        TransportError::MultiaddrNotSupported(address) => StartError::Listen {
-            address: address.to_string(),
-            source: io::Error::new(io::ErrorKind::Unsupported, "no transport for this form of address"),
-        },
-        TransportError::Other(error) => {
-            let port = address.iter().find_map(|part| match part {
-                Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
-                #[expect(clippy::wildcard_enum_match_arm, reason = "every other part holds no port")]
-                _ => None,
-            });
-            refused(address.to_string(), port.unwrap_or(0), system(error))
-        }
-    }
-}
-
 /// The addresses that are listened on.
 fn hosts(listen: &Listen, ipv6: bool) -> Vec<IpAddr> {
     if listen.memory.is_some() {
@@ -121,34 +101,5 @@ fn any(host: IpAddr) -> Result<u16, StartError> {
 }
 
 fn bound(host: IpAddr, port: u16, error: io::Error) -> StartError {
-    refused(SocketAddr::new(host, port).to_string(), port, error)
-}
-
-fn refused(address: String, port: u16, source: io::Error) -> StartError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of io errors are not listed to the end")]
-    match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortInUse { port },
-        io::ErrorKind::PermissionDenied => StartError::PortForbidden { port },
-        _ => StartError::Listen { address, source },
-    }
-}
-
-/// The system's error within those that transports wrap around it; the error itself if there is none.
-fn system(error: io::Error) -> io::Error {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut code = None;
-    while let Some(next) = inner {
-        let io = next.downcast_ref::<io::Error>();
-        code = io.and_then(io::Error::raw_os_error);
-        if code.is_some() {
-            break;
-        }
-        // Both tell the source of what they wrap, not what they wrap.
-        inner = match (io.and_then(io::Error::get_ref), next.downcast_ref()) {
-            (Some(wrapped), _) => Some(wrapped),
-            (None, Some(quic::Error::Io(wrapped))) => Some(wrapped),
-            (None, _) => next.source(),
-        };
-    }
-    code.map_or(error, io::Error::from_raw_os_error)
+    StartError::refused(SocketAddr::new(host, port).to_string(), port, error)
 }

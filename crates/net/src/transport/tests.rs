@@ -1,6 +1,13 @@
 //! Whole transports, without a swarm: each node runs in a task that polls its transport, finishes what others dial, and
 //! sends back whatever comes on their streams.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: the numbers are their own"
+)]
+
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
@@ -14,11 +21,13 @@ use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportError, Tra
 use libp2p::multiaddr::Protocol;
 use tokio::sync::oneshot;
 
+use super::listen::Port;
 use super::*;
 use crate::config::{Hosts, Listen};
 
 mod carriers;
 mod certificates;
+mod failures;
 mod hostile;
 mod ports;
 

@@ -84,6 +84,7 @@ fn check_time(path: &Path, certificate: &CertificateDer<'_>, now: SystemTime) ->
     Err(CertificateError::Expired { path: path.to_owned(), from: not_before.to_string(), until: not_after.to_string() })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever is wrong with the text, it holds nothing usable")]
 fn unreadable(path: &Path, error: pem::Error, what: &'static str) -> CertificateError {
     let path = path.to_owned();
     match error {

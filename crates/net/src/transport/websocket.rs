@@ -16,7 +16,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, Either, FutureExt, TryFutureExt};
-use futures::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector, client, server};
 use libp2p::Multiaddr;
 use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent};
@@ -27,8 +26,8 @@ use soketto::handshake::{self, Client, Server, ServerResponse, server::Response}
 use self::address::{Listen, Target};
 use self::frames::{End, Frames};
 use self::handshaking::Handshaking;
-use super::names;
 use super::port::{Branch, Dialler};
+use super::{HANDSHAKE, names};
 
 mod address;
 mod frames;
@@ -36,6 +35,9 @@ mod handshaking;
 
 /// A TCP connection, or one within TLS that either end opened.
 pub(super) type Socket = Either<TcpStream, Either<client::TlsStream<TcpStream>, server::TlsStream<TcpStream>>>;
+
+/// RFC 9110, section 15.5.22.
+const UPGRADE_REQUIRED: u16 = 426;
 
 /// Why a WebSocket connection was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +54,23 @@ pub(super) enum Error {
     /// The other end does not speak WebSocket.
     #[error("WebSocket handshake: {0}")]
     Handshake(#[from] handshake::Error),
+    /// The other end took too long over its handshakes.
+    #[error("the WebSocket handshake took too long")]
+    Late,
     /// The other end is a web server that has no WebSocket at that path.
     #[error("a web server answered with status {0}, and no WebSocket")]
     Refused(u16),
+}
+
+/// What transports wrap around an error passes on its source alone: this makes the source be the error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Failure(#[source] Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
 }
 
 /// The WebSocket carrier.
@@ -74,49 +90,56 @@ impl WebSocket {
     }
 }
 
-type Opening = BoxFuture<'static, Result<Frames<Socket>, Error>>;
+type Opening = BoxFuture<'static, Result<Frames<Socket>, Failure>>;
 
 impl Transport for WebSocket {
     type Output = Frames<Socket>;
-    type Error = Error;
+    type Error = Failure;
     type ListenerUpgrade = Opening;
     type Dial = Opening;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Error>> {
+    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Failure>> {
         let branch = match (Listen::parse(&address), &mut self.secure) {
             (Some(Listen::Plain(tcp)), _) => self.plain.listen_on(id, tcp),
             (Some(Listen::Secure(tcp)), Some((branch, _))) => branch.listen_on(id, tcp),
             (Some(Listen::Secure(_)), None) | (None, _) => return Err(TransportError::MultiaddrNotSupported(address)),
         };
-        branch.map_err(|error| error.map(Error::Listen))
+        branch.map_err(|error| error.map(listen))
     }
 
     fn remove_listener(&mut self, id: ListenerId) -> bool {
         self.plain.remove_listener(id) || self.secure.as_mut().is_some_and(|(branch, _)| branch.remove_listener(id))
     }
 
-    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Opening, TransportError<Error>> {
+    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Opening, TransportError<Failure>> {
         let Some(target) = Target::parse(&address) else {
             return Err(TransportError::MultiaddrNotSupported(address));
         };
-        let tcp = self.dialler.dial(target.tcp.clone(), options).map_err(|error| error.map(Error::Connect))?;
-        Ok(dial(tcp.err_into(), target, self.connector.clone()).boxed())
+        let tcp = self
+            .dialler
+            .dial(target.tcp.clone(), options)
+            .map_err(|error| error.map(|error| Error::Connect(error).into()))?;
+        Ok(dial(tcp.err_into(), target, self.connector.clone()).err_into().boxed())
     }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TransportEvent<Opening, Error>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TransportEvent<Opening, Failure>> {
         if let Poll::Ready(event) = Pin::new(&mut self.plain).poll(cx) {
-            let event = event.map_upgrade(|tcp| accept(tcp, None).boxed()).map_err(Error::Listen);
+            let event = event.map_upgrade(|tcp| accept(tcp, None).err_into().boxed()).map_err(listen);
             return Poll::Ready(address::named(event, Listen::plain));
         }
         if let Some((branch, acceptor)) = &mut self.secure
             && let Poll::Ready(event) = Pin::new(branch).poll(cx)
         {
             let acceptor = acceptor.clone();
-            let event = event.map_upgrade(|tcp| accept(tcp, Some(acceptor)).boxed()).map_err(Error::Listen);
+            let event = event.map_upgrade(|tcp| accept(tcp, Some(acceptor)).err_into().boxed()).map_err(listen);
             return Poll::Ready(address::named(event, Listen::secure));
         }
         Poll::Pending
     }
+}
+
+fn listen(error: io::Error) -> Failure {
+    Error::Listen(error).into()
 }
 
 async fn dial(
@@ -125,6 +148,11 @@ async fn dial(
     connector: TlsConnector,
 ) -> Result<Frames<Socket>, Error> {
     let tcp = tcp.await?;
+    let open = tokio::time::timeout(HANDSHAKE, request(tcp, target, connector));
+    open.await.map_err(|_| Error::Late)?
+}
+
+async fn request(tcp: TcpStream, target: Target, connector: TlsConnector) -> Result<Frames<Socket>, Error> {
     let socket = match target.tls {
         Some(name) => Either::Right(Either::Left(connector.connect(name, tcp).await.map_err(Error::Tls)?)),
         None => Either::Left(tcp),
@@ -151,7 +179,15 @@ async fn accept(
         None => Either::Left(tcp),
     };
     let mut server = Server::new(Handshaking::new(socket));
-    let key = server.receive_request().await?.key();
+    let key = match server.receive_request().await.map(|request| request.key()) {
+        Ok(key) => key,
+        Err(handshake::Error::Io(error)) => return Err(handshake::Error::Io(error).into()),
+        Err(error) => {
+            // For people who look at the port with a browser: there is something, but it is no page.
+            server.send_response(&Response::Reject { status_code: UPGRADE_REQUIRED }).await?;
+            return Err(error.into());
+        }
+    };
     server.send_response(&Response::Accept { key, protocol: None }).await?;
     // A client says nothing before it has the response (RFC 6455, section 4.1).
     Ok(Frames::new(server.into_inner().into_inner(), End::Server, &[]))

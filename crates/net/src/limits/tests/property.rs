@@ -250,6 +250,8 @@ impl Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn counts_equal_the_model_and_nothing_leaks(steps in prop::collection::vec(step(), 1..400)) {
         let mut model = Model::new();

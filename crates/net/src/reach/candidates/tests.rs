@@ -4,7 +4,7 @@
 
 mod swarm;
 
-use super::seen::{BURST, LIFETIME, MAX, MAX_PER_GROUP, REFILL};
+use super::seen::{BURST, LIFETIME, MAX_PER_GROUP, REFILL};
 use super::*;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use libp2p::core::ConnectedPoint;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Time;
@@ -22,6 +22,7 @@ pub(super) struct Way {
     /// Where the other end is; of what came through a relay, where the relay is.
     pub(super) remote: Multiaddr,
     pub(super) is_relayed: bool,
+    is_inbound: bool,
     /// Who relays it, if that is known.
     pub(super) relay: Option<PeerId>,
     punched: bool,
@@ -50,8 +51,10 @@ impl Way {
             via: place::via(point),
             remote: place::first(tells),
             is_relayed,
+            is_inbound: point.is_listener(),
             relay: place::relay(tells),
-            punched: false,
+            // Only hole punching takes the listener's part in a connection that it dials.
+            punched: matches!(point, ConnectedPoint::Dialer { role_override: Endpoint::Listener, .. }),
             local: if is_relayed { None } else { interfaces::local(point, route) },
             since: now,
             idle: now,
@@ -105,7 +108,9 @@ impl Peer {
     }
 
     pub(super) fn add(&mut self, mut way: Way) {
-        way.punched = !way.is_relayed && self.ways.iter().any(|other| other.punched);
+        // What comes straight beside a relayed connection comes through a hole: whoever could do without dials straight.
+        let is_through = |other: &Way| other.punched || (way.is_inbound && other.is_relayed && !other.closing);
+        way.punched |= !way.is_relayed && self.ways.iter().any(is_through);
         self.ways.push(way);
     }
 

@@ -86,9 +86,14 @@ pub(super) struct Relays {
 }
 
 impl Relays {
+    /// Whether there is no room for another reservation.
+    pub(super) fn is_full(&self) -> bool {
+        self.reservations.len() >= RESERVATIONS
+    }
+
     /// The relay to ask next, if there is room for a reservation. It counts as asked.
     pub(super) fn ask(&mut self, now: Time, mut known: Vec<Relay>) -> Option<Relay> {
-        if self.reservations.len() >= RESERVATIONS {
+        if self.is_full() {
             return None;
         }
         known.retain(|relay| {
@@ -246,9 +251,8 @@ impl Relays {
     pub(super) fn next_deadline(&self, now: Time, wanting: bool) -> Option<Time> {
         let late = self.reservations.iter().filter(|reservation| reservation.held.is_none());
         let late = late.map(|reservation| reservation.asked.after(ANSWER));
-        let is_full = self.reservations.len() >= RESERVATIONS;
-        let again =
-            self.refused.iter().map(|refusal| refusal.until).filter(|until| wanting && !is_full && *until > now);
+        let can_ask = wanting && !self.is_full();
+        let again = self.refused.iter().map(|refusal| refusal.until).filter(|until| can_ask && *until > now);
         late.chain(again).min()
     }
 }

@@ -15,7 +15,6 @@ pub(crate) const MAX_ADVERTISED: usize = 16;
 impl State {
     /// Where we are reached, as far as is known.
     pub(super) fn advertised(&self) -> Advertised {
-        let is_public = self.is_public();
         let mut told = Advertised::default();
         for known in self.evidence.confirmed(Scope::Public) {
             self.add_with_websocket(&mut told.everywhere, &known.address);
@@ -23,7 +22,9 @@ impl State {
         for listening in self.listening.keys() {
             match place::scope(listening) {
                 // One that nobody has tested may do.
-                Some(Scope::Public) if !is_public && !self.is_private() => add(&mut told.everywhere, listening),
+                Some(Scope::Public) if !self.is_private() && !self.evidence.has_failed(listening) => {
+                    add(&mut told.everywhere, listening);
+                }
                 Some(Scope::Private) => add(&mut told.nearby, listening),
                 Some(Scope::Public | Scope::Loopback) | None => {}
             }

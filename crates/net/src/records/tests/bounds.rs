@@ -71,6 +71,18 @@ fn a_flood_from_many_peers_stays_within_the_room_and_keeps_what_is_closest() {
 }
 
 #[test]
+fn one_peer_does_not_have_us_write_for_ever() {
+    let mut store = memory(1 << 30);
+    store.expect_from(Some(&PeerId::random()));
+    let value = vec![0; MAX_VALUE];
+    let taken = (1..2_000).take_while(|revision| store.put(record("a", *revision, &value)).is_ok()).count();
+    let most = usize::try_from(pace::BURST).unwrap() / MAX_VALUE;
+    assert!((most - 1..1_998).contains(&taken), "{taken}");
+    store.expect_from(Some(&PeerId::random()));
+    store.put(record("a", 3_000, &value)).unwrap();
+}
+
+#[test]
 fn our_own_fill_half_and_never_give_way() {
     let limits = Limits::new(1 << 20);
     let mut store = memory(1 << 20);

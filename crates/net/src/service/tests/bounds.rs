@@ -80,6 +80,38 @@ fn upkeep_never_has_more_under_way_than_its_bound() {
 }
 
 #[test]
+fn all_that_we_provide_is_told_anew_within_the_bound_of_upkeep() {
+    let (mut service, mut kad) = unpolled(5);
+    let local = service.local;
+    for number in 0..20_u32 {
+        let record = kad::ProviderRecord::new(number.to_be_bytes().to_vec(), local, Vec::new());
+        kad.store_mut().add_provider(record).unwrap();
+    }
+    let start = Instant::now();
+    service.upkeep.changed(start);
+    service.deadline(&mut kad, start + Duration::from_secs(3));
+    assert_eq!(service.running(), MAX_RUNNING);
+    let told: std::collections::BTreeSet<String> =
+        service.tasks.values().map(|task| format!("{:?}", task.work)).collect();
+    assert_eq!(told.len(), MAX_RUNNING, "each another key");
+}
+
+#[test]
+fn what_was_written_is_brought_to_the_disk_within_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, mut kad) = unpolled(0);
+    let store = crate::records::Store::open(service.local, Some(folder.path()), &config()).unwrap();
+    *kad.store_mut() = store;
+    let start = Instant::now();
+    let put = |kad: &mut Kad| kad.store_mut().publish(&RecordKey::new(b"a"), Vec::new(), 0).unwrap();
+    put(&mut kad);
+    assert!(kad.store_mut().sync_later().is_some());
+    put(&mut kad);
+    service.deadline(&mut kad, start + Duration::from_secs(6));
+    assert!(kad.store_mut().sync_later().is_none());
+}
+
+#[test]
 fn upkeep_waits_when_it_has_given_much() {
     let (mut service, mut kad) = unpolled(5);
     let start = Instant::now();
@@ -119,6 +151,47 @@ fn a_peer_that_can_not_be_dialled_leaves_the_routing_table() {
     assert!(kad.addresses(&peer).is_some());
     service.unreachable(&mut kad, &peer, Instant::now());
     assert_eq!(kad.addresses(&peer), None);
+}
+
+#[test]
+fn a_lost_peer_is_dialled_after_a_moment_if_it_is_in_the_routing_table() {
+    let (mut service, mut kad) = unpolled(0);
+    let (start, peer, stranger) = (Instant::now(), PeerId::random(), PeerId::random());
+    kad.add_address(&peer, "/memory/1".parse().unwrap());
+    service.peer_lost(&peer, start);
+    service.peer_lost(&stranger, start);
+    service.deadline(&mut kad, start);
+    assert!(!format!("{kad:?}").contains(&peer.to_string()), "not at once");
+    service.deadline(&mut kad, start + Duration::from_secs(3));
+    let probes = format!("{kad:?}");
+    assert!(probes.contains(&peer.to_string()) && !probes.contains(&stranger.to_string()), "{probes}");
+}
+
+#[test]
+fn the_holders_of_a_record_are_the_closest_of_all_and_this_node_counts() {
+    let (service, mut kad) = unpolled(11);
+    let peers: Vec<PeerId> = kad
+        .kbuckets()
+        .flat_map(|bucket| bucket.iter().map(|entry| *entry.node.key.preimage()).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(peers.len(), 11);
+    let mut ours = 0;
+    for number in 0..100_u32 {
+        let key = RecordKey::new(&number.to_be_bytes());
+        let hashed = KBucketKey::new(key.clone());
+        let mut all = peers.clone();
+        all.push(service.local);
+        all.sort_by_cached_key(|peer| KBucketKey::from(*peer).distance(&hashed));
+        all.truncate(4);
+        ours += usize::from(all.contains(&service.local));
+        all.retain(|peer| *peer != service.local);
+        assert_eq!(service.closest(&mut kad, &key), all);
+    }
+    assert!((1..100).contains(&ours));
+    kad.set_mode(Some(kad::Mode::Client));
+    for number in 0..100_u32 {
+        assert_eq!(service.closest(&mut kad, &RecordKey::new(&number.to_be_bytes())).len(), 4, "it answers nobody");
+    }
 }
 
 #[test]

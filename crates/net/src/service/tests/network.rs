@@ -39,6 +39,7 @@ pub(super) fn unpolled(peers: usize) -> (Service, Kad) {
     let local = PeerId::random();
     let store = Store::open(local, None, &config()).unwrap();
     let mut kad = behaviour(local, &chain(), &config(), store);
+    kad.set_mode(Some(kad::Mode::Server));
     for number in 0..peers {
         kad.add_address(&PeerId::random(), format!("/memory/{}", number + 1).parse().unwrap());
     }
@@ -162,20 +163,27 @@ impl Network {
         assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "it is not so in time that {what}");
     }
 
-    /// Waits until every record is held by as many nodes as should hold it.
+    /// Waits until every record is held by the nodes that are closest to it.
     pub(super) async fn settle(&self, nodes: &[Node], keys: &[Vec<u8>]) {
-        let copies = self.config.replication.get().min(nodes.len());
-        self.until("every record has its copies", async || {
-            let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let copies = self.config.replication.get();
+        self.until("every record is where it belongs", async || {
+            let mut held = BTreeMap::new();
             for node in nodes {
-                for key in node.held().await {
-                    *counts.entry(key).or_default() += 1;
-                }
+                held.insert(node.peer, node.held().await);
             }
-            keys.iter().all(|key| counts.get(key).is_some_and(|count| *count >= copies))
+            let is_home = |key: &Vec<u8>| closest(nodes, key).iter().take(copies).all(|peer| held[peer].contains(key));
+            keys.iter().all(is_home)
         })
         .await;
     }
+}
+
+/// The nodes in the order of their distance to a key.
+pub(super) fn closest(nodes: &[Node], key: &[u8]) -> Vec<PeerId> {
+    let key = KBucketKey::new(RecordKey::new(&key));
+    let mut order: Vec<PeerId> = nodes.iter().map(|node| node.peer).collect();
+    order.sort_by_cached_key(|peer| KBucketKey::from(*peer).distance(&key));
+    order
 }
 
 impl Node {

@@ -39,6 +39,11 @@ async fn what_one_puts_everyone_gets_also_after_the_putter_has_gone() {
     for node in &nodes {
         assert_eq!(node.get(b"a").await, Ok(b"stone".to_vec()));
     }
+    let is_due = nodes[1].call(|_, kad| {
+        let (store, day) = (kad.store_mut(), Duration::from_secs(86_400));
+        store.is_due(store.entry(&RecordKey::new(b"a")).unwrap(), day, Instant::now())
+    });
+    assert!(!is_due.await, "it was put a moment ago");
     network.kill(nodes.remove(1)).await;
     for node in &nodes {
         assert_eq!(node.get(b"a").await, Ok(b"stone".to_vec()));
@@ -94,7 +99,7 @@ async fn the_last_put_wins_everywhere_whoever_puts_it() {
 #[tokio::test]
 async fn a_put_wins_over_one_whose_clock_is_far_ahead() {
     let network = Network::new(config());
-    let nodes = network.nodes(5).await;
+    let nodes = network.nodes(7).await;
     let ahead = nodes[0].call(|_, kad| kad.store_mut().millis(Instant::now())).await + 1_000_000_000;
     nodes[0]
         .call(move |_, kad| kad.store_mut().publish(&RecordKey::new(b"a"), b"ahead".to_vec(), ahead))
@@ -102,7 +107,14 @@ async fn a_put_wins_over_one_whose_clock_is_far_ahead() {
         .unwrap();
     // It is put anew, as it was never taken.
     network.settle(&nodes, &[b"a".to_vec()]).await;
-    assert_eq!(nodes[1].put(b"a", b"now").await, Ok(Stored { copies: 4 }));
+    // One that has not heard of it.
+    let mut ignorant = None;
+    for node in &nodes {
+        if node.held().await.is_empty() {
+            ignorant = Some(node);
+        }
+    }
+    assert_eq!(ignorant.unwrap().put(b"a", b"now").await, Ok(Stored { copies: 4 }));
     for node in &nodes {
         assert_eq!(node.get(b"a").await, Ok(b"now".to_vec()));
     }
@@ -125,6 +137,26 @@ async fn one_that_is_alone_keeps_its_record_and_offers_it_to_whoever_comes() {
             nodes[1].call(|_, kad| !kad.store_mut().providers(&RecordKey::new(b"p")).is_empty()).await
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_puts_anew_is_gone_after_its_life() {
+    let brief = config::Records { lifetime: Duration::from_secs(8), repair: Duration::from_secs(1), ..config() };
+    let network = Network::new(brief);
+    let nodes = network.nodes(4).await;
+    nodes[0].put(b"a", b"stone").await.unwrap();
+    assert_eq!(nodes[0].ask(|reply| Request::Withdraw { key: b"a".to_vec(), reply }).await, Ok(()));
+    network
+        .until("nobody has it", async || {
+            for node in &nodes {
+                if !node.held().await.is_empty() {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+    assert_eq!(nodes[1].get(b"a").await, Err(RecordError::NotFound));
 }
 
 #[tokio::test]
@@ -284,24 +316,17 @@ async fn all_nodes_stop_and_start_in_another_order_and_no_record_is_lost() {
 #[tokio::test]
 async fn a_newcomer_gets_the_records_that_it_is_closest_to() {
     let network = Network::new(without_rounds());
-    let mut nodes = network.nodes(6).await;
+    let mut nodes = network.nodes(7).await;
     let names = names(30);
-    put_all(&nodes, &names).await;
+    // Its putter would offer them to whoever comes.
+    for name in &names {
+        nodes[0].put(name, &value(name)).await.unwrap();
+    }
+    network.kill(nodes.remove(0)).await;
+    network.settle(&nodes, &names).await;
     nodes.push(network.start(crate::identity::Keys::generate(), None, Some(nodes[0].known())));
-    let newcomer = nodes.last().unwrap();
-    network
-        .until("the newcomer has what it is closest to", async || {
-            let held = newcomer.held().await;
-            let all: Vec<_> = nodes.iter().map(|node| node.peer).collect();
-            names.iter().all(|name| {
-                let key = KBucketKey::new(RecordKey::new(name));
-                let mut order = all.clone();
-                order.sort_by_cached_key(|peer| KBucketKey::from(*peer).distance(&key));
-                !order[..4].contains(&newcomer.peer) || held.contains(name)
-            })
-        })
-        .await;
-    assert!(!newcomer.held().await.is_empty());
+    network.settle(&nodes, &names).await;
+    assert!(!nodes.last().unwrap().held().await.is_empty());
 }
 
 #[tokio::test]
@@ -311,9 +336,9 @@ async fn a_get_heals_a_holder_that_slept_through_a_put() {
     let nodes = network.nodes(5).await;
     nodes[0].put(b"a", b"new").await.unwrap();
     let key = RecordKey::new(b"a");
-    let mut order: Vec<usize> = (0..5).collect();
-    order.sort_by_key(|at| KBucketKey::from(nodes[*at].peer).distance(&KBucketKey::new(key.clone())));
-    let sleeper = &nodes[order[0]];
+    let order = closest(&nodes, b"a");
+    let named = |peer: PeerId| nodes.iter().find(|node| node.peer == peer).unwrap();
+    let sleeper = named(order[0]);
     // It has nothing but an old value, as if it had been away.
     let stale = Record::new(key.clone(), Versioned { revision: 1, bytes: b"old" }.encode());
     sleeper
@@ -324,7 +349,7 @@ async fn a_get_heals_a_holder_that_slept_through_a_put() {
             store.put(stale).unwrap();
         })
         .await;
-    assert_eq!(nodes[order[4]].get(b"a").await, Ok(b"new".to_vec()));
+    assert_eq!(named(order[4]).get(b"a").await, Ok(b"new".to_vec()));
     network
         .until("the sleeper has the new value", async || {
             let key = key.clone();

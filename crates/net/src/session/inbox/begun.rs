@@ -5,8 +5,6 @@
 //! the message goes that was begun first, with its session: peers that mean well complete theirs in seconds, so it is the
 //! slowest. The last one always has room.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::state::{Entry, State};
@@ -73,14 +71,6 @@ impl State {
     /// A complete message of the session waits for room.
     pub(super) fn keep_outside(&mut self, key: u64, bytes: usize) {
         self.set(key, Held { bytes, begun: None, waits: false });
-    }
-
-    /// What the session waited for was in our hands.
-    pub(super) fn excuse(&mut self, key: u64, waited: Duration) {
-        if let Some(Held { begun: Some(begun), .. }) = self.sessions.get_mut(&key).and_then(|entry| entry.held.as_mut())
-        {
-            *begun = begun.checked_add(waited).unwrap_or(*begun);
-        }
     }
 
     fn set(&mut self, key: u64, held: Held) -> bool {

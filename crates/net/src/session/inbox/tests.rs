@@ -2,6 +2,10 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "a test stops at what it did not expect")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
 use futures::FutureExt;
 
 use super::begun::FREE;
@@ -60,9 +64,9 @@ fn all_sessions_fill_the_room_and_no_more() {
 fn who_waits_is_let_in_before_who_comes() {
     let (inbox, mut inflow) = channel(8000);
     let (alice, bob, carol) = (place(&inbox, 1).0, place(&inbox, 2).0, place(&inbox, 3).0);
-    assert_eq!(offer(&alice, 7900), Offer::Taken);
+    assert_eq!(offer(&alice, 7500), Offer::Taken);
     assert_eq!(offer(&bob, 900), Offer::Waits);
-    assert_eq!(offer(&carol, OVERHEAD), Offer::Waits);
+    assert_eq!(offer(&carol, 500), Offer::Waits, "it would fit, but bob is first");
     assert_eq!([next(&mut inflow), next(&mut inflow)], [Some(1), Some(2)]);
     assert_eq!(next(&mut inflow), Some(3));
 }
@@ -159,7 +163,7 @@ fn time_that_was_ours_makes_nobody_the_oldest() {
     let ((alice, alice_bell), (bob, bob_bell)) = (place(&inbox, 1), place(&inbox, 2));
     assert_eq!(alice.hold(5 * FREE, now), Hold::Granted);
     assert_eq!(bob.hold(5 * FREE, now + SECOND), Hold::Granted);
-    alice.excuse(SECOND * 2);
+    assert_eq!(alice.hold(5 * FREE, now + SECOND * 2), Hold::Granted, "it waited for us");
     assert_eq!(bob.hold(6 * FREE, now + SECOND), Hold::Waits);
     assert_eq!((alice_bell.stopped(), bob_bell.stopped()), (None, Some(Why::Crowded)));
 }
@@ -185,6 +189,33 @@ fn nobody_is_cut_off_while_it_is_the_owner_who_is_slow() {
     assert_eq!((next(&mut inflow), next(&mut inflow)), (Some(1), Some(1)));
     assert_eq!(bob.hold(2 * FREE, now), Hold::Granted);
     assert_eq!(bob_bell.stopped(), None);
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_waits_is_woken_when_there_is_room() {
+    let room = 10 * FREE;
+    let (inbox, mut inflow) = channel(room);
+    let ((alice, alice_bell), (bob, bob_bell)) = (place(&inbox, 1), place(&inbox, 2));
+    let (for_alice, for_bob) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+    alice_bell.register(&Waker::from(Arc::clone(&for_alice)));
+    bob_bell.register(&Waker::from(Arc::clone(&for_bob)));
+    let woken = || (for_alice.0.load(Ordering::Relaxed), for_bob.0.load(Ordering::Relaxed));
+    assert_eq!((offer(&alice, room), offer(&alice, room)), (Offer::Taken, Offer::Waits));
+    assert_eq!(bob.hold(2 * FREE, Instant::now()), Hold::Waits);
+    assert_eq!(next(&mut inflow), Some(1));
+    assert_eq!(woken(), (0, 0));
+    assert_eq!(next(&mut inflow), Some(1));
+    assert_eq!(woken(), (1, 1));
 }
 
 #[test]

@@ -162,12 +162,17 @@ async fn a_message_that_finds_no_room_is_not_read_on() {
     write(&mut alone.far, &bytes).await;
     assert_eq!(alone.poll().await, Read::Waits);
     assert!(alone.outbox.received() < 200_000, "{} bytes were read", alone.outbox.received());
-    // That is not its fault.
-    tokio::time::sleep(FRAME_SILENCE * 2).await;
+    // That is not its fault, and does not make its message the oldest.
+    tokio::time::sleep(FRAME_SILENCE).await;
+    let erin_bell = Arc::<Bell>::default();
+    let erin = bench.inbox.place(PeerId(4), Arc::clone(&erin_bell)).unwrap();
+    assert_eq!(erin.hold(70_000, Instant::now()), Hold::Waits);
+    tokio::time::sleep(FRAME_SILENCE).await;
     assert_eq!(alone.poll().await, Read::Waits);
     assert!(!alone.reader.is_overdue(Instant::now()));
     assert_eq!(alone.reader.deadline(), None);
-    drop(carol);
+    drop((carol, dave));
     assert_eq!(alone.poll().await, Read::Waits);
     assert_eq!(alone.outbox.received(), bytes.len() as u64);
+    assert_eq!(erin_bell.stopped(), Some(Why::Crowded));
 }

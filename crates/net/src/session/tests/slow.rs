@@ -68,6 +68,20 @@ async fn congestion_is_told_once_each_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn congestion_ends_below_a_quarter() {
+    let cost = outbox::cost(&Message::Ping(0), Framing::Stream);
+    let mut bench = Bench::new(Limits { send_high: 40 * cost, ..Limits::default() });
+    let place = bench.inbox.place(PeerId(1), Arc::default()).unwrap();
+    let outbox = Outbox::new(Framing::Stream, &bench.limits, Arc::default(), place.signal());
+    (0..41).for_each(|nonce| outbox.push(Message::Ping(nonce)).unwrap());
+    assert!(matches!(bench.next().await.1, Received::Congested(true)));
+    (0..31).for_each(|_| outbox.written(cost));
+    bench.silence().await;
+    outbox.written(1);
+    assert!(matches!(bench.next().await.1, Received::Congested(false)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn congestion_that_has_passed_is_not_told() {
     let mut bench = Bench::new(Limits { send_high: 1000, ..Limits::default() });
     let (session, mut far) = bench.session(1, 1 << 16);

@@ -68,7 +68,7 @@ fn a_publisher_a_peer_and_all_together_have_their_share() {
     assert_eq!(desk.taken(&alice, mallory, 1, 5_000), SOURCE.messages.burst);
     assert!(!desk.take(&bob, mallory, 1), "by another way either");
     // Mallory has many names.
-    let mut by_new_names = |desk: &mut Desk, from: &PeerId, tries: u32| -> u32 {
+    let by_new_names = |desk: &mut Desk, from: &PeerId, tries: u32| -> u32 {
         (0..tries).map(|_| desk.taken(from, PeerId::random(), 1, 1)).sum()
     };
     assert_eq!(by_new_names(&mut desk, &alice, 3_000), SHARE.messages.burst - SOURCE.messages.burst);

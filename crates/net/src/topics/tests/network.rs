@@ -184,6 +184,19 @@ async fn the_largest_message_of_the_longest_name_arrives() {
     network.until(|network| network.count(1, &largest) == 1 && network.count(2, &largest) == 1).await;
 }
 
+#[tokio::test]
+async fn a_burst_of_the_largest_messages_arrives() {
+    let mut network = Network::new(2).await;
+    network.subscribe_all("chat");
+    network.dial(0, 1);
+    network.publish(0, "chat", b"first");
+    network.until(|network| network.count(1, b"first") == 1).await;
+    for number in 0..40 {
+        network.publish(0, "chat", &vec![number; MAX_MESSAGE]);
+    }
+    network.until(|network| network.messages[1].len() == 41).await;
+}
+
 fn judging(verdict: fn(&[u8]) -> Verdict) -> (Validator, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);

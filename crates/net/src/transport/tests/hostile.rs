@@ -51,6 +51,17 @@ async fn a_request_without_end_is_cut_off() {
     tokio::time::timeout(HANDSHAKE, endless).await.expect("closed before the deadline");
 }
 
+#[tokio::test]
+async fn a_browser_is_told_that_there_is_no_page() {
+    let (port, addresses) = on(LOOPBACK, None);
+    let _alice = Node::start(&options(), &addresses).await;
+    let mut socket = TcpStream::connect((LOOPBACK, port)).await.unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(LONG, socket.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
+}
+
 /// What has begun as libp2p and goes on a byte a second has as long as any handshake.
 #[tokio::test]
 async fn a_handshake_that_goes_on_for_ever_is_cut_off() {

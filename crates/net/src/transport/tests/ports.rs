@@ -37,6 +37,13 @@ fn any_port_is_free_for_both() {
 }
 
 #[test]
+fn a_port_of_the_systems_own_is_forbidden() {
+    let denied = std::io::ErrorKind::PermissionDenied.into();
+    let refused = StartError::refused("0.0.0.0:80".to_owned(), 80, denied);
+    assert!(matches!(refused, StartError::PortForbidden { port: 80 }));
+}
+
+#[test]
 fn an_address_of_another_machine_can_not_be_listened_on() {
     let elsewhere = Listen { hosts: Hosts::Only(vec!["192.0.2.1".parse().unwrap()]), ..listen(0) };
     let refused = check_port(&elsewhere);

@@ -21,6 +21,7 @@ pub(super) enum Listen {
 }
 
 impl Listen {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is another carrier's")]
     pub(super) fn parse(address: &Multiaddr) -> Option<Self> {
         let mut tcp = address.clone();
         match tcp.pop()? {
@@ -30,10 +31,8 @@ impl Listen {
                     tcp.pop();
                     Some(Self::Secure(tcp))
                 }
-                #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is below WebSocket")]
                 _ => Some(Self::Plain(tcp)),
             },
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other part ends an address of other carriers")]
             _ => None,
         }
     }
@@ -84,6 +83,7 @@ pub(super) struct Target {
 impl Target {
     /// `None` if the address is not WebSocket's, or holds what has no place in a request: addresses come from strangers,
     /// who could otherwise make us send requests of their own to anybody.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is another carrier's")]
     pub(super) fn parse(address: &Multiaddr) -> Option<Self> {
         let mut parts = address.iter();
         let (below, host) = (parts.next()?, parts.next()?);
@@ -92,7 +92,6 @@ impl Target {
             Protocol::Ip4(ip) => (ip.to_string(), ServerName::from(std::net::IpAddr::V4(*ip))),
             Protocol::Ip6(ip) => (format!("[{ip}]"), ServerName::from(std::net::IpAddr::V6(*ip))),
             Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => (name.to_string(), server(name)?),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other part names no host")]
             _ => return None,
         };
         let (tls, path) = match parts.next()? {
@@ -102,13 +101,10 @@ impl Target {
                 Protocol::Ws(path) => (Some(name), path),
                 Protocol::Sni(other) => match parts.next()? {
                     Protocol::Ws(path) => (Some(server(&other)?), path),
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is no WebSocket")]
                     _ => return None,
                 },
-                #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is no WebSocket")]
                 _ => return None,
             },
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other part is no WebSocket")]
             _ => return None,
         };
         let mut tcp = Multiaddr::from(below).with(Protocol::Tcp(port));

@@ -61,6 +61,8 @@ pub(crate) struct Frames<T> {
     sent: usize,
     /// Whether an answer to a control frame waits for being sent without anybody writing.
     answering: bool,
+    /// Whether a writer waits for the socket. It sends answers too, and is who the socket must wake.
+    writing: bool,
     /// Whether we have sent a close frame: nothing goes after it.
     closing: bool,
     masks: Masks,
@@ -106,6 +108,7 @@ impl<T> Frames<T> {
             output: Vec::new(),
             sent: 0,
             answering: false,
+            writing: false,
             closing: false,
             masks: Masks { keys: RandomState::new(), next: 0 },
         }
@@ -140,9 +143,20 @@ impl<T: AsyncWrite + Unpin> Frames<T> {
         Poll::Ready(Ok(()))
     }
 
+    /// Sends what waits, for a writer.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let drained = self.poll_drain(cx);
+        self.writing = drained.is_pending();
+        drained
+    }
+
     /// Sends the answer to a control frame as far as the socket takes it.
     fn answer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.answering && self.poll_drain(cx)?.is_ready() && Pin::new(&mut self.socket).poll_flush(cx)?.is_ready() {
+        if self.answering
+            && !self.writing
+            && self.poll_drain(cx)?.is_ready()
+            && Pin::new(&mut self.socket).poll_flush(cx)?.is_ready()
+        {
             self.answering = false;
         }
         Ok(())
@@ -271,7 +285,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Frames<T> {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if this.output.len() >= OUTPUT {
-            ready!(this.poll_drain(cx))?;
+            ready!(this.poll_written(cx))?;
         }
         let payload = bytes.get(..FRAME).unwrap_or(bytes);
         if !payload.is_empty() {
@@ -282,7 +296,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Frames<T> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_drain(cx))?;
+        ready!(this.poll_written(cx))?;
         Pin::new(&mut this.socket).poll_flush(cx)
     }
 
@@ -294,7 +308,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Frames<T> {
             this.put(Opcode::Close, &NORMAL);
             this.closing = true;
         }
-        ready!(this.poll_drain(cx))?;
+        ready!(this.poll_written(cx))?;
         Pin::new(&mut this.socket).poll_close(cx)
     }
 }

@@ -1,3 +1,10 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: the numbers are their own"
+)]
+
 use std::future::poll_fn;
 use std::net::Ipv4Addr;
 

@@ -1,3 +1,10 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: the numbers are their own"
+)]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -275,6 +282,26 @@ fn more_than_fits_waits() {
     assert_eq!(far.heard().len(), 100);
 }
 
+/// Both ends of a connection are often tasks of their own, and a socket remembers one that waits to write.
+#[test]
+fn an_answer_takes_no_waiting_writers_place() {
+    let (near, far) = pipe(usize::MAX, 10);
+    let mut frames = Frames::new(near, End::Server, &[]);
+    block_on(frames.write_all(b"far too long for the pipe")).unwrap();
+    assert!(frames.flush().now_or_never().is_none());
+    let waiting = |far: &Pipe| far.from.lock().unwrap().wakers.len();
+    assert_eq!(waiting(&far), 1);
+    far.say(&[0x89, 0x80, 0, 0, 0, 0]);
+    assert!(frames.read(&mut [0]).now_or_never().is_none());
+    assert_eq!(waiting(&far), 1, "the reader did not ask the socket to be woken");
+    let mut sent = Vec::new();
+    while frames.flush().now_or_never().is_none() {
+        sent.extend(far.heard());
+    }
+    sent.extend(far.heard());
+    assert!(sent.ends_with(&[0x8a, 0x00]), "and the answer goes with what was written: {sent:?}");
+}
+
 #[test]
 fn two_masks_are_never_seen_alike() {
     let (mut frames, far) = client();
@@ -320,7 +347,7 @@ proptest! {
         let sent = writes.concat();
         // What came with the handshake is there already.
         let mut early_bytes = Vec::new();
-        let mask = (from == End::Client).then_some([1, 2, 3, 4]);
+        let mask = (from == End::Client).then_some([0; 4]);
         Header { opcode: Opcode::Binary, last: true, mask, length: early as u64 }.encode(&mut early_bytes);
         early_bytes.extend(vec![0; early]);
         let mut reader = Frames::new(far, to, &early_bytes);
@@ -341,6 +368,7 @@ proptest! {
             }
         };
         block_on(futures::future::join(write, read));
+        prop_assert_eq!(&got[..early], &vec![0; early]);
         prop_assert_eq!(&got[early..], &sent[..]);
     }
 

@@ -1,0 +1,97 @@
+#![allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests: the numbers are their own")]
+
+use futures::future::{FutureExt, poll_fn};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::core::muxing::StreamMuxerExt;
+use libp2p::core::transport::memory::Channel;
+use libp2p::core::transport::{DialOpts, ListenerId, MemoryTransport, PortUse, Transport, TransportEvent};
+use libp2p::core::{Endpoint, Multiaddr};
+
+use super::*;
+
+type Memory = Muxer<Channel<Vec<u8>>>;
+
+/// Two ends of a connection, in memory.
+async fn ends() -> (Memory, Memory) {
+    let mut transport = MemoryTransport::new();
+    transport.listen_on(ListenerId::next(), "/memory/0".parse().unwrap()).unwrap();
+    let mut next = async || poll_fn(|cx| Pin::new(&mut transport).poll(cx)).await;
+    let address: Multiaddr = next().await.into_new_address().unwrap();
+    let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
+    let near = MemoryTransport::new().dial(address, options).unwrap();
+    let accept = async {
+        match next().await {
+            TransportEvent::Incoming { upgrade, .. } => upgrade.await.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (near, far) = futures::join!(near, accept);
+    (Config::muxer(near.unwrap(), Mode::Client), Config::muxer(far, Mode::Server))
+}
+
+/// Polls both ends until neither has anything more to do, which in memory is at once.
+async fn settle(near: &mut Memory, far: &mut Memory) {
+    for _ in 0..1000 {
+        for end in [&mut *near, &mut *far] {
+            poll_fn(|cx| Poll::Ready(end.poll_unpin(cx).map(Result::unwrap).is_pending())).await;
+        }
+    }
+}
+
+/// Opens a stream and says something on it that the other end may or may not take.
+async fn open(near: &mut Memory, far: &mut Memory) -> (Stream, Stream) {
+    let mut there = poll_fn(|cx| near.poll_outbound_unpin(cx)).await.unwrap();
+    there.write_all(b"hello").await.unwrap();
+    settle(near, far).await;
+    let mut here = poll_fn(|cx| far.poll_inbound_unpin(cx)).await.unwrap();
+    let mut hello = [0; 5];
+    here.read_exact(&mut hello).await.unwrap();
+    assert_eq!(&hello, b"hello");
+    (there, here)
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_read_holds_its_first_window_and_no_more() {
+    let (mut near, mut far) = ends().await;
+    let (mut there, mut here) = open(&mut near, &mut far).await;
+    let mut sent = 0;
+    // As long as anything moves.
+    loop {
+        match there.write(&[7; 10_000]).now_or_never() {
+            Some(written) => sent += written.unwrap(),
+            None => {
+                settle(&mut near, &mut far).await;
+                match there.write(&[7; 10_000]).now_or_never() {
+                    Some(written) => sent += written.unwrap(),
+                    None => break,
+                }
+            }
+        }
+        assert!(sent < 10 * FIRST_WINDOW, "no end");
+    }
+    assert_eq!(sent + 5, FIRST_WINDOW);
+    // Once it is read, more may come.
+    let mut all = vec![0; sent];
+    here.read_exact(&mut all).await.unwrap();
+    assert!(all.iter().all(|byte| *byte == 7));
+    // The reader's next turn tells the other end.
+    assert!(here.read(&mut [0]).now_or_never().is_none());
+    settle(&mut near, &mut far).await;
+    assert!(there.write(&[7; 10_000]).now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn streams_that_nobody_takes_wait_within_the_bound() {
+    let (mut near, mut far) = ends().await;
+    let mut opened = Vec::new();
+    for _ in 0..STREAMS {
+        let mut stream = poll_fn(|cx| near.poll_outbound_unpin(cx)).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        opened.push(stream);
+    }
+    settle(&mut near, &mut far).await;
+    assert_eq!(far.opened.len(), STREAMS);
+    // Our own end keeps the bound too.
+    let one_more = poll_fn(|cx| near.poll_outbound_unpin(cx)).await;
+    assert!(matches!(one_more, Err(ConnectionError::TooManyStreams)), "{one_more:?}");
+}
