@@ -1,6 +1,7 @@
 //! Whole peers of one process without libp2p: the loop, the ledger, what is kept. What the network adds is in `network`.
 #![allow(
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     missing_docs,

@@ -54,7 +54,6 @@ impl From<oneshot::error::RecvError> for RequestError {
 ///
 /// # Errors
 /// If its directory can't be used.
-#[expect(clippy::type_complexity, reason = "three things that go three ways")]
 pub fn start<C: Carrier + std::fmt::Debug>(
     home: &Home,
     carrier: C,
@@ -122,11 +121,9 @@ impl Control {
     /// If no coin is left, or somebody else spent it at the same time.
     pub async fn pay(&self) -> Result<Txid, RequestError> {
         let (txid, reply) = self.ask(Request::Pay).await??;
-        match reply.await? {
-            Reply::Transaction(Judged::Accepted) => Ok(txid),
-            Reply::Transaction(judged) => Err(RequestError::Refused(judged)),
-            other => Err(RequestError::Reply(other)),
-        }
+        let reply = reply.await?;
+        let Reply::Transaction(judged) = reply else { return Err(RequestError::Reply(reply)) };
+        if judged == Judged::Accepted { Ok(txid) } else { Err(RequestError::Refused(judged)) }
     }
 
     /// Where a transaction is, if it is here.
@@ -150,10 +147,8 @@ impl Control {
     /// # Errors
     /// If the node does not take the address.
     pub async fn dial(&self, address: Address) -> Result<(), RequestError> {
-        match self.command(Command::AddPeer(address, Purpose::Manual)).await? {
-            Reply::Done => Ok(()),
-            other => Err(RequestError::Reply(other)),
-        }
+        let reply = self.command(Command::AddPeer(address, Purpose::Manual)).await?;
+        if reply == Reply::Done { Ok(()) } else { Err(RequestError::Reply(reply)) }
     }
 
     /// Parts from a peer; whether it was connected.

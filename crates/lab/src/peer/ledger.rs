@@ -326,11 +326,10 @@ impl Ledger {
 /// How long a witness may be so that it takes `lacking` bytes more than an empty one: its length may take up to four
 /// bytes more than the one that an empty one's takes.
 fn without_length(lacking: usize) -> usize {
-    let [short, middle] = [0xfd, 0x1_0000];
     match lacking {
         0..0xfd => lacking,
-        _ if lacking < middle + 2 => lacking.saturating_sub(2).max(short - 1),
-        _ => lacking.saturating_sub(4).max(middle - 1),
+        0xfd..0x1_0002 => lacking.saturating_sub(2).max(0xfc),
+        _ => lacking.saturating_sub(4).max(0xffff),
     }
 }
 

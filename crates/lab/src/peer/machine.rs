@@ -96,7 +96,7 @@ impl<C: Carrier> Machine<C> {
             sessions: BTreeMap::new(),
             mining: VecDeque::new(),
             save: None,
-            look: Instant::now() + LOOK,
+            look: after(LOOK),
         }
     }
 
@@ -135,7 +135,7 @@ impl<C: Carrier> Machine<C> {
     async fn farewell(&mut self) {
         self.mining.clear();
         self.order(Command::Shutdown);
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = after(FAREWELL);
         while !self.sessions.is_empty() {
             match tokio::time::timeout_at(deadline, self.carrier.next()).await {
                 Ok(Some(event)) => self.network(event),
@@ -155,7 +155,7 @@ impl<C: Carrier> Machine<C> {
             self.write_book();
         }
         if self.look <= Instant::now() {
-            self.look = Instant::now() + LOOK;
+            self.look = after(LOOK);
             if let Some(wall) = self.clock.wall_changed() {
                 self.feed(Input::Clock(wall));
             }
@@ -208,6 +208,13 @@ impl<C: Carrier> Machine<C> {
             }
         }
     }
+}
+
+/// The moment that is so long from now.
+pub(super) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    // The clock counts farther than any wait here.
+    now.checked_add(wait).unwrap_or(now)
 }
 
 async fn sleep_until(due: Option<Instant>) {

@@ -49,7 +49,7 @@ impl Peer {
     /// If its directory, its key, its port or another thing that it was given can't be used.
     pub async fn start(options: &Options) -> Result<(Self, broadcast::Receiver<Event>), StartError> {
         let (home, keys) = Home::open(&options.data, options.spec.clone(), options.name.as_deref())?;
-        let (network, events) = Network::start(options.config(&home, keys)).await?;
+        let (network, events) = Box::pin(Network::start(options.config(&home, keys))).await?;
         let wire = Wire { network: network.clone(), events };
         let (control, listener, task) = control::start(&home, wire)?;
         let task = Arc::new(Mutex::new(Some(task)));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::time::Instant;
 
 use super::Event;
+use super::machine::after;
 
 /// Events that are told again with a failure.
 const TOLD: usize = 200;
@@ -41,7 +41,7 @@ impl Watch {
     /// # Errors
     /// If none comes within that time.
     pub async fn find<T>(&mut self, within: Duration, mut wanted: impl FnMut(&Event) -> Option<T>) -> Result<T, Late> {
-        let deadline = Instant::now() + within;
+        let deadline = after(within);
         loop {
             let event = match tokio::time::timeout_at(deadline, self.events.recv()).await {
                 Ok(Ok(event)) => event,

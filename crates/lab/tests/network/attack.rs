@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use yap_lab::peer::Status;
 use yap_protocol::Message;
 use yap_protocol::codec::{self, Framing};
 use yap_protocol::message::{Inventory, NetworkId, Services, Version};
@@ -124,6 +125,8 @@ async fn whoever_asks_for_much_and_reads_nothing_costs_little() {
     let framing = Framing::Bitcoin(alice.options.spec.magic);
     let mut stream = connect(port).await;
     greet(&mut stream, framing).await;
+    let stranger = |status: &Status| status.peers.iter().find(|peer| peer.way.via == "bitcoin").map(|peer| peer.sent);
+    alice.until("a session with the stranger", |status| stranger(status).is_some()).await;
     let before = alice.status().await.rss;
     let hash: bitcoin::BlockHash = tip.parse().unwrap();
     let wanted = vec![Inventory::WitnessBlock(hash); 100];
@@ -134,6 +137,8 @@ async fn whoever_asks_for_much_and_reads_nothing_costs_little() {
             break;
         }
     }
+    // It is served as far as it reads, or what the system buffers for it, and no farther.
+    alice.until("the stranger is served", |status| stranger(status).is_none_or(|sent| sent > 100_000)).await;
     are_one_network(&[&alice, &bob]).await;
     let carol = start_with(&[alice.address().await]).await;
     are_one_network(&[&alice, &bob, &carol]).await;

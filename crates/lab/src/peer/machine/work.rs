@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
 use yap_chain::block::Block;
 use yap_chain::transaction::Transaction;
 use yap_net::Notice;
 use yap_protocol::io::{self, PoolChange, TipChange};
 use yap_protocol::{Input, Output, PeerId};
 
-use super::{Machine, SAVE_DELAY};
+use super::{Machine, SAVE_DELAY, after};
 use crate::peer::carrier::Carrier;
 use crate::peer::event::{Event, Reach, Way, name};
 
@@ -44,7 +43,9 @@ impl<C: Carrier> Machine<C> {
             Notice::Listening(address) => Event::Listening { address: address.clone() },
             Notice::Reach(reach) => Event::Reach(Reach::from(reach)),
             Notice::Path { peer, path } => Event::Path { identity: name(*peer), way: Way::from(path) },
-            other => Event::Notice { text: other.to_string() },
+            Notice::NotListening(_) | Notice::Dial { .. } | Notice::Resolve { .. } | Notice::Listener { .. } | _ => {
+                Event::Notice { text: notice.to_string() }
+            }
         };
         self.tell(event);
     }
@@ -60,7 +61,7 @@ impl<C: Carrier> Machine<C> {
             Output::Judge { transaction, parent } => self.judge(&transaction, parent.as_ref()),
             Output::Persist(change) => {
                 self.book.add(change);
-                self.save.get_or_insert_with(|| Instant::now() + SAVE_DELAY);
+                self.save.get_or_insert_with(|| after(SAVE_DELAY));
             }
             Output::Reply { ticket, reply } => {
                 if let Some(waiting) = self.waiting.remove(&ticket) {
@@ -120,7 +121,12 @@ impl<C: Carrier> Machine<C> {
                 let text = format!("{} broke a rule: {fault} ({penalty:?})", self.identity(*peer));
                 self.tell(Event::Notice { text });
             }
-            other => tracing::debug!(?other, "event"),
+            io::Event::Syncing { .. }
+            | io::Event::Clock(_)
+            | io::Event::Irreversible(_)
+            | io::Event::BlockRelayed(_)
+            | io::Event::TransactionRelayed(_)
+            | _ => tracing::debug!(?event, "event"),
         }
     }
 
