@@ -249,9 +249,6 @@ impl Engine {
     /// Ends everything. What is queued on streams was sent by the sessions themselves if the node parted first.
     async fn stop(mut self) {
         self.registry = None;
-        if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
-            kad.store_mut().sync();
-        }
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);

@@ -144,6 +144,9 @@ pub enum DialError {
     /// The connection was refused by the other end.
     #[error("the host refuses connections on that port: check the port, and that a node runs there")]
     Refused,
+    /// Whatever answers there ended the connection before anything was said.
+    #[error("the connection was closed at once: the node there may be full or refuse this one, or it is no node")]
+    Closed,
     /// There is no way to that network.
     #[error("there is no route to that network: check this machine's connection")]
     NoRoute,

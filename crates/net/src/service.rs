@@ -163,13 +163,14 @@ impl Service {
     }
 
     /// The peers of the routing table that should hold a record: those that are closest to its key, of which this node
-    /// may be one more.
+    /// may be one more, unless it answers nobody.
     fn closest(&self, kad: &mut Kad, key: &RecordKey) -> Vec<PeerId> {
         let most = self.replication();
         let hashed = KBucketKey::new(key.clone());
         let closest = kad.get_closest_local_peers(&hashed).take(most).map(KBucketKey::into_preimage);
         let mut closest: Vec<PeerId> = closest.collect();
-        if closest.len() == most && self.rank(key, &closest) < most {
+        let counts = kad.mode() == kad::Mode::Server;
+        if counts && closest.len() == most && self.rank(key, &closest) < most {
             closest.pop();
         }
         closest

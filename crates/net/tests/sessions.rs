@@ -234,7 +234,10 @@ async fn a_port_where_nobody_listens_and_one_where_something_else_does_are_told_
     for form in [format!("127.0.0.1:{}", at.port()), format!("ws://127.0.0.1:{}", at.port())] {
         let given: Given = form.parse().unwrap();
         alice.dial(&given.addresses(&[])[0], Purpose::Manual);
-        assert_eq!(alice.failure().await, DialError::NotANode, "{form}");
+        // Without HTTP, what the portal says may be lost with the connection.
+        let why = alice.failure().await;
+        let plain = !form.starts_with("ws") && why == DialError::Closed;
+        assert!(plain || why == DialError::NotANode, "{form}: {why}");
     }
 }
 

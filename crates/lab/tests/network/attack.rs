@@ -103,13 +103,13 @@ async fn greet(stream: &mut TcpStream, framing: Framing) {
         version: 70_016,
         services: Services::NETWORK.with(Services::WITNESS),
         timestamp: yap_net::Clock::start().wall(),
-        receiver: (Services::default(), NetworkId::Ipv4([127, 0, 0, 1].into()), 0),
+        receiver: (Services::default(), NetworkId::None, 0),
         nonce: 7,
         user_agent: "/stranger/".into(),
         start_height: 0,
         relay: true,
     };
-    let mut out = codec::encode(&Message::Version(version), framing);
+    let mut out = codec::encode(&Message::Version(Box::new(version)), framing);
     out.extend(codec::encode(&Message::Verack, framing));
     stream.write_all(&out).await.unwrap();
 }

@@ -1,11 +1,12 @@
 //! What the swarm does on every connection, put together.
 
+use std::path::Path;
 use std::time::Duration;
 
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{PeerId, StreamProtocol, autonat, dcutr, identify, mdns, ping, relay};
+use libp2p::{PeerId, StreamProtocol, autonat, identify, mdns, ping, relay};
 
 use crate::config::{self, Config};
 use crate::error::StartError;
@@ -24,9 +25,9 @@ pub(super) struct Behaviour {
     pub(super) gateway: Toggle<reach::gateway::Behaviour>,
     pub(super) probe: autonat::v2::client::Behaviour,
     pub(super) prober: autonat::v2::server::Behaviour,
-    pub(super) relay: Toggle<relay::Behaviour>,
+    pub(super) relay: Toggle<reach::relaying::Behaviour>,
     pub(super) relayed: reach::relayed::Behaviour,
-    pub(super) punch: Toggle<dcutr::Behaviour>,
+    pub(super) punch: Toggle<reach::punching::Behaviour>,
     /// With identify in it.
     pub(super) candidates: reach::candidates::Behaviour,
 }
@@ -94,9 +95,9 @@ impl Behaviour {
                 .into(),
             probe: autonat::v2::client::Behaviour::default(),
             prober: autonat::v2::server::Behaviour::default(),
-            relay: config.reach.relay.then(|| relay::Behaviour::new(us, relay_config(&config.reach.relaying))).into(),
+            relay: config.reach.relay.then(|| relay_for_others(us, &config.reach.relaying)).into(),
             relayed: reach::relayed::Behaviour::new(relayed),
-            punch: config.reach.punch.then(|| dcutr::Behaviour::new(us)).into(),
+            punch: config.reach.punch.then(|| reach::punching::Behaviour::new(us)).into(),
             candidates: reach::candidates::Behaviour::new(identify::Behaviour::new(introduction)),
         })
     }
@@ -114,19 +115,20 @@ fn multicast(us: PeerId) -> Option<mdns::tokio::Behaviour> {
 }
 
 fn dht(config: &Config, us: PeerId) -> Result<service::Kad, StartError> {
-    let store = records::Store::open(us, config.directory.as_deref(), &config.records).map_err(|why| {
-        StartError::Records { path: config.directory.clone().unwrap_or_default(), why: why.to_string() }
-    })?;
+    let directory = config.directory.as_deref();
+    let store = records::Store::open(us, directory, &config.records)
+        .map_err(|error| error.at(directory.unwrap_or_else(|| Path::new("memory"))))?;
     Ok(service::behaviour(us, &config.chain, &config.records, store))
 }
 
-fn relay_config(relaying: &config::Relaying) -> relay::Config {
-    relay::Config {
+fn relay_for_others(us: PeerId, relaying: &config::Relaying) -> reach::relaying::Behaviour {
+    let config = relay::Config {
         max_reservations: relaying.reservations,
         max_circuits: relaying.circuits,
         max_circuits_per_peer: relaying.circuits_per_peer,
         max_circuit_duration: relaying.duration,
         max_circuit_bytes: relaying.bytes,
         ..relay::Config::default()
-    }
+    };
+    reach::relaying::Behaviour::new(relay::Behaviour::new(us, config))
 }

@@ -215,6 +215,15 @@ impl Engine {
         }
     }
 
+    /// Ends every dial of a peer.
+    pub(super) fn attempts_failed(&mut self, peer: PeerId, why: &DialError) {
+        let theirs = |(_, attempt): &(&u64, &Attempt)| attempt.peer == Some(peer);
+        let numbers: Vec<u64> = self.attempts.under_way.iter().filter(theirs).map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.fail(number, Some(why.clone()));
+        }
+    }
+
     /// Ends a dial; without a reason if it is not needed any more.
     pub(super) fn fail(&mut self, number: u64, why: Option<DialError>) {
         let Some(attempt) = self.attempts.remove(number) else { return };

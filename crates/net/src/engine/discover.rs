@@ -15,6 +15,7 @@ use yap_protocol::link::Purpose;
 use super::Engine;
 use super::behaviour::Protocols;
 use crate::address;
+use crate::error::DialError;
 use crate::event::{Event, Notice};
 use crate::find::names;
 use crate::given::{Given, Scheme};
@@ -82,6 +83,7 @@ impl Engine {
         if info.protocol_version != protocols.network() {
             // Multicast finds every program that uses libp2p. This one has nothing to say to us.
             tracing::debug!(%peer, network = info.protocol_version, "another network");
+            self.attempts_failed(peer, &DialError::WrongChain { chain: self.chain.name.clone() });
             let _ = self.swarm.disconnect_peer_id(peer);
             return;
         }

@@ -14,6 +14,8 @@ use crate::transport;
 pub(super) fn of(error: &Swarm, wanted: Option<PeerId>) -> DialError {
     match error {
         Swarm::LocalPeerId { .. } => DialError::Ourselves,
+        // The swarm leaves out our own addresses, which is all that is left then where no peer is named.
+        Swarm::NoAddresses if wanted.is_none() => DialError::Ourselves,
         Swarm::NoAddresses => DialError::Unknown,
         Swarm::WrongPeerId { obtained, .. } => {
             let identities = wanted.as_ref().and_then(address::identity).zip(address::identity(obtained));

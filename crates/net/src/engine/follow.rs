@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use libp2p::{PeerId, kad, relay};
+use libp2p::{PeerId, kad};
 use yap_protocol::link::{Link, Purpose};
 
 use super::Engine;
@@ -41,7 +41,7 @@ impl Engine {
                 }
                 Action::ServeRelay(serve) => {
                     if let Some(relay) = self.swarm.behaviour_mut().relay.as_mut() {
-                        relay.set_status(Some(if serve { relay::Status::Enable } else { relay::Status::Disable }));
+                        relay.serve(serve);
                     }
                 }
                 Action::AddExternal(address) => self.swarm.add_external_address(address),
@@ -56,9 +56,9 @@ impl Engine {
                         gateway.search();
                     }
                 }
-                Action::Lost(ip) => {
+                Action::Lost { ip, relays } => {
                     self.swarm.behaviour_mut().candidates.forget();
-                    self.paths.lost(now, ip);
+                    self.paths.lost(now, ip, &relays);
                     self.follow_paths();
                 }
                 Action::Gained(_) => {

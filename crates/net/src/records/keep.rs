@@ -134,13 +134,14 @@ impl Store {
         }
     }
 
-    /// A key that we provide, and of which the closest peers heard before `interval` ago.
-    pub(crate) fn provide_due(&self, interval: Duration, now: Instant) -> Option<RecordKey> {
+    /// Keys that we provide, and of which the closest peers heard before `interval` ago.
+    pub(crate) fn provide_due(&self, interval: Duration, now: Instant) -> impl Iterator<Item = &RecordKey> {
         let seconds = self.clock.seconds(now);
-        let due = |held: &Held| {
+        let due = move |held: &Held| {
             held.announced.is_some_and(|announced| announced.saturating_add(interval.as_secs()) <= seconds)
         };
-        self.providers.iter().find(|(_, provided)| provided.peers.iter().any(due)).map(|(_, found)| found.key.clone())
+        let keys = self.providers.iter().filter(move |(_, provided)| provided.peers.iter().any(due));
+        keys.map(|(_, provided)| &provided.key)
     }
 
     /// Notes that the closest peers heard that we provide a key.

@@ -10,9 +10,8 @@
 //!
 //! A row is framed by a mark, its length and a checksum, so a damaged one costs itself alone: reading goes on at the
 //! next mark with a good checksum. The checksum is keyed by the file's name, which holds random bits, and by the place
-//! in it, so that no value that a peer chose can look like a row within a damaged one. (The engine of the ledger's
-//! tables has one journal, in which a damaged byte costs everything after it, or the whole: right for a ledger, which
-//! can be had again, and wrong for records that may be nowhere else.)
+//! in it, so that no value that a peer chose can look like a row within a damaged one. Why not the engine of the
+//! ledger's tables: `docs/adr/0011-records-in-a-log.md`.
 //!
 //! An append is given to the system at once: it survives the death of the process. [`Log::sync`] brings it to the disk
 //! itself. Because the oldest file is always the one that is cleaned, a row which says that something is gone can be

@@ -36,7 +36,7 @@ impl Service {
             return;
         }
         // Without any, its life is over but for a moment, and is not to begin anew.
-        found.record.expires = found.record.expires.or(Some(later(now, LAST)));
+        found.record.expires = found.record.expires.or_else(|| Some(later(now, LAST)));
         match &mut task.work {
             Work::Get(get) if found.record.key == get.key => {
                 let hurry = if found.peer.is_some() { HURRY } else { HOME_HURRY };

@@ -18,7 +18,8 @@ pub(crate) enum Request {
     Get { key: Vec<u8>, reply: Reply<Vec<u8>> },
     /// Stop putting a record of ours anew; it is forgotten when it expires. `NotFound` if it is not ours.
     Withdraw { key: Vec<u8>, reply: Reply<()> },
-    /// Tell that we provide what a key stands for, and tell it anew as long as this node lives.
+    /// Tell that we provide what a key stands for, and tell it anew as long as this node lives. If nobody is there, it is
+    /// told when peers come.
     Provide { key: Vec<u8>, reply: Reply<()> },
     /// Tell it no more; peers forget it when it expires.
     StopProviding { key: Vec<u8> },

@@ -157,6 +157,7 @@ impl Service {
         }
         if self.upkeep.pass.is_none() && self.upkeep.pass_at.is_some_and(|at| at <= now) {
             (self.upkeep.pass_at, self.upkeep.pass) = (None, Some(None));
+            self.provide_anew(kad, now);
         }
         let mut steps = STEP;
         self.pass(kad, &mut steps, now);
@@ -251,18 +252,21 @@ impl Service {
         }
     }
 
-    /// Tells anew what we provide, one key at a time.
+    /// Tells anew what we provide.
     fn provide_anew(&mut self, kad: &mut Kad, now: Instant) {
         let interval = fraction(self.config.publication, PROVIDE);
-        let is_alone = kad.kbuckets().next().is_none();
-        if is_alone || !self.has_room() {
+        if kad.kbuckets().next().is_none() {
             return;
         }
-        if let Some(key) = kad.store_mut().provide_due(interval, now) {
-            let telling = |work: &Work| matches!(work, Work::Provide { key: told, .. } if *told == key);
-            if !self.tasks.values().any(|task| telling(&task.work)) {
-                self.provide(kad, key, None, now);
-            }
+        let free = MAX_RUNNING.saturating_sub(self.running());
+        let is_told = |key: &RecordKey| {
+            let tells = |work: &Work| matches!(work, Work::Provide { key: told, .. } if told == key);
+            self.tasks.values().any(|task| tells(&task.work))
+        };
+        let due = kad.store_mut().provide_due(interval, now).filter(|key| !is_told(key)).take(free);
+        let due: Vec<RecordKey> = due.cloned().collect();
+        for key in due {
+            self.provide(kad, key, None, now);
         }
     }
 }

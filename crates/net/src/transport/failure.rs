@@ -84,14 +84,14 @@ fn meaning(cause: Cause<'_>) -> Option<DialError> {
     }
     if let Some(error) = cause.downcast_ref::<NegotiationError>() {
         return match error {
-            // Closed, by a node that has no room as likely as by something else.
-            NegotiationError::ProtocolError(ProtocolError::IoError(_)) => None,
+            // A node that has no room does so, as likely as something else.
+            NegotiationError::ProtocolError(ProtocolError::IoError(_)) => Some(DialError::Closed),
             NegotiationError::ProtocolError(_) | NegotiationError::Failed => Some(DialError::NotANode),
         };
     }
     if let Some(error) = cause.downcast_ref::<noise::Error>() {
         // What answers the proposal is read together with Noise's first message.
-        return (!closed(error)).then_some(DialError::NotANode);
+        return Some(if closed(error) { DialError::Closed } else { DialError::NotANode });
     }
     if let Some(error) = cause.downcast_ref::<dns::Error<io::Error>>() {
         return match error {
@@ -116,6 +116,9 @@ fn system(kind: io::ErrorKind) -> Option<DialError> {
             Some(DialError::NoRoute)
         }
         io::ErrorKind::TimedOut => Some(DialError::Unreachable),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => {
+            Some(DialError::Closed)
+        }
         _ => None,
     }
 }
@@ -132,8 +135,9 @@ fn tls(error: &rustls::Error) -> DialError {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not said by a transport")]
 pub(crate) fn how_far(error: &DialError) -> u8 {
     match error {
-        DialError::Certificate { .. } => 5,
-        DialError::NotANode => 4,
+        DialError::Certificate { .. } => 6,
+        DialError::NotANode => 5,
+        DialError::Closed => 4,
         DialError::Refused => 3,
         DialError::Unreachable => 2,
         DialError::NoRoute => 1,

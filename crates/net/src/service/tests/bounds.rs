@@ -80,6 +80,38 @@ fn upkeep_never_has_more_under_way_than_its_bound() {
 }
 
 #[test]
+fn all_that_we_provide_is_told_anew_within_the_bound_of_upkeep() {
+    let (mut service, mut kad) = unpolled(5);
+    let local = service.local;
+    for number in 0..20_u32 {
+        let record = kad::ProviderRecord::new(number.to_be_bytes().to_vec(), local, Vec::new());
+        kad.store_mut().add_provider(record).unwrap();
+    }
+    let start = Instant::now();
+    service.upkeep.changed(start);
+    service.deadline(&mut kad, start + Duration::from_secs(3));
+    assert_eq!(service.running(), MAX_RUNNING);
+    let told: std::collections::BTreeSet<String> =
+        service.tasks.values().map(|task| format!("{:?}", task.work)).collect();
+    assert_eq!(told.len(), MAX_RUNNING, "each another key");
+}
+
+#[test]
+fn what_was_written_is_brought_to_the_disk_within_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, mut kad) = unpolled(0);
+    let store = crate::records::Store::open(service.local, Some(folder.path()), &config()).unwrap();
+    *kad.store_mut() = store;
+    let start = Instant::now();
+    let put = |kad: &mut Kad| kad.store_mut().publish(&RecordKey::new(b"a"), Vec::new(), 0).unwrap();
+    put(&mut kad);
+    assert!(kad.store_mut().sync_later().is_some());
+    put(&mut kad);
+    service.deadline(&mut kad, start + Duration::from_secs(6));
+    assert!(kad.store_mut().sync_later().is_none());
+}
+
+#[test]
 fn upkeep_waits_when_it_has_given_much() {
     let (mut service, mut kad) = unpolled(5);
     let start = Instant::now();
@@ -156,6 +188,10 @@ fn the_holders_of_a_record_are_the_closest_of_all_and_this_node_counts() {
         assert_eq!(service.closest(&mut kad, &key), all);
     }
     assert!((1..100).contains(&ours));
+    kad.set_mode(Some(kad::Mode::Client));
+    for number in 0..100_u32 {
+        assert_eq!(service.closest(&mut kad, &RecordKey::new(&number.to_be_bytes())).len(), 4, "it answers nobody");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) fn unpolled(peers: usize) -> (Service, Kad) {
     let local = PeerId::random();
     let store = Store::open(local, None, &config()).unwrap();
     let mut kad = behaviour(local, &chain(), &config(), store);
+    kad.set_mode(Some(kad::Mode::Server));
     for number in 0..peers {
         kad.add_address(&PeerId::random(), format!("/memory/{}", number + 1).parse().unwrap());
     }
