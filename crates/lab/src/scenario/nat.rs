@@ -32,9 +32,11 @@ pub(super) fn all() -> Vec<Scenario> {
             .within(PUNCH)
     };
     let through = |name, setting: Setting| {
-        Scenario::new(name, "connected through the public node, 4 MB of messages and a block of 4 MB arrive", move |site| {
-            relayed(site, setting)
-        })
+        Scenario::new(
+            name,
+            "connected through the public node, 4 MB of messages and a block of 4 MB arrive",
+            move |site| relayed(site, setting),
+        )
         .within(PUNCH)
     };
     vec![
