@@ -94,7 +94,8 @@ impl Drop for Process {
 
 fn tcp(process: &Process) -> String {
     let plain = |value: &Value| {
-        value["event"] == "listening" && value["address"].as_str().is_some_and(|text| text.contains("/tcp/") && !text.contains("/ws"))
+        value["event"] == "listening"
+            && value["address"].as_str().is_some_and(|text| text.contains("/tcp/") && !text.contains("/ws"))
     };
     process.find(plain)["address"].as_str().unwrap().to_owned()
 }

@@ -291,7 +291,8 @@ mod tests {
     fn whatever_is_no_command_is_answered_with_what_is_wrong() {
         for (line, id, word) in [
             ("nonsense", Value::Null, "expected"),
-            ("[]", Value::Null, "do"), ("7", Value::Null, "invalid"),
+            ("[]", Value::Null, "do"),
+            ("7", Value::Null, "invalid"),
             (r#"{"id":1}"#, json!(1), "do"),
             (r#"{"id":2,"do":"dance"}"#, json!(2), "dance"),
             (r#"{"id":3,"do":"get"}"#, json!(3), "key"),

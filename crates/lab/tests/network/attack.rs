@@ -35,7 +35,9 @@ async fn is_cut_off(stream: &mut TcpStream, within: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_is_cut_off() {
     let (alice, bob, port) = pair().await;
-    for first in ["\0\0\0\0", "SSH-2.0-x\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\0", "\x13/multistream/1.0.0\n"] {
+    for first in
+        ["\0\0\0\0", "SSH-2.0-x\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\0", "\x13/multistream/1.0.0\n"]
+    {
         let mut stream = connect(port).await;
         // It may be cut off while it still talks.
         let _ = stream.write_all(first.as_bytes()).await;

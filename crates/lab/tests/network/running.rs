@@ -64,7 +64,8 @@ impl Running {
 
     /// Where it listens by TCP.
     pub(crate) async fn address(&self) -> String {
-        let plain = |address: &&String| address.contains("/tcp/") && !address.contains("/ws") && !address.contains("/ip6");
+        let plain =
+            |address: &&String| address.contains("/tcp/") && !address.contains("/ws") && !address.contains("/ip6");
         let status = self.until("it listens", |status| status.listening.iter().any(|one| plain(&one))).await;
         status.listening.iter().find(plain).unwrap().clone()
     }
@@ -95,7 +96,11 @@ impl Running {
     pub(crate) async fn has(&self, txid: Txid) {
         let deadline = tokio::time::Instant::now() + SOON;
         while self.peer.place(txid).await.unwrap().is_none() {
-            assert!(tokio::time::Instant::now() < deadline, "the payment {txid} did not come: {:#?}", self.status().await);
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "the payment {txid} did not come: {:#?}",
+                self.status().await
+            );
             tokio::time::sleep(LOOK).await;
         }
     }
