@@ -137,8 +137,9 @@ impl Engine {
             self.swarm.behaviour_mut().limits.used(connection, true);
             self.paths.session(self.clock.now(), connection, link.direction);
         }
+        // The owner finds the session in the status when it hears of it.
+        self.tell_status();
         self.outbox.push_back(Told::Connected { peer, link, starter });
-        self.status_is_old();
     }
 
     /// The peer opens a session: if it is not the answer to one that we have just opened, that one is lost to it.
