@@ -210,7 +210,6 @@ impl Process {
     pub fn until(&self, what: &str, within: Duration, wanted: impl Fn(&Status) -> bool) -> Result<Status, Error> {
         let begun = Instant::now();
         loop {
-            let mark = self.ear.mark();
             let status = self.status()?;
             if wanted(&status) {
                 return Ok(status);
@@ -219,7 +218,7 @@ impl Process {
                 return Err(self.late(what, within, &format!("{status:?}")));
             }
             // Most of what changes a status is told, so that the moment is not missed by much.
-            self.ear.wait(mark, Instant::now().checked_add(PAUSE), |_| true);
+            self.ear.pause(PAUSE);
         }
     }
 

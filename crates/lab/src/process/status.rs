@@ -1,5 +1,7 @@
 //! How a peer says that it stands: what scenarios look at.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,6 +85,12 @@ impl Status {
     #[must_use]
     pub fn link(&self, identity: &str) -> Option<&Link> {
         self.peers.iter().find(|link| link.identity.as_deref() == Some(identity))
+    }
+
+    /// How many peers it has sessions with, those on Bitcoin's transport left out: these have no name.
+    #[must_use]
+    pub fn met(&self) -> usize {
+        self.peers.iter().filter_map(|link| link.identity.as_ref()).collect::<BTreeSet<_>>().len()
     }
 
     /// Whether the way to this peer passes nobody else.

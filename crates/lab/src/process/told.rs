@@ -110,6 +110,12 @@ impl Ear {
         self.lock().events.back().map_or_else(|| "nothing".to_owned(), |told| told.event.to_string())
     }
 
+    /// Waits until something more is told, or so long.
+    pub fn pause(&self, most: Duration) {
+        let mark = self.mark();
+        self.wait(mark, Instant::now().checked_add(most), |_| true);
+    }
+
     pub(super) fn answer(&self, id: u64, deadline: Option<Instant>) -> Answer {
         let taken = self.block(deadline, |state| match state.answers.remove(&id) {
             Some(Ok(value)) => Some(Answer::Ok(value)),

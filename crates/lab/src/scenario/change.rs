@@ -134,8 +134,8 @@ fn first_gone(site: &Site) -> Result<Measured, Failure> {
     let tip = steps::mine(miner, 1, None)?;
     steps::same_tip(peers.iter().chain([&newcomer]), &tip, PATIENCE)?;
     let time = newcomer.started().elapsed();
-    let met = steps::has_peers(&newcomer, 2, PATIENCE)?.peers.len();
-    Ok(Measured::time(time).note(format!("the newcomer met {met}")))
+    let met = steps::has_peers(&newcomer, 2, PATIENCE)?.met();
+    Ok(Measured::time(time).note(format!("the newcomer met {met} of {}", peers.len())))
 }
 
 fn by_key(site: &Site) -> Result<Measured, Failure> {

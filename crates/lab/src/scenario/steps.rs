@@ -105,7 +105,7 @@ pub(super) fn way(peer: &Process, other: &str) -> Result<String, Failure> {
     Ok(status.link(other).map_or_else(String::new, Link::way))
 }
 
-/// Waits until a peer has sessions with at least so many.
+/// Waits until a peer has sessions with at least so many others.
 pub(super) fn has_peers(peer: &Process, count: usize, within: Duration) -> Result<Status, Failure> {
-    Ok(peer.until("enough peers", within, |status| status.peers.len() >= count)?)
+    Ok(peer.until("enough peers", within, |status| status.met() >= count)?)
 }

@@ -11,16 +11,21 @@ use libp2p::PeerId as Swarmed;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
+use yap_protocol::Address;
 use yap_protocol::codec::Framing;
 use yap_protocol::link::{Carrier, Direction, Link, PeerId};
 use yap_protocol::penalty::Reason;
 
 use super::Engine;
+use crate::limits::Ban;
 use crate::network::{Starter, Told};
 use crate::session;
 
 /// Two peers that dial each other do so within this time; whoever opens a session later has lost the first.
 pub(super) const SETTLED: Duration = Duration::from_secs(5);
+
+/// How long a peer that the node bans can't even connect.
+const BAN: Duration = Duration::from_secs(60 * 60);
 
 /// One session.
 #[derive(Debug)]
@@ -75,8 +80,9 @@ impl Sessions {
         self.open.iter().map(|(id, open)| (*id, open))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
+    /// Whether a session is with this address, as it was dialled or as it came.
+    pub(super) fn is_at(&self, address: &Address) -> bool {
+        self.open.values().any(|open| open.parting.is_none() && open.link.address.endpoint == address.endpoint)
     }
 }
 
@@ -195,6 +201,11 @@ impl Engine {
             self.follow_paths();
         }
         match open.parting {
+            Some(why) if why == Reason::Banned => {
+                // The node remembers for how long; this saves the handshakes meanwhile.
+                self.ban(Ban::Peer(swarmed), BAN);
+                let _ = self.swarm.disconnect_peer_id(swarmed);
+            }
             Some(why) if is_for_good(why) && self.sessions.with(&swarmed).is_none() => {
                 let _ = self.swarm.disconnect_peer_id(swarmed);
             }

@@ -97,7 +97,8 @@ impl Engine {
 
     /// A peer that is not there any more is no use in the routing table: whoever asks us would go after it too.
     fn forget_unreachable(&mut self, peer: Option<PeerId>, error: &SwarmError) {
-        let (Some(peer), SwarmError::Transport(_) | SwarmError::WrongPeerId { .. }) = (peer, error) else { return };
+        let gone = matches!(error, SwarmError::Transport(_) | SwarmError::NoAddresses | SwarmError::WrongPeerId { .. });
+        let Some(peer) = peer.filter(|_| gone) else { return };
         if self.swarm.is_connected(&peer) {
             return;
         }
@@ -127,7 +128,7 @@ impl Engine {
                 relay_peer_id, renewal, ..
             }) => {
                 self.reserve(relay_peer_id);
-                self.fact(Fact::Reserved { relay: relay_peer_id, renewal });
+                self.fact(Fact::Reserved { relay: relay_peer_id });
             }
             BehaviourEvent::Punch(event) => {
                 tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "hole punching");
@@ -157,7 +158,8 @@ impl Engine {
             session::Event::Opened { peer, connection, direction, stream } => {
                 self.opened(peer, connection, direction, stream);
             }
-            session::Event::Failed { connection, why, .. } => {
+            session::Event::Failed { peer, connection, why } => {
+                tracing::debug!(%peer, %connection, ?why, "no session");
                 self.not_moved(connection);
                 let why = match why {
                     session::OpenError::WrongChain => DialError::WrongChain { chain: self.chain.name.clone() },
@@ -167,7 +169,7 @@ impl Engine {
             }
             session::Event::Flooded { peer, connection } => {
                 tracing::debug!(%peer, "opens more streams than it may");
-                self.swarm.close_connection(connection);
+                self.cut_off(peer, connection);
             }
         }
     }
