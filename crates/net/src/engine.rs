@@ -151,7 +151,7 @@ impl Engine {
                 () = due => self.deadline(),
             }
         }
-        self.stop().await;
+        Box::pin(self.stop()).await;
     }
 
     fn command(&mut self, command: Command) {

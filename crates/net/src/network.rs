@@ -132,7 +132,8 @@ impl Network {
         let (statuses, status) = watch::channel(Arc::default());
         let (inbox, inflow) = session::channel(config.limits.receive);
         let ends = engine::Ends { requests, told, statuses, shared: Arc::clone(&shared), inbox };
-        let task = engine::start(config, ends).await?;
+        // The swarm is large, and whoever awaits this need not carry it.
+        let task = Box::pin(engine::start(config, ends)).await?;
         let events = Events { shared: Arc::clone(&shared), telling, inflow, live: BTreeSet::new(), task: Some(task) };
         Ok((Self { identity, shared, commands, status }, events))
     }

@@ -85,10 +85,7 @@ impl Engine {
         let Some(multiaddr) = address::to_libp2p(&address) else {
             return self.dial_plain(address, purpose);
         };
-        let named = multiaddr.iter().last().and_then(|last| match last {
-            libp2p::multiaddr::Protocol::P2p(peer) => Some(peer),
-            _ => None,
-        });
+        let (place, named) = address::split(&multiaddr);
         let peer = address.identity.as_ref().and_then(address::peer_id).or(named);
         if peer == Some(*self.swarm.local_peer_id()) {
             return self.dial_failed(&address, purpose, DialError::Ourselves);
@@ -105,8 +102,7 @@ impl Engine {
             return self.open(number, peer, connection);
         }
         let mut addresses: Vec<Multiaddr> = self.book.addresses(&peer).to_vec();
-        let bare = multiaddr.iter().all(|part| matches!(part, libp2p::multiaddr::Protocol::P2p(_)));
-        if !bare && !addresses.contains(&multiaddr) {
+        if !place.is_empty() && !addresses.contains(&multiaddr) {
             addresses.push(multiaddr);
         }
         self.connect(number, Some(peer), addresses);

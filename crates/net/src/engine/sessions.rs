@@ -201,7 +201,7 @@ impl Engine {
             self.follow_paths();
         }
         match open.parting {
-            Some(why) if why == Reason::Banned => {
+            Some(Reason::Banned) => {
                 // The node remembers for how long; this saves the handshakes meanwhile.
                 self.ban(Ban::Peer(swarmed), BAN);
                 let _ = self.swarm.disconnect_peer_id(swarmed);

@@ -86,7 +86,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
     };
     engine.first_address(&listening).await?;
     engine.look(&config);
-    Ok(tokio::spawn(engine.run()))
+    Ok(tokio::spawn(Box::pin(engine.run())))
 }
 
 fn listen_on(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<Vec<ListenerId>, StartError> {

@@ -54,7 +54,11 @@ impl Engine {
             SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a listener had an error"),
             SwarmEvent::ExternalAddrConfirmed { address } => self.fact(Fact::Confirmed(address)),
             SwarmEvent::ExternalAddrExpired { address } => self.fact(Fact::Expired(address)),
-            // Dials under way, candidates, and what later versions add.
+            SwarmEvent::IncomingConnection { .. }
+            | SwarmEvent::Dialing { .. }
+            | SwarmEvent::NewExternalAddrCandidate { .. }
+            | SwarmEvent::NewExternalAddrOfPeer { .. } => {}
+            // The type may grow.
             _ => {}
         }
     }
@@ -124,9 +128,7 @@ impl Engine {
                 upnp::Event::ExpiredExternalAddr { external_addr, .. } => self.fact(Fact::Unmapped(external_addr)),
                 upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => self.fact(Fact::NoGateway),
             },
-            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
-                relay_peer_id, renewal, ..
-            }) => {
+            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted { relay_peer_id, .. }) => {
                 self.reserve(relay_peer_id);
                 self.fact(Fact::Reserved { relay: relay_peer_id });
             }
@@ -144,7 +146,7 @@ impl Engine {
                 }
             }
             BehaviourEvent::Relay(relay::Event::ReservationReqAccepted { src_peer_id, .. }) => {
-                self.reserve(src_peer_id)
+                self.reserve(src_peer_id);
             }
             BehaviourEvent::Limits(_)
             | BehaviourEvent::Prober(_)
