@@ -23,7 +23,7 @@ use super::{Engine, Found};
 use crate::address;
 use crate::error::DialError;
 use crate::event::{Event, Notice};
-use crate::service;
+use crate::{service, transport};
 
 /// Most dials under way. The node wants far fewer; one more fails at once.
 pub(super) const ATTEMPTS: usize = 256;
@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     peer: Option<PeerId>,
     stage: Stage,
     searched: bool,
+    /// Why it failed by TCP, while QUIC is tried.
+    by_tcp: Option<DialError>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Engine {
         if peer == Some(*self.swarm.local_peer_id()) {
             return self.dial_failed(&address, purpose, DialError::Ourselves);
         }
-        let attempt = Attempt { address, purpose, peer, stage: Stage::Searching, searched: false };
+        let attempt = Attempt { address, purpose, peer, stage: Stage::Searching, searched: false, by_tcp: None };
         let number = self.attempts.insert(attempt);
         let Some(peer) = peer else {
             return self.connect(number, None, vec![multiaddr]);
@@ -179,7 +181,9 @@ impl Engine {
     fn search(&mut self, number: u64, why: DialError) {
         let Some(attempt) = self.attempts.under_way.get_mut(&number) else { return };
         if std::mem::replace(&mut attempt.searched, true) || attempt.purpose != Purpose::Manual {
-            return self.fail(number, Some(why));
+            // Of two carriers, the one that came further says more.
+            let said = attempt.by_tcp.take().filter(|said| transport::how_far(said) > transport::how_far(&why));
+            return self.fail(number, Some(said.unwrap_or(why)));
         }
         let Some(peer) = attempt.peer else {
             return self.try_quic(number, why);
@@ -199,6 +203,9 @@ impl Engine {
         match twin.as_ref().and_then(address::to_libp2p) {
             Some(twin) if !matches!(why, DialError::Ourselves | DialError::Limit | DialError::WrongChain { .. }) => {
                 tracing::debug!(%why, %twin, "trying QUIC");
+                if let Some(attempt) = self.attempts.under_way.get_mut(&number) {
+                    attempt.by_tcp = Some(why);
+                }
                 self.connect(number, None, vec![twin]);
             }
             _ => self.fail(number, Some(why)),
@@ -254,7 +261,7 @@ impl Engine {
         let Some(socket) = address::socket(&address.endpoint) else {
             return self.dial_failed(&address, purpose, DialError::Unsupported);
         };
-        let attempt = Attempt { address, purpose, peer: None, stage: Stage::Plain, searched: false };
+        let attempt = Attempt { address, purpose, peer: None, stage: Stage::Plain, searched: false, by_tcp: None };
         let number = self.attempts.insert(attempt);
         self.plain_dials.push(Box::pin(super::plain::connect(number, socket)));
     }
