@@ -1,4 +1,29 @@
 //! A whole peer: the node of `yap_protocol`, a small ledger, and the network of `yap_net`.
+//!
+//! ```text
+//!  yap-peer ── lines ──▶ console ──▶ Peer ──▶ Network
+//!                                     │          ▲ │ events
+//!  tests ───── calls ─────────────────┤          │ ▼
+//!                                     └──▶ machine: Node, Ledger, address book
+//!                                                ▲ │
+//!  tests without libp2p ── calls ──▶ Control     └─▼ Switchboard
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`Peer`] | a peer on the real network |
+//! | [`Control`], [`start()`] | a peer over any [`Carrier`], and what can be asked of it |
+//! | `machine` | the loop that drives the node |
+//! | [`ledger`] | chain, mempool, blocks on disk, the test keys' coins |
+//! | [`chain`] | the chain that test peers are on |
+//! | [`Home`], `book` | the directory: lock, key, address book |
+//! | [`Event`], [`Status`], [`Watch`] | what a peer tells, how it stands, and waiting for it |
+//! | [`Options`], [`Arguments`] | how it is started |
+//! | [`command`], [`console`] | JSON lines |
+//! | [`Switchboard`] | peers of one process without libp2p |
+//!
+//! Every block stays in memory, which suits tests and nothing else: strangers can't make a peer keep anything but blocks
+//! that solve their header, and the chains here are made to be easy.
 
 mod book;
 mod carrier;

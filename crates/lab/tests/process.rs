@@ -126,6 +126,31 @@ fn two_processes_share_a_ledger_by_lines() {
     assert!(alice.end().status.success());
 }
 
+#[test]
+fn a_killed_process_comes_back_with_its_chain_and_is_found_again() {
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut alice = start(directories[0].path(), &["--port", "0"]);
+    let address = tcp(&alice);
+    let port = address.rsplit('/').next().unwrap().to_owned();
+    let mut bob = start(directories[1].path(), &["--port", "0", "--peers", &address]);
+    bob.event("connected");
+    let mined = alice.ask(json!({"do": "mine", "blocks": 3, "bytes": 1_000_000}))["ok"].clone();
+    let put = alice.ask(json!({"do": "put", "key": "stone", "bytes": 20_000}))["ok"].clone();
+    bob.find(|value| value["event"] == "tip" && value["height"] == mined["height"]);
+    // SIGKILL: no goodbye, nothing is written any more.
+    alice.child.kill().unwrap();
+    alice.child.wait().unwrap();
+    bob.event("gone");
+    let got = bob.ask(json!({"do": "get", "key": "stone"}))["ok"].clone();
+    assert_eq!((&got["sha256"], &got["length"]), (&put["sha256"], &json!(20_000)));
+    let mut alice = start(directories[0].path(), &["--port", &port]);
+    bob.event("connected");
+    let status = alice.ask(json!({"do": "status"}))["ok"].clone();
+    assert_eq!((&status["height"], &status["tip"]), (&mined["height"], &mined["tip"]));
+    let mined = bob.ask(json!({"do": "mine"}))["ok"].clone();
+    alice.find(|value| value["event"] == "tip" && value["hash"] == mined["tip"]);
+}
+
 fn failure(data: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let output = command(data, arguments).envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
