@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use yap_lab::peer::{self, Control, Event, FOUNDATION, Home, Line, Place, RequestError, Switchboard, Watch, chain};
 use yap_protocol::Address;
+use yap_protocol::io::Command;
 
 /// Long enough for anything here, on a machine that is busy.
 const SOON: Duration = Duration::from_secs(20);
@@ -175,7 +176,8 @@ async fn a_stopped_peer_finds_its_peers_again() {
     let directory = tempfile::tempdir().unwrap();
     let (mut bob, _b) = start(&board);
     let mut alice = start_in(&board, directory.path());
-    alice.control.dial(bob.address.clone()).await.unwrap();
+    // It heard of bob, and found him good.
+    alice.control.command(Command::Learn(vec![bob.address.clone()])).await.unwrap();
     alice.connected().await;
     alice.control.stop().await;
     bob.gone().await;

@@ -9,7 +9,7 @@
 //! `YAP_BENCH_PEERS`, `YAP_BENCH_SECONDS`: peers of the idle node, and how long it idles (20, 20).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a bench may panic")]
 #![allow(clippy::arithmetic_side_effects, clippy::cast_precision_loss, reason = "a bench may panic")]
-#![allow(clippy::print_stdout, missing_docs, reason = "its output is what it prints")]
+#![allow(clippy::print_stdout, clippy::wildcard_enum_match_arm, missing_docs, reason = "its output is what it prints")]
 
 #[path = "network/bare.rs"]
 mod bare;

@@ -26,7 +26,7 @@ mod sessions;
 mod start;
 mod swarm;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,14 +38,15 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use yap_protocol::Input;
 use yap_protocol::link::{Carrier, Direction, Link};
+use yap_protocol::{Address, Input};
 
 use crate::clock::Clock;
 use crate::config::{self, Chain};
 use crate::error::DialError;
 use crate::event::{Event, Notice};
 use crate::find;
+use crate::given::{self, Given};
 use crate::network::{Command, Shared, Told};
 use crate::session::Inbox;
 use crate::status::Status;
@@ -106,6 +107,8 @@ struct Engine {
     service: service::Service,
     registry: Option<find::registry::Registry>,
     names: find::names::Names,
+    /// Peers that the user named, and what their names lead to; at most [`given::MAX_PEERS`].
+    given: BTreeMap<usize, (Given, Vec<Address>)>,
     resolved: mpsc::Receiver<find::names::Found>,
     searches: FuturesUnordered<Later<Found>>,
     plain_dials: FuturesUnordered<Later<plain::Dialled>>,
@@ -148,7 +151,7 @@ impl Engine {
                 () = due => self.deadline(),
             }
         }
-        self.stop().await;
+        Box::pin(self.stop()).await;
     }
 
     fn command(&mut self, command: Command) {
@@ -167,6 +170,12 @@ impl Engine {
             Command::Publish(topic, data, reply) => {
                 let _ = reply.send(self.swarm.behaviour_mut().topics.publish(&topic, data));
             }
+            Command::AddPeer(given) => {
+                if self.given.len() < given::MAX_PEERS {
+                    self.add_given(given);
+                }
+            }
+            Command::RemovePeer(given) => self.remove_given(&given),
             Command::Stop => {}
         }
     }

@@ -51,10 +51,6 @@ mod reach;
 mod recent;
 mod records;
 mod service;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "sessions are complete in themselves; the engine begins them")
-)]
 mod session;
 pub mod status;
 pub mod topics;

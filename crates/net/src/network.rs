@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::engine;
 use crate::error::{PublishError, RecordError, StartError};
 use crate::event::Event;
+use crate::given::Given;
 use crate::service;
 use crate::session::{self, Inflow, Item, Received, Session};
 use crate::status::Status;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Dial(Address, Purpose),
     /// The session ends, for this reason.
     Part(PeerId, Reason),
+    AddPeer(Given),
+    RemovePeer(Given),
     Record(service::Request),
     Subscribe(String, Option<Validator>, oneshot::Sender<Result<(), PublishError>>),
     Unsubscribe(String),
@@ -129,7 +132,8 @@ impl Network {
         let (statuses, status) = watch::channel(Arc::default());
         let (inbox, inflow) = session::channel(config.limits.receive);
         let ends = engine::Ends { requests, told, statuses, shared: Arc::clone(&shared), inbox };
-        let task = engine::start(config, ends).await?;
+        // The swarm is large, and whoever awaits this need not carry it.
+        let task = Box::pin(engine::start(config, ends)).await?;
         let events = Events { shared: Arc::clone(&shared), telling, inflow, live: BTreeSet::new(), task: Some(task) };
         Ok((Self { identity, shared, commands, status }, events))
     }
@@ -175,6 +179,16 @@ impl Network {
         if let Err(error) = self.commands.try_send(command) {
             tracing::debug!(%error, "the engine does not take a command");
         }
+    }
+
+    /// Keeps a peer connected, as those of [`Config::peers`]. At most [`MAX_PEERS`](crate::given::MAX_PEERS) are kept.
+    pub fn add_peer(&self, given: Given) {
+        self.tell(Command::AddPeer(given));
+    }
+
+    /// Takes back [`add_peer`](Self::add_peer), and parts from it.
+    pub fn remove_peer(&self, given: Given) {
+        self.tell(Command::RemovePeer(given));
     }
 
     /// How the network stands, as of at most a second ago.

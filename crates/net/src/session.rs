@@ -46,6 +46,7 @@ use task::Task;
 
 pub(crate) use behaviour::{Behaviour, Event, OpenError};
 pub(crate) use inbox::{Full, Inbox, Inflow, Item, Received, Why, channel};
+#[cfg(test)]
 pub(crate) use task::FINISH_TIMEOUT;
 
 /// One session, as its owner holds it. Dropped, it is aborted unless it was told to finish.
@@ -89,7 +90,7 @@ impl Session {
         self.0.push(message)
     }
 
-    /// Sends what is queued, then closes the stream; within [`FINISH_TIMEOUT`], whatever the other end does. Nothing more
+    /// Sends what is queued, then closes the stream; within [`task::FINISH_TIMEOUT`], whatever the other end does. Nothing more
     /// comes of the session but its end.
     pub(crate) fn finish(&self) {
         self.0.finish();

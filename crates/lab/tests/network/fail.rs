@@ -1,5 +1,6 @@
 //! What is wrong is said: what happened, why, and what to do.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use yap_lab::peer::{Command, Options, Peer, chain};
 use yap_net::identity::{Keys, Name};
 
@@ -110,9 +111,14 @@ async fn what_is_no_node_is_told_of() {
     let port = server.local_addr().unwrap().port();
     let answering = tokio::spawn(async move {
         while let Ok((mut stream, _)) = server.accept().await {
-            use tokio::io::AsyncWriteExt;
+            let mut request = [0; 4096];
             // Whoever asked may have gone.
-            let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n").await;
+            let _ = stream.read(&mut request).await;
+            let page = "Log in first. ".repeat(20);
+            let answer = format!("HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n{page}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            while !matches!(stream.read(&mut request).await, Ok(0) | Err(_)) {}
         }
     });
     alice.dial(&format!("127.0.0.1:{port}")).await;

@@ -16,7 +16,6 @@ use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Address;
-use yap_protocol::address::Endpoint;
 use yap_protocol::io::Command;
 use yap_protocol::link::Purpose;
 
@@ -86,10 +85,7 @@ impl Engine {
         let Some(multiaddr) = address::to_libp2p(&address) else {
             return self.dial_plain(address, purpose);
         };
-        let named = multiaddr.iter().last().and_then(|last| match last {
-            libp2p::multiaddr::Protocol::P2p(peer) => Some(peer),
-            _ => None,
-        });
+        let (place, named) = address::split(&multiaddr);
         let peer = address.identity.as_ref().and_then(address::peer_id).or(named);
         if peer == Some(*self.swarm.local_peer_id()) {
             return self.dial_failed(&address, purpose, DialError::Ourselves);
@@ -106,8 +102,7 @@ impl Engine {
             return self.open(number, peer, connection);
         }
         let mut addresses: Vec<Multiaddr> = self.book.addresses(&peer).to_vec();
-        let bare = multiaddr.iter().all(|part| matches!(part, libp2p::multiaddr::Protocol::P2p(_)));
-        if !bare && !addresses.contains(&multiaddr) {
+        if !place.is_empty() && !addresses.contains(&multiaddr) {
             addresses.push(multiaddr);
         }
         self.connect(number, Some(peer), addresses);
@@ -117,6 +112,7 @@ impl Engine {
         let options = match (peer, addresses.into_iter()) {
             (Some(peer), addresses) => DialOpts::peer_id(peer)
                 .addresses(addresses.collect())
+                // A dial from a network that we have left may hang, and must not hold up this one.
                 .condition(PeerCondition::Always)
                 .extend_addresses_through_behaviour()
                 .build(),
@@ -182,17 +178,31 @@ impl Engine {
     /// Asks the DHT where the peer is, if the user named it and nobody was asked yet.
     fn search(&mut self, number: u64, why: DialError) {
         let Some(attempt) = self.attempts.under_way.get_mut(&number) else { return };
-        let (Some(peer), Purpose::Manual, false) = (attempt.peer, attempt.purpose, attempt.searched) else {
+        if std::mem::replace(&mut attempt.searched, true) || attempt.purpose != Purpose::Manual {
             return self.fail(number, Some(why));
+        }
+        let Some(peer) = attempt.peer else {
+            return self.try_quic(number, why);
         };
         let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() else {
             return self.fail(number, Some(why));
         };
-        attempt.searched = true;
         attempt.stage = Stage::Searching;
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.service.request(kad, service::Request::FindPeer { identity: peer, reply }, std::time::Instant::now());
         self.searches.push(Box::pin(async move { Found { number, addresses: answer.await.unwrap_or_default(), why } }));
+    }
+
+    /// A host and port may mean QUIC as well as TCP.
+    fn try_quic(&mut self, number: u64, why: DialError) {
+        let twin = self.attempts.under_way.get(&number).and_then(|attempt| address::over_quic(&attempt.address));
+        match twin.as_ref().and_then(address::to_libp2p) {
+            Some(twin) if !matches!(why, DialError::Ourselves | DialError::Limit | DialError::WrongChain { .. }) => {
+                tracing::debug!(%why, %twin, "trying QUIC");
+                self.connect(number, None, vec![twin]);
+            }
+            _ => self.fail(number, Some(why)),
+        }
     }
 
     /// The DHT has answered.
@@ -241,10 +251,7 @@ impl Engine {
     }
 
     fn dial_plain(&mut self, address: Address, purpose: Purpose) {
-        let Endpoint::Bitcoin { host, port } = address.endpoint else {
-            return self.dial_failed(&address, purpose, DialError::Unsupported);
-        };
-        let Some(socket) = super::plain::socket(host, port) else {
+        let Some(socket) = address::socket(&address.endpoint) else {
             return self.dial_failed(&address, purpose, DialError::Unsupported);
         };
         let attempt = Attempt { address, purpose, peer: None, stage: Stage::Plain, searched: false };

@@ -43,22 +43,49 @@ impl Engine {
 
     /// Gives the node the peers that the user named. Names of hosts go to it as they are, so that one peer of each is
     /// kept connected wherever the name leads; what they lead to is learned besides.
-    pub(super) fn add_given(&mut self, given: &[Given]) {
-        for (number, given) in given.iter().enumerate() {
-            if given.name().is_some() && !self.names.follow(number, given) {
-                tracing::warn!(%given, "too many names to follow: it is asked for when it is dialled");
-            }
-            match named(given) {
-                Some(address) => self.tell(Event::Command(Command::AddPeer(address, Purpose::Manual))),
-                None => tracing::warn!(%given, "not an address that can be dialled"),
-            }
+    pub(super) fn add_given(&mut self, given: Given) {
+        if self.given.values().any(|(known, _)| *known == given) {
+            return;
+        }
+        let number = self.given.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+        if given.name().is_some() && !self.names.follow(number, &given) {
+            tracing::warn!(%given, "too many names to follow: it is asked for when it is dialled");
+        }
+        match named(&given) {
+            Some(address) => self.tell(Event::Command(Command::AddPeer(address, Purpose::Manual))),
+            None => tracing::debug!(%given, "known by the addresses of its name alone"),
+        }
+        self.given.insert(number, (given, Vec::new()));
+    }
+
+    /// Takes back what [`add_given`](Self::add_given) did.
+    pub(super) fn remove_given(&mut self, given: &Given) {
+        let found = self.given.iter().find(|(_, (known, _))| known == given).map(|(number, _)| *number);
+        let Some(number) = found else { return };
+        self.given.remove(&number);
+        self.names.forget(number);
+        if let Some(address) = named(given) {
+            self.tell(Event::Command(Command::RemovePeer(address)));
+        }
+    }
+
+    /// Names all of whose hosts are connected are asked for less often.
+    pub(super) fn settle_names(&mut self) {
+        for (number, (_, addresses)) in &self.given {
+            let settled = !addresses.is_empty() && addresses.iter().all(|address| self.sessions.is_at(address));
+            self.names.settle(*number, settled);
         }
     }
 
     /// A name was resolved, or not.
     pub(super) fn resolved(&mut self, found: names::Found) {
         match found {
-            names::Found::Resolved { addresses, .. } => self.learn(addresses),
+            names::Found::Resolved { given, addresses } => {
+                if let Some((_, known)) = self.given.get_mut(&given) {
+                    known.clone_from(&addresses);
+                    self.learn(addresses);
+                }
+            }
             names::Found::Failed { name, why, .. } => self.notice(Notice::Resolve { name, why }),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use libp2p::swarm::ConnectionId;
 use libp2p::{PeerId, kad};
+use yap_protocol::address::Scope;
 use yap_protocol::link::{Link, Purpose};
 
 use super::Engine;
@@ -132,13 +134,28 @@ impl Engine {
             topics::Event::Unheard(id) => tracing::debug!(%id, "nobody has subscribed to what was published"),
             topics::Event::Flooding(peer) => {
                 tracing::debug!(%peer, "floods topics");
-                self.ban(Ban::Peer(peer), FLOOD_BAN);
-                let _ = self.swarm.disconnect_peer_id(peer);
+                match self.connections.iter().find(|(_, (other, _))| *other == peer) {
+                    Some((connection, _)) => self.cut_off(peer, *connection),
+                    None => self.ban(Ban::Peer(peer), FLOOD_BAN),
+                }
             }
         }
     }
 
-    /// Lets nobody in by this name or from this host for a while.
+    /// Parts from a peer that floods us, and lets neither it nor others from its host in for a while. Hosts of our own
+    /// network have more than one user.
+    pub(super) fn cut_off(&mut self, peer: PeerId, connection: ConnectionId) {
+        let remote = self.connections.get(&connection).map(|(_, point)| point.get_remote_address());
+        let host = remote
+            .filter(|remote| !address::is_circuit(remote) && address::scope(remote) == Some(Scope::Public))
+            .and_then(address::ip_of);
+        self.ban(Ban::Peer(peer), FLOOD_BAN);
+        if let Some(host) = host {
+            self.ban(Ban::Host(host), FLOOD_BAN);
+        }
+        let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
     pub(super) fn ban(&mut self, who: Ban, time: std::time::Duration) {
         if let Some(until) = tokio::time::Instant::now().checked_add(time) {
             self.swarm.behaviour_mut().limits.ban(who, until);

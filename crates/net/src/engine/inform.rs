@@ -33,6 +33,7 @@ impl Engine {
     /// Tells the owner how the network stands.
     pub(super) fn tell_status(&mut self) {
         self.status_due = None;
+        self.settle_names();
         let peers = self.sessions.iter().map(|(peer, open)| {
             let path = match open.on {
                 Some((_, connection)) => self.paths.path(connection),
@@ -50,7 +51,7 @@ impl Engine {
         });
         let peers = peers.collect();
         let listening = self.swarm.listeners().map(Multiaddr::to_string).collect();
-        let connections = self.swarm.network_info().connection_counters().num_established();
+        let counts = self.swarm.behaviour().limits.counts();
         let (routing, records) = match self.swarm.behaviour_mut().kad.as_mut() {
             Some(kad) => (kad.kbuckets().map(|bucket| bucket.num_entries()).sum(), kad.store_mut().len()),
             None => (0, 0),
@@ -59,7 +60,7 @@ impl Engine {
             listening,
             reach: self.reach.reach(),
             peers,
-            connections: usize::try_from(connections).unwrap_or(usize::MAX),
+            connections: counts.inbound.saturating_add(counts.relayed).saturating_add(counts.outbound),
             routing,
             records,
         }));
@@ -78,6 +79,8 @@ impl Engine {
         let records = [self.record(near), self.record(advertised.everywhere.iter())];
         let endpoints: Vec<Endpoint> =
             advertised.everywhere.iter().chain(&advertised.nearby).filter_map(plain_endpoint).collect();
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        self.swarm.behaviour_mut().candidates.push(peers);
         for record in records.into_iter().flatten() {
             self.tell(Event::Command(Command::Advertise(Some(Arc::new(record)), endpoints.clone())));
         }

@@ -11,16 +11,21 @@ use libp2p::PeerId as Swarmed;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
+use yap_protocol::Address;
 use yap_protocol::codec::Framing;
 use yap_protocol::link::{Carrier, Direction, Link, PeerId};
 use yap_protocol::penalty::Reason;
 
 use super::Engine;
+use crate::limits::Ban;
 use crate::network::{Starter, Told};
 use crate::session;
 
 /// Two peers that dial each other do so within this time; whoever opens a session later has lost the first.
 pub(super) const SETTLED: Duration = Duration::from_secs(5);
+
+/// How long a peer that the node bans can't even connect.
+const BAN: Duration = Duration::from_secs(60 * 60);
 
 /// One session.
 #[derive(Debug)]
@@ -75,8 +80,9 @@ impl Sessions {
         self.open.iter().map(|(id, open)| (*id, open))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
+    /// Whether a session is with this address, as it was dialled or as it came.
+    pub(super) fn is_at(&self, address: &Address) -> bool {
+        self.open.values().any(|open| open.parting.is_none() && open.link.address.endpoint == address.endpoint)
     }
 }
 
@@ -131,8 +137,9 @@ impl Engine {
             self.swarm.behaviour_mut().limits.used(connection, true);
             self.paths.session(self.clock.now(), connection, link.direction);
         }
+        // The owner finds the session in the status when it hears of it.
+        self.tell_status();
         self.outbox.push_back(Told::Connected { peer, link, starter });
-        self.status_is_old();
     }
 
     /// The peer opens a session: if it is not the answer to one that we have just opened, that one is lost to it.
@@ -194,6 +201,11 @@ impl Engine {
             self.follow_paths();
         }
         match open.parting {
+            Some(Reason::Banned) => {
+                // The node remembers for how long; this saves the handshakes meanwhile.
+                self.ban(Ban::Peer(swarmed), BAN);
+                let _ = self.swarm.disconnect_peer_id(swarmed);
+            }
             Some(why) if is_for_good(why) && self.sessions.with(&swarmed).is_none() => {
                 let _ = self.swarm.disconnect_peer_id(swarmed);
             }

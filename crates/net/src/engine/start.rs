@@ -45,7 +45,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
     let clock = Clock::start();
     let started = clock.now();
     let (names, resolved) = Names::start();
-    let reached = reach::Options { us, external, upnp: config.reach.upnp, relay: config.reach.relay };
+    let reached = reach::Options { external, upnp: config.reach.upnp, relay: config.reach.relay };
     let registry = config.find.registry.as_deref().and_then(|directory| {
         Registry::enter(directory, &config.chain, &config.keys.identity())
             .inspect_err(|error| {
@@ -71,6 +71,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         book: super::book::Book::default(),
         connections: std::collections::HashMap::new(),
         reserved: std::collections::BTreeSet::new(),
+        given: std::collections::BTreeMap::new(),
         paths: reach::paths::State::new(us, reach::interfaces::route),
         reach: reach::State::new(reached, started),
         service: service::Service::new(us, &config.records, std::time::Instant::now()),
@@ -85,7 +86,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
     };
     engine.first_address(&listening).await?;
     engine.look(&config);
-    Ok(tokio::spawn(engine.run()))
+    Ok(tokio::spawn(Box::pin(engine.run())))
 }
 
 fn listen_on(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<Vec<ListenerId>, StartError> {
@@ -136,7 +137,9 @@ impl Engine {
     fn look(&mut self, config: &Config) {
         self.note_in_registry();
         self.look_around();
-        self.add_given(&config.peers);
+        for given in &config.peers {
+            self.add_given(given.clone());
+        }
         self.status_is_old();
         self.reach_deadline();
     }

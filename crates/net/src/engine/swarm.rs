@@ -54,7 +54,11 @@ impl Engine {
             SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a listener had an error"),
             SwarmEvent::ExternalAddrConfirmed { address } => self.fact(Fact::Confirmed(address)),
             SwarmEvent::ExternalAddrExpired { address } => self.fact(Fact::Expired(address)),
-            // Dials under way, candidates, and what later versions add.
+            SwarmEvent::IncomingConnection { .. }
+            | SwarmEvent::Dialing { .. }
+            | SwarmEvent::NewExternalAddrCandidate { .. }
+            | SwarmEvent::NewExternalAddrOfPeer { .. } => {}
+            // The type may grow.
             _ => {}
         }
     }
@@ -97,7 +101,8 @@ impl Engine {
 
     /// A peer that is not there any more is no use in the routing table: whoever asks us would go after it too.
     fn forget_unreachable(&mut self, peer: Option<PeerId>, error: &SwarmError) {
-        let (Some(peer), SwarmError::Transport(_) | SwarmError::WrongPeerId { .. }) = (peer, error) else { return };
+        let gone = matches!(error, SwarmError::Transport(_) | SwarmError::NoAddresses | SwarmError::WrongPeerId { .. });
+        let Some(peer) = peer.filter(|_| gone) else { return };
         if self.swarm.is_connected(&peer) {
             return;
         }
@@ -123,11 +128,9 @@ impl Engine {
                 upnp::Event::ExpiredExternalAddr { external_addr, .. } => self.fact(Fact::Unmapped(external_addr)),
                 upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => self.fact(Fact::NoGateway),
             },
-            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
-                relay_peer_id, renewal, ..
-            }) => {
+            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted { relay_peer_id, .. }) => {
                 self.reserve(relay_peer_id);
-                self.fact(Fact::Reserved { relay: relay_peer_id, renewal });
+                self.fact(Fact::Reserved { relay: relay_peer_id });
             }
             BehaviourEvent::Punch(event) => {
                 tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "hole punching");
@@ -143,7 +146,7 @@ impl Engine {
                 }
             }
             BehaviourEvent::Relay(relay::Event::ReservationReqAccepted { src_peer_id, .. }) => {
-                self.reserve(src_peer_id)
+                self.reserve(src_peer_id);
             }
             BehaviourEvent::Limits(_)
             | BehaviourEvent::Prober(_)
@@ -157,7 +160,8 @@ impl Engine {
             session::Event::Opened { peer, connection, direction, stream } => {
                 self.opened(peer, connection, direction, stream);
             }
-            session::Event::Failed { connection, why, .. } => {
+            session::Event::Failed { peer, connection, why } => {
+                tracing::debug!(%peer, %connection, ?why, "no session");
                 self.not_moved(connection);
                 let why = match why {
                     session::OpenError::WrongChain => DialError::WrongChain { chain: self.chain.name.clone() },
@@ -167,7 +171,7 @@ impl Engine {
             }
             session::Event::Flooded { peer, connection } => {
                 tracing::debug!(%peer, "opens more streams than it may");
-                self.swarm.close_connection(connection);
+                self.cut_off(peer, connection);
             }
         }
     }

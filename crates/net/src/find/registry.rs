@@ -25,7 +25,8 @@ use yap_protocol::address::Identity;
 use crate::config::Chain;
 use crate::{address, private};
 
-pub(crate) use note::MAX_ADDRESSES;
+#[cfg(test)]
+use note::MAX_ADDRESSES;
 
 /// Most entries of the folder that are looked at.
 pub(crate) const MAX_ENTRIES: usize = 1024;
@@ -104,7 +105,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Notes where we listen: instead of what was noted before, and at once for whoever reads. At most [`MAX_ADDRESSES`]
+    /// Notes where we listen: instead of what was noted before, and at once for whoever reads. At most [`note::MAX_ADDRESSES`]
     /// are noted, those first that are tried first; without those that lead nowhere, through a relay, or to memory.
     ///
     /// # Errors

@@ -70,8 +70,6 @@ pub(crate) enum Fact {
     Reserved {
         /// Who.
         relay: PeerId,
-        /// Whether it was there before.
-        renewal: bool,
     },
     /// A listener ended.
     ListenerClosed(ListenerId),

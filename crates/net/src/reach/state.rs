@@ -67,8 +67,6 @@ pub(crate) const MAX_EXTERNAL: usize = 64;
 /// What does not change while we run.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Who we are.
-    pub(crate) us: PeerId,
     /// Where the user says that we are reached (`Listen::external`).
     pub(crate) external: Vec<Multiaddr>,
     /// Whether the router is asked to forward our port.

@@ -42,8 +42,7 @@ struct Node {
 
 impl Node {
     fn new(upnp: bool, external: &[&str]) -> Self {
-        let options =
-            Options { us: peer(1), external: external.iter().map(|text| addr(text)).collect(), upnp, relay: true };
+        let options = Options { external: external.iter().map(|text| addr(text)).collect(), upnp, relay: true };
         let now = Time::from_secs(1000);
         Self { state: State::new(options, now), now, connections: 0, listeners: Vec::new() }
     }
@@ -148,7 +147,7 @@ impl Node {
     fn is_accepted(&mut self, number: u8, ip: &str) -> Vec<Action> {
         let circuit = circuit(number, ip);
         let mut actions = self.tell(Fact::Confirmed(circuit.clone().with(Protocol::P2p(peer(1)))));
-        actions.extend(self.tell(Fact::Reserved { relay: peer(number), renewal: false }));
+        actions.extend(self.tell(Fact::Reserved { relay: peer(number) }));
         actions.extend(self.tell(Fact::Listening(circuit.with(Protocol::P2p(peer(1))))));
         actions
     }

@@ -45,10 +45,10 @@ fn relay_that_makes_us_renew_all_the_time_is_left() {
     node.is_accepted(2, "/ip4/11.1.1.10");
     for _ in 1..MAX_HASTY {
         node.wait(secs(1));
-        assert_eq!(node.tell(Fact::Reserved { relay: peer(2), renewal: true }), []);
+        assert_eq!(node.tell(Fact::Reserved { relay: peer(2) }), []);
     }
     node.wait(secs(1));
-    let actions = node.tell(Fact::Reserved { relay: peer(2), renewal: true });
+    let actions = node.tell(Fact::Reserved { relay: peer(2) });
     assert!(actions.contains(&Action::Disconnect(peer(2))), "{actions:?}");
     assert!(node.wait(secs(500)).iter().all(|action| *action != reserve(2, "/ip4/11.1.1.10")), "nor asked soon");
 }
@@ -59,7 +59,7 @@ fn slow_renewals_cost_nothing() {
     node.is_accepted(2, "/ip4/11.1.1.10");
     for _ in 0..100 {
         node.wait(secs(10));
-        assert_eq!(node.tell(Fact::Reserved { relay: peer(2), renewal: true }), []);
+        assert_eq!(node.tell(Fact::Reserved { relay: peer(2) }), []);
     }
 }
 

@@ -102,7 +102,7 @@ impl World {
             Step::Mapped(address) => node.tell(Fact::Mapped(addr(SEEN[*address]))),
             Step::Unmapped(address) => node.tell(Fact::Unmapped(addr(SEEN[*address]))),
             Step::NoGateway => node.tell(Fact::NoGateway),
-            Step::Reserved(relay) => node.tell(Fact::Reserved { relay: peer(*relay), renewal: true }),
+            Step::Reserved(relay) => node.tell(Fact::Reserved { relay: peer(*relay) }),
             Step::ListenerClosed(place) if *place < node.listeners.len() => {
                 let (_, listener) = node.listeners[*place];
                 node.tell(Fact::ListenerClosed(listener))
