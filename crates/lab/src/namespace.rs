@@ -16,6 +16,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::namespace::name::Name;
 
@@ -135,6 +136,7 @@ impl Namespace {
     /// `ip` refuses, which it does if one of this name exists.
     pub fn create(label: &str, ipv6: bool) -> Result<Self, Error> {
         let name = Name::new(std::process::id(), label)?;
+        let _making = making();
         let mut add = tool("ip");
         add.args(["netns", "add", &name.to_string()]);
         run(add, None)?;
@@ -266,10 +268,18 @@ fn remove(name: &Name) -> Result<(), Error> {
     run(delete, None).map(drop)
 }
 
+/// Held to make something that bears a [`Name`]; for ever by whoever removes all that this run has made.
+static MAKING: RwLock<()> = RwLock::new(());
+
+/// Held while something that bears a [`Name`] is made. Waits for ever once this run has been swept.
+pub(crate) fn making() -> RwLockReadGuard<'static, ()> {
+    MAKING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whose leftovers [`sweep`] removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// This run's: it ends at once.
+    /// This run's, which ends at once: it makes nothing after.
     Own,
     /// Those of runs whose process is gone.
     Dead,
@@ -290,6 +300,10 @@ impl Whose {
 ///
 /// The namespaces can't be listed, or one can't be removed; the others are removed all the same.
 pub fn sweep(whose: Whose) -> Result<usize, Error> {
+    if whose == Whose::Own {
+        // Other threads still run, and would make anew what is removed.
+        std::mem::forget(MAKING.write().unwrap_or_else(PoisonError::into_inner));
+    }
     let mut list = tool("ip");
     list.args(["netns", "list"]);
     let listed = run(list, None)?;

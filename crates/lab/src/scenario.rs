@@ -146,7 +146,11 @@ impl Scenario {
         let run = std::process::id();
         let name = Name::new(run, &format!("{}-{number}", self.name)).map_err(|error| error.to_string())?;
         let mut folder = std::env::temp_dir().join(name.to_string());
-        std::fs::create_dir_all(&folder).map_err(|error| format!("can't make {}: {error}", folder.display()))?;
+        let made = {
+            let _making = namespace::making();
+            std::fs::create_dir_all(&folder)
+        };
+        made.map_err(|error| format!("can't make {}: {error}", folder.display()))?;
         let outcome = (self.run)(&Site::new(&folder, program)).map_err(|failure| failure.to_string());
         if keep {
             // Under a name that no sweep takes for a leftover.

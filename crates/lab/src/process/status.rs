@@ -104,6 +104,8 @@ impl Link {
     /// The way and what carries it, in words such as `punched quic`.
     #[must_use]
     pub fn way(&self) -> String {
-        format!("{} {}", self.path, self.via.as_deref().unwrap_or_default()).trim_end().to_owned()
+        // What carries a circuit is the relay's affair.
+        let via = self.via.as_deref().filter(|via| *via != "relay");
+        via.map_or_else(|| self.path.clone(), |via| format!("{} {via}", self.path))
     }
 }
