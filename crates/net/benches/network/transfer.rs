@@ -6,7 +6,7 @@ use std::time::Duration;
 use bitcoin::absolute::LockTime;
 use bitcoin::hashes::Hash as _;
 use bitcoin::{
-    Amount, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxMerkleNode, TxOut, Witness, consensus,
+    Amount, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxMerkleNode, TxOut, Txid, Witness, consensus,
 };
 use yap_chain::block::Block;
 use yap_net::config::{Chain, Hosts};
@@ -56,18 +56,23 @@ pub(crate) async fn connected(events: &mut Events) -> PeerId {
 
 /// A block of about 4 MB. Nobody judges it here.
 fn block() -> Block {
-    let output = TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::from(vec![0x6a; 9_000]) };
-    let input = bitcoin::TxIn {
-        previous_output: OutPoint::null(),
-        script_sig: ScriptBuf::from(vec![1; 10]),
-        sequence: Sequence::MAX,
-        witness: Witness::new(),
-    };
-    let transaction = bitcoin::Transaction {
+    // Two inputs and two outputs of P2WPKH, as most payments have.
+    let mut script = vec![0, 20];
+    script.extend([9; 20]);
+    let output = TxOut { value: Amount::ONE_BTC, script_pubkey: ScriptBuf::from(script) };
+    let payment = |number: usize| bitcoin::Transaction {
         version: bitcoin::transaction::Version::TWO,
-        lock_time: LockTime::ZERO,
-        input: vec![input],
-        output: vec![output; 11],
+        lock_time: LockTime::from_consensus(u32::try_from(number).unwrap()),
+        input: vec![
+            bitcoin::TxIn {
+                previous_output: OutPoint::new(Txid::from_byte_array([5; 32]), 1),
+                script_sig: ScriptBuf::new(),
+                sequence: Sequence::MAX,
+                witness: Witness::from_slice(&[&[3; 72][..], &[2; 33][..]]),
+            };
+            2
+        ],
+        output: vec![output.clone(); 2],
     };
     let header = bitcoin::block::Header {
         version: bitcoin::block::Version::TWO,
@@ -77,7 +82,7 @@ fn block() -> Block {
         bits: CompactTarget::from_consensus(0x207f_ffff),
         nonce: 0,
     };
-    Block::parse(consensus::serialize(&bitcoin::Block { header, txdata: vec![transaction; 40] })).unwrap()
+    Block::parse(consensus::serialize(&bitcoin::Block { header, txdata: (0..10_500).map(payment).collect() })).unwrap()
 }
 
 /// Sends blocks of so many bytes in all from one node to another, and waits until they have come.

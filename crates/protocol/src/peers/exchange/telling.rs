@@ -35,6 +35,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const OTHERS: usize = 8;
 /// Mean wait until news is passed on. Bitcoin Core's.
 const NEWS_WAIT: Duration = Duration::from_secs(30);
+/// The same for records. Who signed one wants it known, so there is nothing to hide; and peers behind NAT meet no sooner
+/// than it has come.
+const RECORD_WAIT: Duration = Duration::from_secs(2);
 /// How many peers news is passed on to. Bitcoin Core's.
 const NEWS_PEERS: usize = 2;
 
@@ -205,7 +208,7 @@ impl State {
             } else if let Some(other) = talk.queue.get_mut(pick) {
                 *other = known.clone();
             }
-            self.tell_soon(id, now);
+            self.tell_soon(id, NEWS_WAIT, now);
         }
     }
 
@@ -224,12 +227,12 @@ impl State {
             } else if let Some(other) = talk.records.get_mut(pick) {
                 *other = Arc::clone(record);
             }
-            self.tell_soon(id, now);
+            self.tell_soon(id, RECORD_WAIT, now);
         }
     }
 
-    fn tell_soon(&mut self, peer: PeerId, now: Time) {
-        let wait = around(NEWS_WAIT, &mut self.random);
+    fn tell_soon(&mut self, peer: PeerId, mean: Duration, now: Time) {
+        let wait = around(mean, &mut self.random);
         self.timers.at_latest(Timer::Tell(peer), now.after(wait));
     }
 
