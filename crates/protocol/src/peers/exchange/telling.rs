@@ -252,11 +252,11 @@ impl State {
         let Some(talk) = &state.talk else { return };
         let (scope, services) = (state.scope(), self.config.services);
         let mut told = Told::default();
-        if state.knows_records() {
-            let record = self.exchange.records.range(scope..).next().map(|(_, record)| Arc::clone(record));
-            told.records.extend(record);
-        }
-        if talk.takes_part {
+        // Whoever takes a record needs no address of Bitcoin's transport: it would take that for another peer, and dial it.
+        let record = self.exchange.records.range(scope..).next().filter(|_| state.knows_records());
+        if let Some((_, record)) = record {
+            told.records.push(Arc::clone(record));
+        } else if talk.takes_part {
             told.addresses = self.own_addresses(scope, services, wall);
         }
         let addrv2 = state.facts.is_some_and(|facts| facts.addrv2);
