@@ -145,7 +145,9 @@ pub enum DialError {
     #[error("the host refuses connections on that port: check the port, and that a node runs there")]
     Refused,
     /// Whatever answers there ended the connection before anything was said.
-    #[error("the connection was closed at once: the node there may be full or refuse this one, or it is no node but, say, a portal that wants a login first")]
+    #[error(
+        "the connection was closed at once: the node there may be full or refuse this one, or it is no node but, say, a portal that wants a login first"
+    )]
     Closed,
     /// There is no way to that network.
     #[error("there is no route to that network: check this machine's connection")]
