@@ -251,7 +251,7 @@ fn own_addresses_are_told_to_those_who_can_reach_them() {
     assert_eq!(sent(&out), [multiaddr(0x0808_0808)]);
     assert_eq!(told(&ask(&mut desk, stranger)), [(stranger, 1)], "no address that would pass for another peer");
     let (old, _) = desk.connect(&Desk::link(Direction::Inbound, &far(901), None));
-    let plain = Facts { features: crate::message::Features::NONE, ..facts() };
+    let plain = Facts { features: Features::NONE, ..facts() };
     let out = desk.state.ready(old, plain, desk.now);
     desk.see(out);
     assert_eq!(told(&ask(&mut desk, old)), [(old, 1)], "takes part now, and takes no record: an address");
