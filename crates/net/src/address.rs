@@ -24,7 +24,7 @@ use yap_protocol::address::{Endpoint, Host, Identity, Multiaddr};
 
 pub(crate) use order::order;
 pub(crate) use path::{host_name, ip_of, is_circuit, is_localhost, over_quic, relay_of, scope, via};
-pub(crate) use spread::{is_whole, spreads};
+pub(crate) use spread::{Near, is_whole, spreads};
 
 /// libp2p's name of an identity; `None` if the bytes are no key.
 pub(crate) fn peer_id(identity: &Identity) -> Option<PeerId> {

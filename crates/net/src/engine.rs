@@ -11,11 +11,13 @@
 //! | an interface comes or goes | `reach`, `paths` | connections are closed and made anew |
 //! | records, topics | `service`, `topics` | answers |
 //!
-//! Bounds: [`OUTBOX`] events wait for the owner here; connections and sessions come and go within the bound of `limits`,
-//! and their events are never dropped, the others' are.
+//! Bounds: [`OUTBOX`] events wait for the owner here, then those are dropped that may be. What the node must hear of is
+//! never dropped: beyond [`FULL`] no session begins and no dial does, so that what is left to tell is the end of those
+//! that there are.
 
 mod behaviour;
 mod book;
+mod complaints;
 mod dial;
 mod discover;
 mod failure;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use libp2p::core::ConnectedPoint;
+use libp2p::core::transport::ListenerId;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use tokio::sync::{mpsc, watch};
@@ -57,6 +60,10 @@ pub(crate) use start::start;
 
 /// Events that wait for the owner. Beyond, notices and found addresses are dropped: both come again.
 const OUTBOX: usize = 1024;
+
+/// Events that wait for the owner and must not be dropped come on top. With so many altogether nothing new begins: what
+/// comes in is closed, what is to be dialled is given up, which the node takes for a failed dial after a while.
+const FULL: usize = 2 * OUTBOX;
 
 /// How old the status may be.
 const STATUS_AGE: Duration = Duration::from_millis(500);
@@ -83,6 +90,8 @@ struct Found {
 /// The task's state.
 struct Engine {
     swarm: Swarm<Behaviour>,
+    /// Where we listen, circuits aside.
+    listeners: Vec<ListenerId>,
     clock: Clock,
     keys: crate::identity::Keys,
     chain: Chain,
@@ -96,12 +105,16 @@ struct Engine {
     /// When the status is told anew; `None` if it is not old.
     status_due: Option<Instant>,
     attempts: dial::Attempts,
+    complaints: complaints::Complaints,
     sessions: sessions::Sessions,
     book: book::Book,
     /// Every connection: who, from where to where. As many as `limits` lets in.
     connections: HashMap<ConnectionId, (PeerId, ConnectedPoint)>,
     /// Connected peers that relay for us, and those that we relay for.
-    reserved: BTreeSet<PeerId>,
+    reserved: BTreeSet<(PeerId, swarm::Relaying)>,
+    /// Sessions of ours that were lost with an address of this machine, until their peers are connected again. At most
+    /// [`follow::LOST`].
+    lost: BTreeMap<PeerId, Link>,
     paths: reach::paths::State,
     reach: reach::State,
     service: service::Service,
@@ -138,12 +151,20 @@ impl Engine {
                     }
                     Err(_) => break,
                 },
+                () = self.shared.stopped() => break,
+                () = told.closed() => break,
                 command = self.requests.recv() => match command {
-                    Some(Command::Stop) | None => break,
+                    None => break,
                     Some(command) => self.command(command),
                 },
                 event = self.swarm.select_next_some() => self.swarm_event(event),
-                peer = self.shared.ended() => self.ended(peer),
+                peer = self.shared.ended() => {
+                    // What the node said of it before still counts, such as that the peer is banned.
+                    while let Ok(command) = self.requests.try_recv() {
+                        self.command(command);
+                    }
+                    self.ended(peer);
+                }
                 Some(found) = self.searches.next() => self.found(found),
                 Some(dialled) = self.plain_dials.next() => self.plain_dialled(dialled),
                 Some(accepted) = self.plain.recv() => self.plain_accepted(accepted),
@@ -158,11 +179,15 @@ impl Engine {
         match command {
             Command::Dial(address, purpose) => self.dial(address, purpose),
             Command::Part(peer, why) => self.part(peer, why),
-            Command::Record(request) => match self.swarm.behaviour_mut().kad.as_mut() {
-                Some(kad) => self.service.request(kad, request, std::time::Instant::now()),
-                // Dropped, it is answered as by a network that has stopped.
-                None => tracing::debug!("the DHT is off"),
-            },
+            Command::Record(request) => {
+                if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+                    self.service.request(kad, request, std::time::Instant::now());
+                    self.status_is_old();
+                } else {
+                    // Dropped, it is answered as by a network that has stopped.
+                    tracing::debug!("the DHT is off");
+                }
+            }
             Command::Subscribe(topic, validator, reply) => {
                 let _ = reply.send(self.swarm.behaviour_mut().topics.subscribe(&topic, validator));
             }
@@ -171,19 +196,22 @@ impl Engine {
                 let _ = reply.send(self.swarm.behaviour_mut().topics.publish(&topic, data));
             }
             Command::AddPeer(given) => {
-                if self.given.len() < given::MAX_PEERS {
+                if self.given.len() < given::MAX_PEERS && !self.is_full() {
                     self.add_given(given);
+                } else {
+                    tracing::warn!(%given, "too many peers are named: this one is not kept connected");
                 }
             }
             Command::RemovePeer(given) => self.remove_given(&given),
-            Command::Stop => {}
         }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
         let machines = self.reach.next_deadline().into_iter().chain(self.paths.next_deadline()).min();
         let machines = machines.map(|time| self.clock.instant(time));
-        let service = self.service.next_deadline().map(Instant::from_std);
+        // Without the DHT nothing is done for it, however long it is due.
+        let serves = self.swarm.behaviour().kad.is_enabled();
+        let service = self.service.next_deadline().filter(|_| serves).map(Instant::from_std);
         [self.status_due, service, machines].into_iter().flatten().min()
     }
 
@@ -201,9 +229,14 @@ impl Engine {
         }
     }
 
+    /// Whether so much waits for the owner that nothing new begins.
+    fn is_full(&self) -> bool {
+        self.outbox.len() >= FULL
+    }
+
     /// Tells the owner something that must not be lost.
-    fn tell_input(&mut self, input: Input) {
-        self.outbox.push_back(Told::Event(Event::Input(input)));
+    fn tell_surely(&mut self, event: Event) {
+        self.outbox.push_back(Told::Event(event));
     }
 
     /// Tells the owner something that may be lost if it does not listen.
@@ -227,6 +260,9 @@ impl Engine {
                 self.fail(dialled.number, Some(why));
             }
             Ok(stream) => {
+                if self.is_full() {
+                    return self.fail(dialled.number, Some(DialError::Limit));
+                }
                 let Some(attempt) = self.attempts.remove(dialled.number) else { return };
                 let link = Link {
                     direction: Direction::Outbound,
@@ -242,7 +278,8 @@ impl Engine {
 
     fn plain_accepted(&mut self, accepted: transport::Bitcoin) {
         let most = usize::try_from(self.limits.inbound).unwrap_or(usize::MAX);
-        if self.sessions.iter().filter(|(_, open)| open.on.is_none()).count() >= most {
+        let inbound = |open: &sessions::Open| open.on.is_none() && open.link.direction == Direction::Inbound;
+        if self.is_full() || self.sessions.iter().filter(|(_, open)| inbound(open)).count() >= most {
             return;
         }
         let link = Link {
@@ -258,6 +295,10 @@ impl Engine {
     /// Ends everything. What is queued on streams was sent by the sessions themselves if the node parted first.
     async fn stop(mut self) {
         self.registry = None;
+        // In memory, an address is free again only when it is given back.
+        for listener in std::mem::take(&mut self.listeners) {
+            self.swarm.remove_listener(listener);
+        }
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
@@ -269,10 +310,15 @@ impl Engine {
             }
         };
         let _ = tokio::time::timeout(Duration::from_millis(100), closed).await;
-        while let Some(told) = self.outbox.pop_front() {
-            if self.told.try_send(told).is_err() {
-                break;
+        self.abandon_attempts();
+        self.requests.close();
+        while let Ok(command) = self.requests.try_recv() {
+            if let Command::Dial(address, _) = command {
+                self.tell_surely(Event::Input(Input::DialFailed { address }));
             }
         }
+        // Sessions that would begin now have ended.
+        let rest = std::mem::take(&mut self.outbox).into_iter().filter_map(Told::too_late);
+        self.shared.leave(rest.collect());
     }
 }

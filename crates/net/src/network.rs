@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use yap_protocol::address::{Address, Identity};
-use yap_protocol::link::{Direction, Link, PeerId, Purpose};
+use yap_protocol::link::{Link, PeerId, Purpose};
 use yap_protocol::penalty::Reason;
 use yap_protocol::{Input, Output};
 
@@ -20,9 +20,12 @@ use crate::session::{self, Inflow, Item, Received, Session};
 use crate::status::Status;
 use crate::topics::{MessageId, Validator};
 
-/// Requests to the engine that wait for it. The node's own dials are far fewer (`MAX_MANUAL` and its places); beyond, a
+/// Commands to the engine that wait for it. The node's own dials are far fewer (`MAX_MANUAL` and its places); beyond, a
 /// dial is given up, which the node takes for a failed one after a while.
 const COMMANDS: usize = 1024;
+
+/// Of these, those that are kept free of what can be asked again: records and topics.
+const KEPT: usize = 512;
 
 /// Events that wait for the owner in the channel; the engine keeps the rest, within its own bound.
 const EVENTS: usize = 256;
@@ -38,7 +41,6 @@ pub(crate) enum Command {
     Subscribe(String, Option<Validator>, oneshot::Sender<Result<(), PublishError>>),
     Unsubscribe(String),
     Publish(String, Vec<u8>, oneshot::Sender<Result<MessageId, PublishError>>),
-    Stop,
 }
 
 /// Begins a session.
@@ -50,11 +52,26 @@ pub(crate) enum Told {
     Connected {
         peer: PeerId,
         link: Link,
+        /// Whether the node has dialled for it, and waits to hear what came of that.
+        dialled: bool,
         starter: Starter,
     },
     /// A session is over for the engine, whatever still comes from it.
     Retired(PeerId),
     Event(Event),
+}
+
+impl Told {
+    /// What is left to tell when nothing runs any more.
+    pub(crate) fn too_late(self) -> Option<Self> {
+        match self {
+            Self::Connected { dialled: true, link, .. } => {
+                Some(Self::Event(Event::Input(Input::DialFailed { address: link.address })))
+            }
+            Self::Connected { .. } => None,
+            Self::Retired(_) | Self::Event(_) => Some(self),
+        }
+    }
 }
 
 /// What network, events and engine share.
@@ -65,6 +82,10 @@ pub(crate) struct Shared {
     /// Sessions that are over and of which the engine has not heard yet: no more than there were sessions.
     ended: Mutex<VecDeque<PeerId>>,
     has_ended: Notify,
+    /// The engine is to stop.
+    stop: Notify,
+    /// What the engine could not tell before it stopped: what waited in its own queue.
+    rest: Mutex<VecDeque<Told>>,
 }
 
 impl Shared {
@@ -91,6 +112,20 @@ impl Shared {
         self.has_ended.notify_one();
     }
 
+    /// Ready when the engine is to stop.
+    pub(crate) async fn stopped(&self) {
+        self.stop.notified().await;
+    }
+
+    /// The engine has stopped, and leaves this to be told.
+    pub(crate) fn leave(&self, rest: VecDeque<Told>) {
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = rest;
+    }
+
+    fn left(&self) -> Option<Told> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
     /// The next session that is over.
     pub(crate) async fn ended(&self) -> PeerId {
         loop {
@@ -103,7 +138,7 @@ impl Shared {
     }
 }
 
-/// A running network. Clones are one network; it stops when the last of them and its [`Events`] are dropped, or by
+/// A running network. Clones are one network; it stops when the last of them or its [`Events`] are dropped, or by
 /// [`stop`](Self::stop).
 #[derive(Clone)]
 pub struct Network {
@@ -253,6 +288,9 @@ impl Network {
         request: impl FnOnce(oneshot::Sender<Result<T, RecordError>>) -> service::Request,
     ) -> Result<T, RecordError> {
         let (reply, answer) = oneshot::channel();
+        if self.is_busy() {
+            return Err(RecordError::Busy);
+        }
         self.commands.try_send(Command::Record(request(reply))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => RecordError::Busy,
             mpsc::error::TrySendError::Closed(_) => RecordError::Stopped,
@@ -289,6 +327,9 @@ impl Network {
         command: impl FnOnce(oneshot::Sender<Result<T, PublishError>>) -> Command,
     ) -> Result<T, PublishError> {
         let (reply, answer) = oneshot::channel();
+        if self.is_busy() {
+            return Err(PublishError::Busy);
+        }
         self.commands.try_send(command(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => PublishError::Busy,
             mpsc::error::TrySendError::Closed(_) => PublishError::Stopped,
@@ -296,12 +337,15 @@ impl Network {
         answer.await.unwrap_or(Err(PublishError::Stopped))
     }
 
-    /// Ends every connection and stops. [`Events::next`] then gives `None` once everything was told; wait for that.
-    /// Let the node shut down before, so that peers are told why.
+    /// Whether so many commands wait that those which can be asked again are not taken.
+    fn is_busy(&self) -> bool {
+        !self.commands.is_closed() && self.commands.capacity() <= KEPT
+    }
+
+    /// Ends every connection and stops; commands that wait are not carried out any more. [`Events::next`] then gives
+    /// `None` once everything was told; wait for that. Let the node shut down before, so that peers are told why.
     pub fn stop(&self) {
-        // A full queue empties: the task goes on until it has heard this.
-        let commands = self.commands.clone();
-        tokio::spawn(async move { commands.send(Command::Stop).await });
+        self.shared.stop.notify_one();
     }
 }
 
@@ -346,7 +390,7 @@ impl Events {
 
     fn told(&mut self, told: Told) -> Option<Event> {
         match told {
-            Told::Connected { peer, link, starter } => match starter() {
+            Told::Connected { peer, link, dialled, starter } => match starter() {
                 Ok(session) => {
                     self.shared.sessions().insert(peer, session);
                     self.live.insert(peer);
@@ -355,7 +399,6 @@ impl Events {
                 Err(full) => {
                     tracing::debug!(%peer, %full, "no session");
                     self.shared.end(peer);
-                    let dialled = link.direction == Direction::Outbound;
                     dialled.then_some(Event::Input(Input::DialFailed { address: link.address }))
                 }
             },
@@ -390,14 +433,20 @@ impl Events {
         self.live.remove(&peer).then_some(Event::Input(Input::Disconnected { peer }))
     }
 
-    /// The network has stopped: every session that is left ends.
+    /// The network has stopped: what is left is told, and every session that is left ends.
     fn last(&mut self) -> Option<Event> {
+        while let Some(told) = self.shared.left() {
+            if let Some(event) = self.told(told) {
+                return Some(event);
+            }
+        }
         let peer = self.live.pop_first()?;
         self.shared.abort(peer);
         Some(Event::Input(Input::Disconnected { peer }))
     }
 
-    /// Waits until the network's task is gone, so that its files and ports are free again.
+    /// Waits until the network's task is gone, so that its files and ports are free again. The network stops if it has
+    /// not been told to.
     pub async fn finished(mut self) {
         self.telling.close();
         if let Some(task) = self.task.take() {

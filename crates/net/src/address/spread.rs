@@ -20,14 +20,67 @@ pub(crate) fn spreads(address: &Multiaddr, remote: &Multiaddr) -> bool {
     }
     // Where the relay is says nothing of where the peer is.
     let near = if is_circuit(remote) { None } else { scope(remote) };
-    let memory = |multiaddr| matches!(leg(multiaddr).next(), Some(Protocol::Memory(_)));
     match scope(address) {
         Some(Scope::Public) => true,
         Some(Scope::Private) => matches!(near, Some(Scope::Private | Scope::Loopback)),
         // Memory counts as loopback, but no socket leads there, nor from there to sockets.
-        Some(Scope::Loopback) => near == Some(Scope::Loopback) && memory(address) == memory(remote),
+        Some(Scope::Loopback) => near == Some(Scope::Loopback) && is_memory(address) == is_memory(remote),
         None => false,
     }
+}
+
+/// How near those are with whom we are connected, which says what an address can mean that somebody told of somebody
+/// else: who told it is not known any more. Without a peer on this machine nobody's loopback address is of use, and
+/// without one in a private network nobody's private one, but to have us knock at other doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Near {
+    memory: usize,
+    loopback: usize,
+    private: usize,
+}
+
+impl Near {
+    /// A connection is open; `remote` is its other end.
+    pub(crate) fn came(&mut self, remote: &Multiaddr) {
+        if let Some(count) = self.of(remote) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// It is closed.
+    pub(crate) fn went(&mut self, remote: &Multiaddr) {
+        if let Some(count) = self.of(remote) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Whether an address may mean something here.
+    pub(crate) fn means_something(&self, address: &Multiaddr) -> bool {
+        let near = match scope(address) {
+            Some(Scope::Public) => true,
+            Some(Scope::Private) => self.private > 0 || self.loopback > 0,
+            Some(Scope::Loopback) if is_memory(address) => self.memory > 0,
+            Some(Scope::Loopback) => self.loopback > 0,
+            None => false,
+        };
+        near && is_whole(address)
+    }
+
+    fn of(&mut self, remote: &Multiaddr) -> Option<&mut usize> {
+        if is_circuit(remote) {
+            return None;
+        }
+        match scope(remote)? {
+            Scope::Loopback if is_memory(remote) => Some(&mut self.memory),
+            Scope::Loopback => Some(&mut self.loopback),
+            Scope::Private => Some(&mut self.private),
+            Scope::Public => None,
+        }
+    }
+}
+
+fn is_memory(address: &Multiaddr) -> bool {
+    matches!(leg(address).next(), Some(Protocol::Memory(_)))
 }
 
 /// Whether our transports can dial the address: it has a port, and a relay where one is meant.

@@ -1,8 +1,8 @@
 //! Where peers were seen: every address that somebody told of, most useful first, for the dials to come.
 //!
 //! The node keeps one address for each peer that it knows; dialling tries all of these at once. Not kept across
-//! restarts. Bounds: [`PEERS`] peers, the one that was heard of longest ago gives way; [`ADDRESSES`] for each, the worst
-//! gives way.
+//! restarts. Bounds: [`PEERS`] peers, the one that was heard of longest ago gives way; [`ADDRESSES`] for each, the worst of
+//! those that were not heard of again gives way: a peer that moves about leaves addresses behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,9 @@ pub(super) const PEERS: usize = 2048;
 
 /// Most addresses of one peer.
 pub(super) const ADDRESSES: usize = 12;
+
+/// Addresses of one peer that are looked at when it is heard of.
+const HEARD: usize = 64;
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -31,22 +34,22 @@ pub(super) struct Book {
 impl Book {
     /// Hears of addresses. The caller has left out those that mean nothing here.
     pub(super) fn learn(&mut self, peer: PeerId, addresses: impl IntoIterator<Item = Multiaddr>) {
-        let mut addresses = addresses.into_iter().peekable();
-        if addresses.peek().is_none() {
+        let heard = addresses.into_iter().take(HEARD).filter_map(|address| bare(&peer, &address));
+        let mut heard: Vec<Multiaddr> = heard.collect();
+        if heard.is_empty() {
             return;
         }
+        crate::address::order(&mut heard);
+        heard.truncate(ADDRESSES);
         self.turn = self.turn.saturating_add(1);
         let entry = self.entries.entry(peer).or_default();
         self.turns.remove(&(entry.turn, peer));
         entry.turn = self.turn;
         self.turns.insert((entry.turn, peer));
-        for address in addresses.take(ADDRESSES) {
-            if !entry.addresses.contains(&address) {
-                entry.addresses.push(address);
-            }
-        }
+        entry.addresses.retain(|known| !heard.contains(known));
+        entry.addresses.truncate(ADDRESSES.saturating_sub(heard.len()));
+        entry.addresses.append(&mut heard);
         crate::address::order(&mut entry.addresses);
-        entry.addresses.truncate(ADDRESSES);
         if self.entries.len() > PEERS
             && let Some((_, oldest)) = self.turns.pop_first()
         {
@@ -56,8 +59,10 @@ impl Book {
 
     /// Forgets an address that led to somebody else, or to nobody.
     pub(super) fn forget(&mut self, peer: &PeerId, address: &Multiaddr) {
-        if let Some(entry) = self.entries.get_mut(peer) {
-            entry.addresses.retain(|known| known != address);
+        if let Some(address) = bare(peer, address)
+            && let Some(entry) = self.entries.get_mut(peer)
+        {
+            entry.addresses.retain(|known| *known != address);
             if entry.addresses.is_empty() {
                 self.turns.remove(&(entry.turn, *peer));
                 self.entries.remove(peer);
@@ -69,6 +74,12 @@ impl Book {
     pub(super) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
         self.entries.get(peer).map_or(&[], |entry| &entry.addresses)
     }
+}
+
+/// The address without the peer's own name at its end; `None` if it has another's there.
+fn bare(peer: &PeerId, address: &Multiaddr) -> Option<Multiaddr> {
+    let (place, named) = crate::address::split(address);
+    named.is_none_or(|named| named == *peer).then_some(place)
 }
 
 #[cfg(test)]
@@ -107,6 +118,28 @@ mod tests {
             book.learn(peer, [address(port)]);
         }
         assert_eq!(book.addresses(&peer).len(), ADDRESSES);
+    }
+
+    #[test]
+    fn what_is_heard_of_now_is_kept_though_old_addresses_look_better() {
+        let (mut book, peer) = (Book::default(), peer());
+        for port in 1..=12 {
+            book.learn(peer, [address(port)]);
+        }
+        let far: Multiaddr = "/ip4/11.1.1.1/tcp/6001".parse().expect("a multiaddr");
+        book.learn(peer, [far.clone()]);
+        assert!(book.addresses(&peer).contains(&far));
+        assert_eq!(book.addresses(&peer).len(), ADDRESSES);
+    }
+
+    #[test]
+    fn an_address_is_known_with_and_without_its_peer() {
+        let (mut book, peer, other) = (Book::default(), peer(), peer());
+        let with = |peer: PeerId| address(1).with(libp2p::multiaddr::Protocol::P2p(peer));
+        book.learn(peer, [address(1), with(peer), with(other)]);
+        assert_eq!(book.addresses(&peer), [address(1)]);
+        book.forget(&peer, &with(peer));
+        assert!(book.addresses(&peer).is_empty());
     }
 
     #[test]

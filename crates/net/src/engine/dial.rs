@@ -8,7 +8,9 @@
 //! ```
 //!
 //! A peer whose key is known is dialled at every address that was heard of, the one asked for among them. Where it is
-//! connected already, no new connection is made. Bound: [`ATTEMPTS`].
+//! connected already, no new connection is made. Every dial of the node ends in `Connected` or `DialFailed`, once; of
+//! those that are made without it (after a change of networks) it hears only if they lead to a session. Bound:
+//! [`ATTEMPTS`].
 
 use std::collections::BTreeMap;
 
@@ -28,11 +30,16 @@ use crate::{service, transport};
 /// Most dials under way. The node wants far fewer; one more fails at once.
 pub(super) const ATTEMPTS: usize = 256;
 
-/// One dial of the node.
+/// Most addresses of one dial, those that the DHT found among them.
+const FOUND: usize = 32;
+
+/// One dial.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) address: Address,
     pub(super) purpose: Purpose,
+    /// Whether the node has asked for it.
+    pub(super) asked: bool,
     peer: Option<PeerId>,
     stage: Stage,
     searched: bool,
@@ -56,6 +63,12 @@ pub(super) struct Attempts {
     under_way: BTreeMap<u64, Attempt>,
 }
 
+impl Attempt {
+    fn new(address: Address, purpose: Purpose, asked: bool) -> Self {
+        Self { address, purpose, asked, peer: None, stage: Stage::Searching, searched: false, by_tcp: None }
+    }
+}
+
 impl Attempts {
     fn insert(&mut self, attempt: Attempt) -> u64 {
         self.next = self.next.saturating_add(1);
@@ -76,23 +89,49 @@ impl Attempts {
     pub(super) fn remove(&mut self, number: u64) -> Option<Attempt> {
         self.under_way.remove(&number)
     }
+
+    /// A dial of this peer that is not connected yet, and would do with any connection; first one that the node waits for.
+    fn waiting(&self, peer: PeerId) -> Option<u64> {
+        let waits = |(_, attempt): &(&u64, &Attempt)| {
+            attempt.peer == Some(peer) && matches!(attempt.stage, Stage::Searching | Stage::Connecting(_))
+        };
+        let waiting = self.under_way.iter().filter(waits);
+        waiting.min_by_key(|(number, attempt)| (!attempt.asked, **number)).map(|(number, _)| *number)
+    }
+
+    fn is_asked(&self, number: u64) -> bool {
+        self.under_way.get(&number).is_some_and(|attempt| attempt.asked)
+    }
 }
 
 impl Engine {
     /// The node wants a connection.
     pub(super) fn dial(&mut self, address: Address, purpose: Purpose) {
-        if self.attempts.under_way.len() >= ATTEMPTS {
-            return self.dial_failed(&address, purpose, DialError::Limit);
+        if self.is_full() {
+            tracing::debug!(?address, "the owner does not listen: not dialled");
+            return;
         }
-        let Some(multiaddr) = address::to_libp2p(&address) else {
-            return self.dial_plain(address, purpose);
+        self.attempt(Attempt::new(address, purpose, true));
+    }
+
+    /// Dials what the node has not asked for: a session that was lost with our address is opened anew.
+    pub(super) fn dial_anew(&mut self, address: Address, purpose: Purpose) {
+        self.attempt(Attempt::new(address, purpose, false));
+    }
+
+    fn attempt(&mut self, mut attempt: Attempt) {
+        if self.attempts.under_way.len() >= ATTEMPTS {
+            return self.end(attempt, Some(DialError::Limit));
+        }
+        let Some(multiaddr) = address::to_libp2p(&attempt.address) else {
+            return self.dial_plain(attempt);
         };
         let (place, named) = address::split(&multiaddr);
-        let peer = address.identity.as_ref().and_then(address::peer_id).or(named);
+        let peer = attempt.address.identity.as_ref().and_then(address::peer_id).or(named);
         if peer == Some(*self.swarm.local_peer_id()) {
-            return self.dial_failed(&address, purpose, DialError::Ourselves);
+            return self.end(attempt, Some(DialError::Ourselves));
         }
-        let attempt = Attempt { address, purpose, peer, stage: Stage::Searching, searched: false, by_tcp: None };
+        attempt.peer = peer;
         let number = self.attempts.insert(attempt);
         let Some(peer) = peer else {
             return self.connect(number, None, vec![multiaddr]);
@@ -104,8 +143,8 @@ impl Engine {
             return self.open(number, peer, connection);
         }
         let mut addresses: Vec<Multiaddr> = self.book.addresses(&peer).to_vec();
-        if !place.is_empty() && !addresses.contains(&multiaddr) {
-            addresses.push(multiaddr);
+        if !place.is_empty() && !addresses.contains(&place) {
+            addresses.push(place);
         }
         self.connect(number, Some(peer), addresses);
     }
@@ -146,21 +185,22 @@ impl Engine {
 
     /// A connection is there: what was dialled for it goes on.
     pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId) {
-        if let Some(number) = self.attempts.at(Stage::Connecting(connection)) {
-            if self.sessions.with(&peer).is_some() {
-                return self.fail(number, None);
-            }
-            return self.open(number, peer, connection);
-        }
+        let mut dialled = self.attempts.at(Stage::Connecting(connection));
         // Another dial is on its way to this peer, perhaps to an address that does not answer: this will do.
-        let waits = |(_, attempt): &(&u64, &Attempt)| {
-            attempt.peer == Some(peer) && matches!(attempt.stage, Stage::Searching | Stage::Connecting(_))
-        };
-        let waiting = self.attempts.under_way.iter().find(waits).map(|(number, _)| *number);
-        if let Some(number) = waiting
-            && self.sessions.with(&peer).is_none()
+        let waiting = self.attempts.waiting(peer);
+        if let (Some(ours), Some(asked)) = (dialled, waiting)
+            && !self.attempts.is_asked(ours)
+            && self.attempts.is_asked(asked)
         {
-            self.open(number, peer, connection);
+            self.fail(ours, None);
+            dialled = Some(asked);
+        }
+        if self.sessions.with(&peer).is_none() {
+            if let Some(number) = dialled.or(waiting) {
+                self.open(number, peer, connection);
+            }
+        } else if let Some(number) = dialled {
+            self.fail(number, None);
         }
     }
 
@@ -169,7 +209,12 @@ impl Engine {
         let Some(number) = self.attempts.at(Stage::Connecting(connection)) else { return };
         tracing::debug!(%error, "can't connect");
         let why = super::failure::of(error, self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer));
-        if let libp2p::swarm::DialError::WrongPeerId { address, .. } = error
+        let leads_elsewhere = match error {
+            libp2p::swarm::DialError::WrongPeerId { address, .. }
+            | libp2p::swarm::DialError::LocalPeerId { address } => Some(address),
+            _ => None,
+        };
+        if let Some(address) = leads_elsewhere
             && let Some(peer) = self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer)
         {
             self.book.forget(&peer, address);
@@ -220,8 +265,15 @@ impl Engine {
             let why = if found.why == DialError::Unsupported { DialError::Unknown } else { found.why };
             return self.fail(found.number, Some(why));
         }
-        self.book.learn(peer, found.addresses);
-        let addresses = self.book.addresses(&peer).to_vec();
+        // What others say of it serves this dial alone: it must not displace what the peer itself has said.
+        let mut addresses = self.book.addresses(&peer).to_vec();
+        let kad = self.swarm.behaviour().kad.as_ref();
+        let means_something = |address: &Multiaddr| kad.is_some_and(|kad| kad.means_something(address));
+        for address in found.addresses.into_iter().map(|address| address::split(&address).0).filter(means_something) {
+            if addresses.len() < FOUND && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
         self.connect(found.number, Some(peer), addresses);
     }
 
@@ -243,25 +295,37 @@ impl Engine {
 
     /// Ends a dial; without a reason if it is not needed any more.
     pub(super) fn fail(&mut self, number: u64, why: Option<DialError>) {
-        let Some(attempt) = self.attempts.remove(number) else { return };
-        match why {
-            Some(why) => self.dial_failed(&attempt.address, attempt.purpose, why),
-            None => self.tell_input(yap_protocol::Input::DialFailed { address: attempt.address }),
+        if let Some(attempt) = self.attempts.remove(number) {
+            self.end(attempt, why);
         }
     }
 
-    fn dial_failed(&mut self, address: &Address, purpose: Purpose, why: DialError) {
-        self.tell_input(yap_protocol::Input::DialFailed { address: address.clone() });
-        if matches!(purpose, Purpose::Manual | Purpose::Seed) {
-            self.notice(Notice::Dial { address: address.to_string(), why });
+    pub(super) fn end(&mut self, attempt: Attempt, why: Option<DialError>) {
+        if !attempt.asked {
+            tracing::debug!(address = %attempt.address, ?why, "not dialled anew");
+            return;
+        }
+        if let Some(why) = why
+            && matches!(attempt.purpose, Purpose::Manual | Purpose::Seed)
+            && self.complaints.is_new(&attempt.address, &why)
+        {
+            self.notice(Notice::Dial { address: attempt.address.to_string(), why });
+        }
+        self.tell_surely(Event::Input(yap_protocol::Input::DialFailed { address: attempt.address }));
+    }
+
+    /// Ends every dial: we stop.
+    pub(super) fn abandon_attempts(&mut self) {
+        for attempt in std::mem::take(&mut self.attempts.under_way).into_values() {
+            self.end(attempt, None);
         }
     }
 
-    fn dial_plain(&mut self, address: Address, purpose: Purpose) {
-        let Some(socket) = address::socket(&address.endpoint) else {
-            return self.dial_failed(&address, purpose, DialError::Unsupported);
+    fn dial_plain(&mut self, mut attempt: Attempt) {
+        let Some(socket) = address::socket(&attempt.address.endpoint) else {
+            return self.end(attempt, Some(DialError::Unsupported));
         };
-        let attempt = Attempt { address, purpose, peer: None, stage: Stage::Plain, searched: false, by_tcp: None };
+        attempt.stage = Stage::Plain;
         let number = self.attempts.insert(attempt);
         self.plain_dials.push(Box::pin(super::plain::connect(number, socket)));
     }

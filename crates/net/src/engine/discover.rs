@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, identify, mdns};
 use yap_protocol::Address;
-use yap_protocol::address::Endpoint;
+use yap_protocol::address::{Endpoint, Scope};
 use yap_protocol::io::Command;
 use yap_protocol::link::Purpose;
 
@@ -52,7 +52,7 @@ impl Engine {
             tracing::warn!(%given, "too many names to follow: it is asked for when it is dialled");
         }
         match named(&given) {
-            Some(address) => self.tell(Event::Command(Command::AddPeer(address, Purpose::Manual))),
+            Some(address) => self.tell_surely(Event::Command(Command::AddPeer(address, Purpose::Manual))),
             None => tracing::debug!(%given, "known by the addresses of its name alone"),
         }
         self.given.insert(number, (given, Vec::new()));
@@ -65,7 +65,8 @@ impl Engine {
         self.given.remove(&number);
         self.names.forget(number);
         if let Some(address) = named(given) {
-            self.tell(Event::Command(Command::RemovePeer(address)));
+            self.complaints.settle(&address);
+            self.tell_surely(Event::Command(Command::RemovePeer(address)));
         }
     }
 
@@ -94,7 +95,9 @@ impl Engine {
     pub(super) fn multicast(&mut self, event: mdns::Event) {
         let mdns::Event::Discovered(found) = event else { return };
         let mut by_peer: std::collections::BTreeMap<PeerId, Vec<Multiaddr>> = std::collections::BTreeMap::new();
-        for (peer, address) in found {
+        // Whoever is on our network may claim what they like.
+        let elsewhere = |address: &Multiaddr| matches!(address::scope(address), Some(Scope::Private | Scope::Public));
+        for (peer, address) in found.into_iter().filter(|(_, address)| elsewhere(address)) {
             by_peer.entry(peer).or_default().push(address);
         }
         let mut heard = Vec::new();

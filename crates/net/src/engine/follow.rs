@@ -1,13 +1,12 @@
 //! Does what the machines want: how we are reached, by which way peers are, the DHT, the topics.
 
-use std::collections::BTreeMap;
-
 use libp2p::swarm::ConnectionId;
 use libp2p::{PeerId, kad};
 use yap_protocol::address::Scope;
-use yap_protocol::link::{Link, Purpose};
+use yap_protocol::link::Purpose;
 
 use super::Engine;
+use super::swarm::Relaying;
 use crate::address;
 use crate::event::{Event, Notice};
 use crate::limits::Ban;
@@ -16,6 +15,9 @@ use crate::topics;
 
 /// A peer that floods us is not let in again for so long.
 const FLOOD_BAN: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+
+/// Most sessions that are kept in mind after they were lost with an address of ours.
+pub(super) const LOST: usize = 128;
 
 impl Engine {
     /// What the machine of reachability wants.
@@ -32,7 +34,8 @@ impl Engine {
                         .ok();
                     self.reach.reserving(now, relay, listener);
                 }
-                Action::Unreserve { listener, .. } => {
+                Action::Unreserve { relay, listener } => {
+                    self.unreserve(relay, Relaying::ForUs);
                     self.swarm.behaviour_mut().relayed.release(listener);
                     self.swarm.remove_listener(listener);
                 }
@@ -76,21 +79,22 @@ impl Engine {
 
     /// What the machine of the ways to peers wants.
     pub(super) fn follow_paths(&mut self) {
-        let (mut lost, mut redial) = (BTreeMap::new(), Vec::new());
         while let Some(action) = self.paths.poll() {
             tracing::debug!(?action, "paths");
             match action {
                 paths::Action::Move { peer, to } => self.move_session(peer, to),
                 paths::Action::Close(connection) => {
                     for session in self.sessions.on(connection) {
-                        if let Some((peer, link)) = self.sessions.link(session) {
-                            lost.insert(peer, link.clone());
+                        if let Some((peer, link)) = self.sessions.link(session)
+                            && (self.lost.len() < LOST || self.lost.contains_key(&peer))
+                        {
+                            self.lost.insert(peer, link.clone());
                         }
                         self.retire(session);
                     }
                     self.swarm.close_connection(connection);
                 }
-                paths::Action::Redial(peer) => redial.push(peer),
+                paths::Action::Redial(peer) => self.redial(peer),
                 paths::Action::Changed { peer, path } => {
                     if let Some(peer) = address::identity(&peer) {
                         self.notice(Notice::Path { peer, path });
@@ -99,21 +103,17 @@ impl Engine {
                 }
             }
         }
-        for peer in redial {
-            let link = lost.remove(&peer);
-            self.redial(peer, link);
-        }
     }
 
     /// Dials a peer again whose session was lost with our address: the other end can't know where we are now.
-    fn redial(&mut self, peer: PeerId, lost: Option<Link>) {
-        let purpose = lost.as_ref().and_then(|link| link.purpose);
+    fn redial(&mut self, peer: PeerId) {
         let Some(identity) = address::identity(&peer) else { return };
+        let lost = self.lost.get(&peer).and_then(|link| Some((link.address.clone(), link.purpose?)));
         let known = self.book.addresses(&peer).first().and_then(|best| address::of_peer(best, identity));
-        let dialled = lost.filter(|link| link.purpose.is_some()).map(|link| link.address);
-        if let Some(mut address) = dialled.or(known) {
+        if let Some((mut address, purpose)) = lost.or_else(|| Some((known?, Purpose::Full))) {
+            // As the node knows it, so that what was named stays so; but nobody else will do.
             address.identity = Some(identity);
-            self.dial(address, purpose.unwrap_or(Purpose::Full));
+            self.dial_anew(address, purpose);
         }
     }
 
@@ -125,6 +125,7 @@ impl Engine {
         if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
             self.service.event(kad, event, std::time::Instant::now());
         }
+        self.status_is_old();
     }
 
     /// What the topics tell.

@@ -81,8 +81,16 @@ impl Engine {
             advertised.everywhere.iter().chain(&advertised.nearby).filter_map(plain_endpoint).collect();
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
         self.swarm.behaviour_mut().candidates.push(peers);
-        for record in records.into_iter().flatten() {
-            self.tell(Event::Command(Command::Advertise(Some(Arc::new(record)), endpoints.clone())));
+        let mut told: Vec<_> = records.into_iter().flatten().map(|record| Some(Arc::new(record))).collect();
+        if told.is_empty() {
+            told.push(None);
+        }
+        if self.is_full() {
+            tracing::debug!("the owner does not listen: it is not told where we are");
+            return;
+        }
+        for record in told {
+            self.tell_surely(Event::Command(Command::Advertise(record, endpoints.clone())));
         }
         self.said.last = Some(advertised);
     }

@@ -8,15 +8,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libp2p::PeerId as Swarmed;
+use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
 use yap_protocol::Address;
+use yap_protocol::address::Identity;
 use yap_protocol::codec::Framing;
 use yap_protocol::link::{Carrier, Direction, Link, PeerId};
 use yap_protocol::penalty::Reason;
 
 use super::Engine;
+use crate::error::DialError;
 use crate::limits::Ban;
 use crate::network::{Starter, Told};
 use crate::session;
@@ -46,7 +49,16 @@ pub(super) struct Sessions {
     next: u64,
     open: BTreeMap<PeerId, Open>,
     /// Sessions that move, by the connection on which a stream is being opened for them.
-    moving: BTreeMap<ConnectionId, PeerId>,
+    moving: BTreeMap<ConnectionId, Moving>,
+}
+
+/// A session that moves.
+#[derive(Debug)]
+struct Moving {
+    /// The session. It may have ended with its connection meanwhile.
+    from: PeerId,
+    /// What the node was told of it.
+    link: Link,
 }
 
 impl Sessions {
@@ -55,6 +67,18 @@ impl Sessions {
         let lasts = |open: &Open| open.parting.is_none() && !open.cut;
         let theirs = |open: &Open| lasts(open) && open.on.is_some_and(|(other, _)| other == *peer);
         self.open.iter().find(|(_, open)| theirs(open)).map(|(id, open)| (*id, open))
+    }
+
+    /// A session with a peer that we opened and that may move: one that goes on, or that was lost with its connection.
+    fn movable(&self, peer: &Swarmed) -> Option<(PeerId, &Open)> {
+        let lost = |open: &Open| open.cut && open.parting.is_none() && open.on.is_some_and(|(other, _)| other == *peer);
+        let lost = || self.open.iter().rfind(|(_, open)| lost(open)).map(|(id, open)| (*id, open));
+        self.with(peer).or_else(lost).filter(|(_, open)| open.link.direction == Direction::Outbound)
+    }
+
+    /// A session is not to move any more.
+    fn stay(&mut self, peer: PeerId) {
+        self.moving.retain(|_, moving| moving.from != peer);
     }
 
     /// The sessions on a connection.
@@ -89,44 +113,66 @@ impl Sessions {
 impl Engine {
     /// A stream is open, whoever opened it.
     pub(super) fn opened(&mut self, peer: Swarmed, connection: ConnectionId, by: Direction, stream: libp2p::Stream) {
-        let identity = crate::address::identity(&peer);
-        let link = match by {
-            Direction::Outbound => match self.moved(connection) {
-                Some(link) => link,
-                None => {
-                    // Nobody waits for it: the dial was given up.
-                    let Some(attempt) = self.attempts.take_opened(connection) else { return };
-                    Link {
-                        direction: by,
-                        carrier: Carrier::Libp2p,
-                        address: attempt.address,
-                        identity,
-                        purpose: Some(attempt.purpose),
-                    }
-                }
-            },
+        let Some(identity) = crate::address::identity(&peer) else { return };
+        let (link, asked) = match by {
+            Direction::Outbound => {
+                let Some(opened) = self.opened_by_us(peer, connection) else { return };
+                opened
+            }
             Direction::Inbound => {
-                let remote = self.connections.get(&connection).map(|(_, point)| point.get_remote_address());
-                let Some(address) = remote.and_then(|remote| crate::address::of_peer(remote, identity?)) else {
+                if self.is_full() {
+                    tracing::debug!(%peer, "the owner does not listen: no session");
+                    return;
+                }
+                let origin = self.connections.get(&connection).and_then(|(_, point)| origin(point, identity));
+                let Some(address) = origin else {
+                    tracing::debug!(%peer, "no session: nothing tells where it comes from");
                     return;
                 };
                 self.lost_by_peer(peer, connection);
-                Link { direction: by, carrier: Carrier::Libp2p, address, identity, purpose: None }
+                (Link { direction: by, carrier: Carrier::Libp2p, address, identity: None, purpose: None }, false)
             }
         };
-        self.begin(Some((peer, connection)), link, stream, Framing::Stream);
+        let link = Link { identity: Some(identity), ..link };
+        self.begin(Some((peer, connection)), (link, asked), stream, Framing::Stream);
+    }
+
+    /// What a stream that we opened is for, and whether the node has dialled for it; `None` if nobody waits for it any
+    /// more. A session that it takes the place of ends.
+    fn opened_by_us(&mut self, peer: Swarmed, connection: ConnectionId) -> Option<(Link, bool)> {
+        let moving = self.sessions.moving.remove(&connection);
+        let attempt = self.attempts.take_opened(connection);
+        if let Some(Moving { from, .. }) = moving {
+            self.retire(from);
+        }
+        if let Some(attempt) = attempt {
+            if self.is_full() {
+                self.end(attempt, Some(DialError::Limit));
+                return None;
+            }
+            let (address, purpose) = (attempt.address, Some(attempt.purpose));
+            let (direction, carrier) = (Direction::Outbound, Carrier::Libp2p);
+            return Some((Link { direction, carrier, address, identity: None, purpose }, attempt.asked));
+        }
+        // If another session began meanwhile, that will do.
+        moving.filter(|_| !self.is_full() && self.sessions.with(&peer).is_none()).map(|moving| (moving.link, false))
     }
 
     /// A connection of Bitcoin's carrier is open.
     pub(super) fn opened_plain(&mut self, link: Link, stream: tokio::net::TcpStream) {
         let framing = Framing::of(Carrier::Bitcoin, self.chain.magic);
-        self.begin(None, link, stream.compat(), framing);
+        let asked = link.direction == Direction::Outbound;
+        self.begin(None, (link, asked), stream.compat(), framing);
     }
 
-    fn begin<S>(&mut self, on: Option<(Swarmed, ConnectionId)>, link: Link, stream: S, framing: Framing)
+    fn begin<S>(&mut self, on: Option<(Swarmed, ConnectionId)>, what: (Link, bool), stream: S, framing: Framing)
     where
         S: futures::AsyncRead + futures::AsyncWrite + Send + Unpin + 'static,
     {
+        let (link, dialled) = what;
+        if link.direction == Direction::Outbound {
+            self.complaints.settle(&link.address);
+        }
         self.sessions.next = self.sessions.next.saturating_add(1);
         let peer = PeerId(self.sessions.next);
         let (limits, inbox) = (self.limits.clone(), self.inbox.clone());
@@ -139,7 +185,7 @@ impl Engine {
         }
         // The owner finds the session in the status when it hears of it.
         self.tell_status();
-        self.outbox.push_back(Told::Connected { peer, link, starter });
+        self.outbox.push_back(Told::Connected { peer, link, dialled, starter });
     }
 
     /// The peer opens a session: if it is not the answer to one that we have just opened, that one is lost to it.
@@ -154,18 +200,12 @@ impl Engine {
 
     /// The session moves to another connection of its peer, if we opened it; the other end follows.
     pub(super) fn move_session(&mut self, peer: Swarmed, to: ConnectionId) {
-        let Some((old, open)) = self.sessions.with(&peer) else { return };
-        if open.link.direction == Direction::Outbound && open.on.is_none_or(|(_, on)| on != to) {
-            self.sessions.moving.insert(to, old);
+        let Some((from, open)) = self.sessions.movable(&peer) else { return };
+        if open.on.is_none_or(|(_, on)| on != to) {
+            let link = open.link.clone();
+            self.sessions.moving.insert(to, Moving { from, link });
             self.swarm.behaviour_mut().session.open(peer, to);
         }
-    }
-
-    fn moved(&mut self, to: ConnectionId) -> Option<Link> {
-        let old = self.sessions.moving.remove(&to)?;
-        let link = self.sessions.open.get(&old).map(|open| open.link.clone())?;
-        self.retire(old);
-        Some(link)
     }
 
     /// A session can't move there.
@@ -183,23 +223,40 @@ impl Engine {
 
     /// The node parts from a peer; what is queued is still sent.
     pub(super) fn part(&mut self, peer: PeerId, why: Reason) {
-        if let Some(open) = self.sessions.open.get_mut(&peer) {
-            open.parting = Some(why);
+        self.sessions.stay(peer);
+        let Some(open) = self.sessions.open.get_mut(&peer) else { return };
+        open.parting = Some(why);
+        // Of two sessions the other one stays.
+        if let Some((swarmed, _)) = open.on
+            && self.sessions.with(&swarmed).is_some()
+        {
+            self.tell_paths(&swarmed);
         }
+    }
+
+    /// Tells which session a peer has now.
+    fn tell_paths(&mut self, peer: &Swarmed) {
+        let now = self.clock.now();
+        let stays = self.sessions.with(peer).and_then(|(_, open)| Some((open.on?.1, open.link.direction)));
+        match stays {
+            Some((connection, opener)) => self.paths.session(now, connection, opener),
+            None => self.paths.ended(now, peer),
+        }
+        self.follow_paths();
     }
 
     /// A session is over.
     pub(super) fn ended(&mut self, peer: PeerId) {
         let Some(open) = self.sessions.open.remove(&peer) else { return };
         self.status_is_old();
+        if !open.cut {
+            self.sessions.stay(peer);
+        }
         let Some((swarmed, connection)) = open.on else { return };
-        if self.sessions.on(connection).is_empty() && !self.reserved.contains(&swarmed) {
+        if self.sessions.on(connection).is_empty() && !self.is_reserved(&swarmed) {
             self.swarm.behaviour_mut().limits.used(connection, false);
         }
-        if self.sessions.with(&swarmed).is_none() {
-            self.paths.ended(self.clock.now(), &swarmed);
-            self.follow_paths();
-        }
+        self.tell_paths(&swarmed);
         match open.parting {
             Some(Reason::Banned) => {
                 // The node remembers for how long; this saves the handshakes meanwhile.
@@ -210,6 +267,18 @@ impl Engine {
                 let _ = self.swarm.disconnect_peer_id(swarmed);
             }
             _ => {}
+        }
+    }
+}
+
+/// Where a peer that connected to us is: behind a relay, that is where it is reached.
+fn origin(point: &ConnectedPoint, identity: Identity) -> Option<Address> {
+    match point {
+        ConnectedPoint::Listener { local_addr, .. } if point.is_relayed() => {
+            crate::address::of_peer(local_addr, identity)
+        }
+        ConnectedPoint::Listener { .. } | ConnectedPoint::Dialer { .. } => {
+            crate::address::of_peer(point.get_remote_address(), identity)
         }
     }
 }

@@ -40,8 +40,8 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         .with_max_negotiating_inbound_streams(NEGOTIATING)
         .with_smart_dial();
     let mut swarm = Swarm::new(transport, behaviour, us, settings);
-    let listening = listen_on(&mut swarm, &transport::listen_addresses(&config.listen, port))?;
     let external = external(&config.listen.external)?;
+    let listening = listen_on(&mut swarm, &transport::listen_addresses(&config.listen, port))?;
     let clock = Clock::start();
     let started = clock.now();
     let (names, resolved) = Names::start();
@@ -55,6 +55,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
     });
     let mut engine = Engine {
         swarm,
+        listeners: listening.clone(),
         clock,
         keys: config.keys.clone(),
         chain: config.chain.clone(),
@@ -67,10 +68,12 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         outbox: std::collections::VecDeque::new(),
         status_due: None,
         attempts: super::dial::Attempts::default(),
+        complaints: super::complaints::Complaints::default(),
         sessions: super::sessions::Sessions::default(),
         book: super::book::Book::default(),
         connections: std::collections::HashMap::new(),
         reserved: std::collections::BTreeSet::new(),
+        lost: std::collections::BTreeMap::new(),
         given: std::collections::BTreeMap::new(),
         paths: reach::paths::State::new(us, reach::interfaces::route),
         reach: reach::State::new(reached, started),

@@ -6,10 +6,20 @@ use libp2p::{PeerId, identify, ping, relay, upnp};
 
 use super::Engine;
 use super::behaviour::BehaviourEvent;
+use crate::address;
 use crate::error::DialError;
 use crate::event::Notice;
 use crate::reach::{Fact, Said};
 use crate::session;
+
+/// Who relays for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Relaying {
+    /// They do for us.
+    ForUs,
+    /// We do for them.
+    ForThem,
+}
 
 impl Engine {
     pub(super) fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -44,9 +54,14 @@ impl Engine {
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
                 for address in &addresses {
                     self.fact(Fact::NotListening(address.clone()));
+                    if let Some(relay) = address::relay_of(address) {
+                        self.unreserve(relay, Relaying::ForUs);
+                    }
                 }
                 self.fact(Fact::ListenerClosed(listener_id));
-                if let (Err(error), Some(address)) = (reason, addresses.first()) {
+                // That a relay is gone shows in how we are reached; another is asked.
+                let ours = addresses.iter().find(|address| !address::is_circuit(address));
+                if let (Err(error), Some(address)) = (reason, ours) {
                     self.notice(Notice::Listener { address: address.to_string(), why: error.to_string() });
                 }
                 self.status_is_old();
@@ -67,6 +82,7 @@ impl Engine {
         tracing::debug!(%peer, %connection, ?point, "connection open");
         let now = self.clock.now();
         self.paths.connected(now, peer, connection, &point);
+        self.lost.remove(&peer);
         self.connections.insert(connection, (peer, point.clone()));
         self.fact(Fact::Connected { peer, connection, point });
         self.follow_paths();
@@ -84,19 +100,42 @@ impl Engine {
         self.follow_paths();
         self.connections.remove(&connection);
         if left == 0 {
-            self.reserved.remove(&peer);
-            self.service.peer_lost(&peer, std::time::Instant::now());
+            self.reserved.remove(&(peer, Relaying::ForUs));
+            self.reserved.remove(&(peer, Relaying::ForThem));
+            if self.swarm.behaviour().kad.is_enabled() {
+                self.service.peer_lost(&peer, std::time::Instant::now());
+            }
         }
         self.status_is_old();
     }
 
     /// A relay has a reservation of ours, or we have one of a peer's: the connection is used, with or without a session.
-    fn reserve(&mut self, peer: PeerId) {
-        self.reserved.insert(peer);
-        let theirs = self.connections.iter().filter(|(_, (other, point))| *other == peer && !point.is_relayed());
-        for connection in theirs.map(|(connection, _)| *connection).collect::<Vec<_>>() {
+    fn reserve(&mut self, peer: PeerId, relaying: Relaying) {
+        self.reserved.insert((peer, relaying));
+        for connection in self.direct(peer) {
             self.swarm.behaviour_mut().limits.used(connection, true);
         }
+    }
+
+    /// A reservation has ended: without a session, the connection makes room for others.
+    pub(super) fn unreserve(&mut self, peer: PeerId, relaying: Relaying) {
+        if !self.reserved.remove(&(peer, relaying)) || self.is_reserved(&peer) {
+            return;
+        }
+        for connection in self.direct(peer) {
+            if self.sessions.on(connection).is_empty() {
+                self.swarm.behaviour_mut().limits.used(connection, false);
+            }
+        }
+    }
+
+    pub(super) fn is_reserved(&self, peer: &PeerId) -> bool {
+        [Relaying::ForUs, Relaying::ForThem].iter().any(|relaying| self.reserved.contains(&(*peer, *relaying)))
+    }
+
+    fn direct(&self, peer: PeerId) -> Vec<ConnectionId> {
+        let theirs = self.connections.iter().filter(|(_, (other, point))| *other == peer && !point.is_relayed());
+        theirs.map(|(connection, _)| *connection).collect()
     }
 
     /// A peer that is not there any more is no use in the routing table: whoever asks us would go after it too.
@@ -129,7 +168,7 @@ impl Engine {
                 upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => self.fact(Fact::NoGateway),
             },
             BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted { relay_peer_id, .. }) => {
-                self.reserve(relay_peer_id);
+                self.reserve(relay_peer_id, Relaying::ForUs);
                 self.fact(Fact::Reserved { relay: relay_peer_id });
             }
             BehaviourEvent::Punch(event) => {
@@ -146,8 +185,11 @@ impl Engine {
                 }
             }
             BehaviourEvent::Relay(relay::Event::ReservationReqAccepted { src_peer_id, .. }) => {
-                self.reserve(src_peer_id);
+                self.reserve(src_peer_id, Relaying::ForThem);
             }
+            BehaviourEvent::Relay(
+                relay::Event::ReservationClosed { src_peer_id } | relay::Event::ReservationTimedOut { src_peer_id },
+            ) => self.unreserve(src_peer_id, Relaying::ForThem),
             BehaviourEvent::Limits(_)
             | BehaviourEvent::Prober(_)
             | BehaviourEvent::Relay(_)

@@ -15,6 +15,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol, kad};
 
+use crate::address::Near;
 use crate::config::{self, Chain};
 use crate::records::Store;
 
@@ -38,6 +39,8 @@ pub(crate) struct Kad {
     inner: kad::Behaviour<Store>,
     /// Peers to be dialled, to see whether they are still there.
     probes: VecDeque<PeerId>,
+    /// How near the peers are that are connected.
+    near: Near,
 }
 
 /// The DHT of the peers of one chain.
@@ -60,7 +63,7 @@ pub(crate) fn behaviour(local: PeerId, chain: &Chain, config: &config::Records, 
         .set_substreams_timeout(ANSWER_TIMEOUT)
         // Addresses are vetted before they come into the routing table.
         .set_kbucket_inserts(kad::BucketInserts::Manual);
-    Kad { inner: kad::Behaviour::with_config(local, store, settings), probes: VecDeque::new() }
+    Kad { inner: kad::Behaviour::with_config(local, store, settings), probes: VecDeque::new(), near: Near::default() }
 }
 
 /// The name of the protocol: peers of another chain have another DHT.
@@ -86,6 +89,11 @@ impl Kad {
     /// The addresses of a peer, if it is in the routing table.
     pub(crate) fn addresses(&mut self, peer: &PeerId) -> Option<Vec<Multiaddr>> {
         self.row(peer).map(|(_, addresses)| addresses)
+    }
+
+    /// Whether an address that some peer told of another may mean something here. See [`Near`].
+    pub(crate) fn means_something(&self, address: &Multiaddr) -> bool {
+        self.near.means_something(address)
     }
 
     fn row(&mut self, peer: &PeerId) -> Option<(kad::NodeStatus, Vec<Multiaddr>)> {
@@ -139,7 +147,11 @@ impl NetworkBehaviour for Kad {
         addresses: &[Multiaddr],
         role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.inner.handle_pending_outbound_connection(connection, peer, addresses, role)
+        let mut known = self.inner.handle_pending_outbound_connection(connection, peer, addresses, role)?;
+        // Those of the routing table were vetted. The others are what peers answered to queries.
+        let vetted = peer.and_then(|peer| self.addresses(&peer)).unwrap_or_default();
+        known.retain(|address| vetted.contains(address) || self.near.means_something(address));
+        Ok(known)
     }
 
     fn handle_established_outbound_connection(
@@ -154,6 +166,12 @@ impl NetworkBehaviour for Kad {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::ConnectionEstablished(established) = &event {
+            self.near.came(established.endpoint.get_remote_address());
+        }
+        if let FromSwarm::ConnectionClosed(closed) = &event {
+            self.near.went(closed.endpoint.get_remote_address());
+        }
         self.inner.on_swarm_event(event);
     }
 
