@@ -46,6 +46,7 @@ pub mod identity;
 mod limits;
 mod network;
 mod private;
+mod protocols;
 mod rate;
 mod reach;
 mod recent;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{PeerId, StreamProtocol, autonat, identify, mdns, ping, relay};
+use libp2p::{PeerId, autonat, identify, mdns, ping, relay};
 
 use crate::config::{self, Config};
 use crate::error::StartError;
@@ -32,39 +32,6 @@ pub(super) struct Behaviour {
     pub(super) candidates: reach::candidates::Behaviour,
 }
 
-/// Names of our protocols. Each has the chain in it, so that peers of others have nothing in common with us.
-#[derive(Clone, Debug)]
-pub(crate) struct Protocols {
-    prefix: String,
-}
-
-impl Protocols {
-    /// The names for a chain.
-    pub(crate) fn of(chain: &config::Chain) -> Self {
-        let hash = chain.genesis.to_string();
-        Self { prefix: format!("/yap/{}", hash.get(..8).unwrap_or_default()) }
-    }
-
-    /// What sessions speak (docs/protocol.md).
-    pub(crate) fn session(&self) -> StreamProtocol {
-        self.name("1")
-    }
-
-    /// The DHT.
-    pub(crate) fn kad(&self) -> StreamProtocol {
-        self.name("kad/1")
-    }
-
-    /// What peers call the network when they introduce themselves.
-    pub(crate) fn network(&self) -> String {
-        format!("{}/id/1", self.prefix)
-    }
-
-    fn name(&self, rest: &str) -> StreamProtocol {
-        StreamProtocol::try_from_owned(format!("{}/{rest}", self.prefix)).expect("it begins with a slash")
-    }
-}
-
 impl Behaviour {
     /// Puts it together.
     ///
@@ -72,8 +39,7 @@ impl Behaviour {
     /// If the records can't be opened, or the system refuses what mDNS needs.
     pub(super) fn new(config: &Config, keys: &Keypair, relayed: relay::client::Behaviour) -> Result<Self, StartError> {
         let us = keys.public().to_peer_id();
-        let protocols = Protocols::of(&config.chain);
-        let introduction = identify::Config::new(protocols.network(), keys.public())
+        let introduction = identify::Config::new(config.chain.network().to_string(), keys.public())
             .with_agent_version(config.agent.clone())
             .with_push_listen_addr_updates(true)
             .with_cache_size(0);
@@ -85,7 +51,7 @@ impl Behaviour {
         };
         Ok(Self {
             limits: limits::Behaviour::new(&config.limits),
-            session: session::Behaviour::new(protocols.session()),
+            session: session::Behaviour::new(config.chain.session_protocol()),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),
             kad: kad.into(),
             topics: topics::Behaviour::new(keys, &config.chain),

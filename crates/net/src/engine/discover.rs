@@ -13,7 +13,6 @@ use yap_protocol::io::Command;
 use yap_protocol::link::Purpose;
 
 use super::Engine;
-use super::behaviour::Protocols;
 use crate::address;
 use crate::error::DialError;
 use crate::event::{Event, Notice};
@@ -109,8 +108,7 @@ impl Engine {
 
     /// A peer has introduced itself.
     pub(super) fn introduced(&mut self, peer: PeerId, info: &identify::Info, over: Option<&Multiaddr>) {
-        let protocols = Protocols::of(&self.chain);
-        if info.protocol_version != protocols.network() {
+        if info.protocol_version != self.chain.network().as_ref() {
             // Multicast finds every program that uses libp2p. This one has nothing to say to us.
             tracing::debug!(%peer, network = info.protocol_version, "another network");
             self.attempts_failed(peer, &DialError::WrongChain { chain: self.chain.name.clone() });
@@ -119,7 +117,7 @@ impl Engine {
         }
         let meaningful = |address: &&Multiaddr| over.is_some_and(|over| address::spreads(address, over));
         let addresses: Vec<Multiaddr> = info.listen_addrs.iter().filter(meaningful).cloned().collect();
-        let serves = info.protocols.contains(&protocols.kad());
+        let serves = info.protocols.contains(&self.chain.dht_protocol());
         self.book.learn(peer, addresses.clone());
         let behaviour = self.swarm.behaviour_mut();
         if let Some(kad) = behaviour.kad.as_mut() {

@@ -13,7 +13,7 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
-use libp2p::{Multiaddr, PeerId, StreamProtocol, kad};
+use libp2p::{Multiaddr, PeerId, kad};
 
 use crate::address::Near;
 use crate::config::{self, Chain};
@@ -45,7 +45,7 @@ pub(crate) struct Kad {
 
 /// The DHT of the peers of one chain.
 pub(crate) fn behaviour(local: PeerId, chain: &Chain, config: &config::Records, store: Store) -> Kad {
-    let mut settings = kad::Config::new(protocol(chain));
+    let mut settings = kad::Config::new(chain.dht_protocol());
     settings
         .set_replication_factor(config.replication.min(kad::K_VALUE))
         .set_record_ttl(Some(config.lifetime))
@@ -67,12 +67,6 @@ pub(crate) fn behaviour(local: PeerId, chain: &Chain, config: &config::Records, 
 }
 
 /// The name of the protocol: peers of another chain have another DHT.
-fn protocol(chain: &Chain) -> StreamProtocol {
-    let genesis = chain.genesis.to_string();
-    let prefix = genesis.get(..8).unwrap_or_default();
-    StreamProtocol::try_from_owned(format!("/yap/{prefix}/kad/1")).expect("it begins with a slash")
-}
-
 impl Kad {
     /// Dials a peer that is not connected, to see whether it is still there. The outcome is the swarm's to tell.
     pub(crate) fn probe(&mut self, peer: PeerId) {

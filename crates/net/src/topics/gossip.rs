@@ -55,15 +55,9 @@ impl TopicSubscriptionFilter for Names {
     }
 }
 
-/// The protocol's name on a chain.
-pub(super) fn protocol(chain: &config::Chain) -> String {
-    let genesis = chain.genesis.to_string();
-    format!("/yap/{}/topics/1", genesis.get(..8).unwrap_or(&genesis))
-}
-
 pub(super) fn new(keys: &Keypair, chain: &config::Chain) -> Gossip {
     let config = ConfigBuilder::default()
-        .protocol_id(protocol(chain), Version::V1_1)
+        .protocol_id(chain.topics_protocol().to_string(), Version::V1_1)
         .message_id_fn(|message| {
             let id = MessageId::new(message.topic.as_str(), &message.data);
             gossipsub::MessageId::new(&id.0)

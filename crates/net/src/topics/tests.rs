@@ -33,7 +33,7 @@ fn a_message_is_named_by_its_topic_and_what_it_says() {
 
 #[test]
 fn every_chain_has_its_own_protocol() {
-    assert_eq!(gossip::protocol(&chain()), "/yap/deadbeef/topics/1");
+    assert_eq!(chain().topics_protocol().as_ref(), "/yap/deadbeef/topics/1");
 }
 
 #[test]
