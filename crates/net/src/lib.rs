@@ -41,6 +41,7 @@ mod engine;
 pub mod error;
 pub mod event;
 mod find;
+mod forward;
 pub mod given;
 pub mod identity;
 mod limits;

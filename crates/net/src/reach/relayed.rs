@@ -8,14 +8,12 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use libp2p::core::Endpoint;
-use libp2p::core::transport::{ListenerId, PortUse};
+use libp2p::core::transport::ListenerId;
 use libp2p::relay::client;
 use libp2p::swarm::behaviour::{FromSwarm, ListenerClosed};
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
-};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::swarm::{NetworkBehaviour, THandlerInEvent, ToSwarm};
+
+use crate::forward::forward;
 
 #[cfg(test)]
 mod tests;
@@ -49,45 +47,7 @@ impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = <client::Behaviour as NetworkBehaviour>::ConnectionHandler;
     type ToSwarm = client::Event;
 
-    fn handle_pending_inbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), ConnectionDenied> {
-        self.client.handle_pending_inbound_connection(connection, local, remote)
-    }
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.client.handle_established_inbound_connection(connection, peer, local, remote)
-    }
-
-    fn handle_pending_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: Option<PeerId>,
-        addresses: &[Multiaddr],
-        role: Endpoint,
-    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.client.handle_pending_outbound_connection(connection, peer, addresses, role)
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        address: &Multiaddr,
-        role: Endpoint,
-        port: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.client.handle_established_outbound_connection(connection, peer, address, role, port)
-    }
+    forward!(client: pending_inbound, established_inbound, pending_outbound, established_outbound, handler_events);
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let FromSwarm::ListenerClosed(ListenerClosed { listener_id, .. }) = &event
@@ -97,10 +57,6 @@ impl NetworkBehaviour for Behaviour {
             return;
         }
         self.client.on_swarm_event(event);
-    }
-
-    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.client.on_connection_handler_event(peer, connection, event);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {

@@ -6,20 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use libp2p::core::Endpoint;
-use libp2p::core::transport::PortUse;
+use libp2p::PeerId;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance};
 use libp2p::identity::Keypair;
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
-};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::swarm::{ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm};
 use tokio::time::{Instant, Sleep};
 
 use super::gossip::{self, Gossip};
 use super::kept::Kept;
 use super::load::{GRAVE, Load, Parcel};
 use super::{MAX_MESSAGE, MAX_NAME, MAX_TOPICS, Message, MessageId, Validator, Verdict};
+use crate::forward::forward;
 use crate::{PublishError, address, config};
 
 /// What gossipsub's handlers tell.
@@ -317,26 +314,7 @@ impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = THandler<Gossip>;
     type ToSwarm = Event;
 
-    fn handle_established_inbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.gossip.handle_established_inbound_connection(connection, peer, local, remote)
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        address: &Multiaddr,
-        role: Endpoint,
-        port: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.gossip.handle_established_outbound_connection(connection, peer, address, role, port)
-    }
+    forward!(gossip: established_inbound, established_outbound);
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let FromSwarm::ConnectionEstablished(open) = &event {

@@ -5,6 +5,7 @@
 use std::future::poll_fn;
 
 use futures::{FutureExt, StreamExt};
+use libp2p::Multiaddr;
 use libp2p::core::Transport as _;
 use libp2p::core::transport::{MemoryTransport, OrTransport};
 use libp2p::core::upgrade::Version;

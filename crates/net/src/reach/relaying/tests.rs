@@ -1,6 +1,7 @@
 //! A node that is reached through a relay, and begins to relay itself, over the memory transport.
 
 use futures::{FutureExt, StreamExt};
+use libp2p::Multiaddr;
 use libp2p::core::Transport as _;
 use libp2p::core::transport::{MemoryTransport, OrTransport};
 use libp2p::core::upgrade::Version;
