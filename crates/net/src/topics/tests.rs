@@ -9,7 +9,7 @@ use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
 use libp2p::gossipsub::{TopicHash, TopicSubscriptionFilter};
 
-use super::gossip::{self, Names};
+use super::gossip::Names;
 use super::{MAX_NAME, MessageId};
 use crate::config::Chain;
 
