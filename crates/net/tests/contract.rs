@@ -350,6 +350,26 @@ async fn whoever_owns_a_network_that_stops_hears_what_became_of_every_dial() {
 }
 
 #[tokio::test]
+async fn dials_of_an_owner_that_does_not_listen_are_given_up_beyond_a_bound() {
+    let mut alice = Node::start(7_000_000).await;
+    let given: Given = "/memory/7999999".parse().unwrap();
+    let nobody = given.addresses(&[]).pop().unwrap();
+    for _ in 0..6000 {
+        alice.dial(nobody.clone(), Purpose::Full);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    alice.pump(Duration::from_secs(2)).await;
+    let ended = 6000 - alice.dials.remove(&nobody).unwrap_or_default();
+    // What the engine keeps, the channel, and those that were under way.
+    assert!((2048..2048 + 256 + 256).contains(&ended), "{ended} of 6000");
+    alice.dial(nobody, Purpose::Full);
+    let mut nodes = [alice];
+    settle(&mut nodes, "the end of a dial", |nodes| nodes[0].is_quiet()).await;
+}
+
+#[tokio::test]
 async fn a_network_without_the_dht_rests_when_its_peers_are_gone() {
     let without = |config: &mut Config| {
         config.find.dht = false;

@@ -356,3 +356,32 @@ proptest! {
         prop_assert_eq!(again, once);
     }
 }
+
+#[test]
+fn what_strangers_say_of_near_addresses_counts_only_with_a_peer_as_near() {
+    let told = [
+        "/ip4/127.0.0.1/tcp/1",
+        "/ip4/192.168.1.5/tcp/1",
+        "/ip4/9.9.9.9/udp/1/quic-v1",
+        "/memory/7",
+        "/ip4/0.0.0.0/tcp/1",
+    ];
+    let meaningful = |near: &Near| {
+        let all = told.iter().enumerate().filter(|(_, text)| near.means_something(&addr(text)));
+        all.map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let mut near = Near::default();
+    assert_eq!(meaningful(&near), [2], "nobody is near");
+    for (remote, expected) in [
+        ("/ip4/8.8.8.8/tcp/9", [2].as_slice()),
+        ("/ip4/8.8.8.8/tcp/9/p2p-circuit", &[2]),
+        ("/ip4/10.0.0.9/tcp/9", &[1, 2]),
+        ("/ip4/127.0.0.1/tcp/9", &[0, 1, 2]),
+        ("/memory/9", &[2, 3]),
+    ] {
+        near.came(&addr(remote));
+        assert_eq!(meaningful(&near), expected, "{remote}");
+        near.went(&addr(remote));
+        assert_eq!(near, Near::default());
+    }
+}

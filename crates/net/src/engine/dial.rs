@@ -209,12 +209,9 @@ impl Engine {
         let Some(number) = self.attempts.at(Stage::Connecting(connection)) else { return };
         tracing::debug!(%error, "can't connect");
         let why = super::failure::of(error, self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer));
-        let leads_elsewhere = match error {
-            libp2p::swarm::DialError::WrongPeerId { address, .. }
-            | libp2p::swarm::DialError::LocalPeerId { address } => Some(address),
-            _ => None,
-        };
-        if let Some(address) = leads_elsewhere
+        // It leads to somebody else.
+        if let libp2p::swarm::DialError::WrongPeerId { address, .. } | libp2p::swarm::DialError::LocalPeerId { address } =
+            error
             && let Some(peer) = self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer)
         {
             self.book.forget(&peer, address);

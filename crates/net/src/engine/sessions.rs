@@ -287,3 +287,31 @@ fn origin(point: &ConnectedPoint, identity: Identity) -> Option<Address> {
 const fn is_for_good(why: Reason) -> bool {
     !matches!(why, Reason::Duplicate | Reason::Full | Reason::Evicted | Reason::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use libp2p::identity::Keypair;
+
+    use super::*;
+
+    fn came(from: &str, to: &str) -> ConnectedPoint {
+        ConnectedPoint::Listener { local_addr: to.parse().unwrap(), send_back_addr: from.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_peer_that_comes_through_a_relay_is_where_the_relay_is() {
+        let (peer, relay) = (Keypair::generate_ed25519().public().to_peer_id(), Swarmed::random());
+        let identity = crate::address::identity(&peer).unwrap();
+        let text = |point: &ConnectedPoint| origin(point, identity).and_then(|at| crate::address::to_libp2p(&at));
+        let from = format!("/p2p/{peer}");
+        for circuit in [
+            format!("/ip4/11.1.1.10/udp/6001/quic-v1/p2p/{relay}/p2p-circuit"),
+            "/ip4/11.1.1.10/tcp/50000/p2p-circuit".to_owned(),
+        ] {
+            let at = text(&came(&from, &circuit)).expect("a session may begin");
+            assert_eq!(at.to_string(), format!("{circuit}/p2p/{peer}"));
+        }
+        let at = text(&came("/ip4/11.1.1.10/tcp/50000", "/ip4/192.168.1.5/tcp/6001")).unwrap();
+        assert_eq!(at.to_string(), format!("/ip4/11.1.1.10/tcp/50000/p2p/{peer}"));
+    }
+}
