@@ -39,9 +39,8 @@ impl Prepared {
 
 /// In Bitcoin Core's order, which decides the reason that is given when several rules are broken.
 fn check(block: &Block, spec: &Spec) -> Result<(), Reject> {
-    pow::check(block.header(), &block.hash(), &spec.work.limit)?;
-    // After the work, which the header shows: what costs nothing to make is not read.
     block.read().map_err(block::Error::from)?;
+    pow::check(block.header(), &block.hash(), &spec.work.limit)?;
     if let Some(job) = signet::job(block, spec)? {
         yap_script::check(&Kernel::new(), &job).map_err(Reject::WrongSignature)?;
     }
