@@ -1,4 +1,5 @@
-//! The first stage of a parsed block's way: every rule that needs no other block.
+//! The first stage of a block's way: its transactions are read, if they came unread, and every rule is checked that needs no
+//! other block.
 //!
 //! Runs on any thread and keeps nothing, so that several blocks are prepared at once.
 
@@ -20,12 +21,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks every rule that needs no other block. A broken one is kept for the chainstate, which tells of it in the
-    /// order of arrival.
+    /// Reads the block and checks every rule that needs no other. A broken one is kept for the chainstate, which tells of
+    /// it in the order of arrival.
     #[must_use]
-    pub fn new(block: Block, spec: &Spec) -> Self {
+    pub fn new(block: impl Into<Arc<Block>>, spec: &Spec) -> Self {
+        let block = block.into();
         let verdict = check(&block, spec);
-        Self { block: Arc::new(block), verdict }
+        Self { block, verdict }
     }
 
     /// The block.
@@ -37,6 +39,7 @@ impl Prepared {
 
 /// In Bitcoin Core's order, which decides the reason that is given when several rules are broken.
 fn check(block: &Block, spec: &Spec) -> Result<(), Reject> {
+    block.read().map_err(block::Error::from)?;
     pow::check(block.header(), &block.hash(), &spec.work.limit)?;
     if let Some(job) = signet::job(block, spec)? {
         yap_script::check(&Kernel::new(), &job).map_err(Reject::WrongSignature)?;

@@ -451,7 +451,7 @@ impl State {
     fn arrived(&mut self, peer: PeerId, id: tree::Id, block: &Arc<Block>, turn: &mut Turn<'_>) {
         let (now, ledger) = (turn.now, turn.ledger);
         if !self.catching_up {
-            // It is about to be sent on. Otherwise its contents are looked at when it is processed.
+            // It is about to be sent on, so it is read here. Otherwise its contents are looked at when it is processed.
             if !compact::is_genuine(block, has_witnesses(id, ledger)) {
                 let hash = block.hash();
                 self.download.processed(&hash, now, ledger);

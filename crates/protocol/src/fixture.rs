@@ -90,6 +90,13 @@ impl Chain {
         Arc::new(Block::parse(consensus::serialize(&block)).expect("it was serialised"))
     }
 
+    /// A block with the header of `block` whose transactions can't be read, as the codec takes it.
+    pub(crate) fn rubbish(block: &Block) -> Arc<Block> {
+        let mut bytes = block.bytes().to_vec();
+        bytes.truncate(bytes.len().saturating_sub(1));
+        Arc::new(Block::unread(bytes).expect("its header and count are whole"))
+    }
+
     /// Takes a block: header, data, and as tip if it has the most work.
     pub(crate) fn store(&mut self, block: &Arc<Block>) -> tree::Id {
         let id = self.tree.accept(block.header(), u32::MAX).expect("it was mined by the rules").id();

@@ -182,7 +182,8 @@ pub enum Input {
         /// Whether it piles up.
         congested: bool,
     },
-    /// The answer to [`Output::ReadBlock`]: `None` if it is not there any more.
+    /// The answer to [`Output::ReadBlock`]: `None` if it is not there any more. It may be unread ([`Block::unread`]),
+    /// since most are sent on as they are.
     BlockRead {
         /// The work's name.
         ticket: Ticket,
@@ -249,7 +250,10 @@ pub enum Output {
         /// The block.
         hash: BlockHash,
     },
-    /// Check a block, store it, and connect it if its chain is best.
+    /// Check a block, store it, and connect it if its chain is best. One that a peer sent is unread as a rule
+    /// ([`Block::read`]), so that its transactions are parsed and hashed on a thread of the driver's choice. If it turns
+    /// out to be none, its header is not to blame: [`Processed::Invalid`] with `mutated`, as
+    /// [`block::Error::Malformed`](yap_chain::block::Error::Malformed) says.
     Process(Arc<Block>),
     /// Judge a transaction, and add it to the mempool if it is good. With a parent that pays too little alone, judge both
     /// together; each has its own [`Input::Judged`].

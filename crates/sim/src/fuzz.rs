@@ -72,9 +72,14 @@ pub const TARGETS: [Target; 17] = [
 /// Bytes of memory that a decoded coin or undo data may take per byte read, as the codecs document.
 const MEMORY_PER_BYTE: usize = 64;
 
-/// A block comes back from its parts, and holds no more transactions than its bytes can.
+/// A block is the same whether it is read at once or later. It comes back from its parts, and holds no more transactions than its bytes can.
 pub fn block(data: &[u8]) -> Outcome {
-    let Ok(block) = Block::parse(data.to_vec()) else { return Outcome::Refused };
+    let later = Block::unread(data.to_vec()).ok();
+    let Ok(block) = Block::parse(data.to_vec()) else {
+        assert!(later.is_none_or(|block| block.read().is_err() && block.transactions().is_empty()));
+        return Outcome::Refused;
+    };
+    assert_eq!(later.as_ref().and_then(|block| block.read().ok()), Some(block.transactions()));
     assert_eq!(***block.bytes(), *data);
     assert_eq!(block.hash(), block.header().block_hash());
     assert!(block.transactions().len() <= data.len() / 10, "each takes ten bytes or more");

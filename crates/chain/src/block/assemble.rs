@@ -1,5 +1,7 @@
 //! A block made of transactions that were parsed and hashed before, such as those of a compact block (BIP-0152).
 
+use std::sync::OnceLock;
+
 use bitcoin::block::Header;
 use bitcoin::{VarInt, consensus};
 
@@ -19,6 +21,6 @@ impl Block {
         for transaction in &transactions {
             bytes.extend_from_slice(transaction.raw().as_slice());
         }
-        Self { hash: header.block_hash(), header, transactions, bytes: bytes.into() }
+        Self { hash: header.block_hash(), header, bytes: bytes.into(), transactions: OnceLock::from(Ok(transactions)) }
     }
 }

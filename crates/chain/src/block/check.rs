@@ -16,6 +16,8 @@ const NODE_SIZE: usize = 64;
 /// # Errors
 /// The first rule that is broken, in the order in which Bitcoin Core checks them.
 pub fn check(block: &Block) -> Result<(), Error> {
+    // One that came unread is read here if not before: no other rule is asked of what is no block.
+    block.read()?;
     // Before any other, so that a block that someone else changed is not taken for invalid.
     merkle_root(block)?;
     length(block)?;

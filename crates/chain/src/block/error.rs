@@ -2,12 +2,19 @@
 
 use bitcoin::{Amount, OutPoint, TxMerkleNode, Txid};
 
+use super::ParseError;
 use crate::transaction;
 
 /// The rule of a block that is broken, with the values that break it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// What follows the header is not the transactions of one block.
+    #[error("the block cannot be read from byte {offset} on")]
+    Malformed {
+        /// Where the part starts that could not be read.
+        offset: usize,
+    },
     /// The header commits to other transactions.
     #[error("the header commits to {claimed}, the transactions give {computed}")]
     MerkleRoot {
@@ -105,11 +112,19 @@ pub enum Error {
     },
 }
 
+impl From<&ParseError> for Error {
+    fn from(error: &ParseError) -> Self {
+        Self::Malformed { offset: error.offset }
+    }
+}
+
 impl Error {
-    /// The reason as Bitcoin Core gives it (BIP-0022).
+    /// The reason as Bitcoin Core gives it (BIP-0022); for [`Malformed`](Self::Malformed), which there never gets as far as
+    /// the rules, one of ours.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
+            Self::Malformed { .. } => "bad-blk-malformed",
             Self::MerkleRoot { .. } => "bad-txnmrklroot",
             Self::RepeatedTransactions => "bad-txns-duplicate",
             Self::Length { .. } => "bad-blk-length",
@@ -134,7 +149,8 @@ impl Error {
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         match self {
-            Self::MerkleRoot { .. }
+            Self::Malformed { .. }
+            | Self::MerkleRoot { .. }
             | Self::RepeatedTransactions
             | Self::WitnessReserved
             | Self::WitnessCommitment

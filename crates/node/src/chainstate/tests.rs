@@ -93,6 +93,28 @@ fn blocks_in_flight_keep_to_their_bound_whatever_the_order_of_verdicts() {
 }
 
 #[test]
+fn what_is_no_block_is_not_held_against_its_header() {
+    let builder = chain(9, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let mut chainstate = open(directory.path(), 64 << 20);
+    for block in builder.blocks() {
+        let bytes = serialize(block);
+        let id = chainstate.accept_header(&block.header, NOW).unwrap();
+        let rubbish = Arc::new(Block::unread(bytes[..bytes.len() - 1].to_vec()).unwrap());
+        let prepared = Prepared::new(rubbish, chainstate.spec());
+        let refused = chainstate.process(prepared, NOW).unwrap();
+        let Accepted::Rejected(Reject::Block(why @ block::Error::Malformed { .. })) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(why.is_mutation());
+        assert_eq!(chainstate.tree().status(id), header::tree::Status::Valid);
+        let unread = Prepared::new(Block::unread(bytes).unwrap(), chainstate.spec());
+        assert!(matches!(chainstate.process(unread, NOW).unwrap(), Accepted::Stored));
+    }
+    assert_eq!(totals(&mut chainstate), usual(&builder));
+}
+
+#[test]
 fn a_full_pool_makes_the_ledger_take_verdicts_and_not_wait_for_itself() {
     let builder = chain(2, 30);
     let directory = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use yap_chain::bitcoin::{BlockHash, TxOut, hashes::Hash};
-use yap_chain::block::Block;
+use yap_chain::block::{Block, Error};
 use yap_chain::header::Error as HeaderError;
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Totals};
@@ -82,7 +82,7 @@ impl Ledger {
 
     /// Hands in a block, and waits until everything that follows from it has followed.
     pub(crate) fn give(&mut self, raw: &[u8]) -> (Option<Accepted>, Vec<Event>) {
-        let Ok(block) = Block::parse(raw.to_vec()) else { return (None, Vec::new()) };
+        let Ok(block) = Block::unread(raw.to_vec()) else { return (None, Vec::new()) };
         let prepared = Prepared::new(block, &self.spec);
         let chainstate = self.chainstate();
         let accepted = chainstate.process(prepared, now()).unwrap();
@@ -116,6 +116,7 @@ impl Subject for Ledger {
         match accepted {
             None => Verdict::Unreadable,
             Some(Accepted::Known) => Verdict::Duplicate,
+            Some(Accepted::Rejected(Reject::Block(Error::Malformed { .. }))) => Verdict::Unreadable,
             Some(Accepted::Rejected(why)) => verdict(&why),
             Some(Accepted::Stored) => events
                 .iter()

@@ -280,6 +280,9 @@ impl State {
         let Some(Read { peer, id, what }) = self.reads.remove(&ticket) else { return };
         let Some(queue) = self.queues.get_mut(&peer) else { return };
         queue.reads = queue.reads.saturating_sub(1);
+        // A whole block is sent as it is. For any other form its transactions are needed: if it was damaged since it was
+        // stored, it is not there any more.
+        let block = block.filter(|block| matches!(what, What::Block(Form::Whole)) || block.read().is_ok());
         match (block, what) {
             (Some(block), What::Block(form)) => self.send(peer, id, form, &block, turn),
             (Some(block), What::Parts(indexes)) => turn.out.push(parts(peer, &block, &indexes)),

@@ -1,6 +1,9 @@
 //! What must hold of what peers send.
 
+use std::sync::Arc;
+
 use bitcoin::hashes::{Hash, sha256d};
+use yap_chain::block::Block;
 use yap_protocol::codec::{self, Decoder, Error, Framing};
 use yap_protocol::{Message, Random, arbitrary};
 
@@ -90,6 +93,7 @@ fn comes_back(message: &Message, framing: Framing) {
         }
     }
     if let Message::Block(block) = message {
+        assert_eq!(block.read().is_ok(), Block::parse(Arc::clone(block.bytes())).is_ok());
         assert_eq!(codec::block_without_witness(block).bytes().len(), block.base_size());
     }
 }

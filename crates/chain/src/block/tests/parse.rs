@@ -1,8 +1,10 @@
 //! Reading blocks: hashes and sizes agree with `bitcoin`, and no bytes do harm.
 
+use std::sync::Arc;
+
 use bitcoin::consensus::{deserialize, serialize};
 
-use crate::block::{Block, HEADER_SIZE, check};
+use crate::block::{Block, Error, HEADER_SIZE, ParseError, check};
 use crate::fixture::{Random, block, coinbase, committed, outpoint, regtest_160, spend};
 
 #[test]
@@ -35,12 +37,78 @@ fn assembled_block_equals_the_one_that_was_read() {
     }
 }
 
+/// Reads a block at once; taken unread and read later it must be the same, or fail at the same place.
+fn parsed(bytes: Vec<u8>) -> Result<Block, ParseError> {
+    let bytes = Arc::new(bytes);
+    let parsed = Block::parse(Arc::clone(&bytes));
+    match (&parsed, Block::unread(Arc::clone(&bytes))) {
+        (Ok(block), Ok(unread)) => {
+            assert_eq!((unread.hash(), unread.header(), &unread), (block.hash(), block.header(), block));
+            assert_eq!(unread.read().unwrap(), block.transactions());
+            assert_eq!((unread.transactions(), unread.weight()), (block.transactions(), block.weight()));
+            assert_eq!(check(&unread), check(block));
+        }
+        (Err(error), Ok(unread)) => {
+            assert_eq!(unread.read().unwrap_err().to_string(), error.to_string());
+            assert!(unread.transactions().is_empty());
+            assert_eq!(check(&unread), Err(Error::Malformed { offset: error.offset }));
+        }
+        (Err(error), Err(same)) => assert_eq!(error.to_string(), same.to_string()),
+        (Ok(_), Err(error)) => panic!("a block was refused unread: {error}"),
+    }
+    parsed
+}
+
+#[test]
+fn an_unread_block_is_its_header_and_bytes() {
+    for bytes in regtest_160() {
+        let bytes = Arc::new(bytes);
+        let block = Block::unread(Arc::clone(&bytes)).unwrap();
+        assert!(Arc::ptr_eq(block.bytes(), &bytes));
+        // Each transaction that is read shares the bytes.
+        assert_eq!(Arc::strong_count(&bytes), 2);
+        let read = block.read().unwrap().len();
+        assert_eq!(Arc::strong_count(&bytes), 2 + read);
+        // Read once: the second time gives the same.
+        assert_eq!(block.read().unwrap().as_ptr(), block.transactions().as_ptr());
+        assert_eq!(block, parsed(bytes.to_vec()).unwrap());
+    }
+}
+
+#[test]
+fn a_block_counts_as_many_transactions_as_its_bytes_can_hold_and_not_one_more() {
+    let header = block(&[coinbase(1, &[0])]).bytes()[..HEADER_SIZE].to_vec();
+    for count in [1, 252, 253, 1000] {
+        // Transactions of nothing: version, no inputs, no outputs, lock time.
+        let bytes = [&header[..], &serialize(&bitcoin::VarInt(count)), &vec![0; count as usize * 10]].concat();
+        assert_eq!(parsed(bytes.clone()).unwrap().transactions().len() as u64, count);
+        let short = bytes[..bytes.len() - 1].to_vec();
+        assert_eq!(Block::unread(short).unwrap_err().offset, bytes.len() - count as usize * 10);
+    }
+}
+
+#[test]
+fn what_is_no_block_is_not_held_against_its_header() {
+    let genuine = block(&[coinbase(1, &[0])]);
+    let rubbish = [&genuine.bytes()[..=HEADER_SIZE], &[0xff; 100]].concat();
+    let rubbish = Block::unread(rubbish).unwrap();
+    assert_eq!(rubbish.hash(), genuine.hash());
+    let error = check(&rubbish).unwrap_err();
+    assert_eq!((error, error.reason()), (Error::Malformed { offset: HEADER_SIZE + 1 }, "bad-blk-malformed"));
+    assert!(error.is_mutation());
+    // Not even if the header commits to no transactions.
+    let empty = crate::fixture::with_root(&[], bitcoin::hashes::Hash::all_zeros());
+    let more = Block::unread([&empty.bytes()[..], &[0]].concat()).unwrap();
+    assert_eq!(check(&more), Err(Error::Malformed { offset: HEADER_SIZE + 1 }));
+    assert_eq!(more.clone().read().unwrap_err().offset, HEADER_SIZE + 1);
+}
+
 #[test]
 fn a_block_fills_its_bytes() {
     let bytes = block(&[coinbase(1, &[0])]).bytes().to_vec();
-    assert!(Block::parse([&bytes[..], &[0]].concat()).is_err());
+    assert!(parsed([&bytes[..], &[0]].concat()).is_err());
     for length in 0..bytes.len() {
-        let error = Block::parse(bytes[..length].to_vec()).unwrap_err();
+        let error = parsed(bytes[..length].to_vec()).unwrap_err();
         assert!(error.offset <= length);
     }
 }
@@ -49,7 +117,7 @@ fn a_block_fills_its_bytes() {
 fn huge_counts_end_with_the_bytes() {
     let header = &block(&[coinbase(1, &[0])]).bytes()[..HEADER_SIZE].to_vec();
     for count in [1, 0xfffc, 0xffff_ffff, u64::MAX] {
-        let error = Block::parse([&header[..], &serialize(&bitcoin::VarInt(count))].concat()).unwrap_err();
+        let error = parsed([&header[..], &serialize(&bitcoin::VarInt(count))].concat()).unwrap_err();
         assert!(error.offset > HEADER_SIZE);
     }
 }
@@ -65,7 +133,7 @@ fn damaged_blocks_are_refused_and_never_panic() {
         let at = random.below(damaged.len());
         damaged[at] ^= 1 << random.below(8);
         damaged.truncate(damaged.len() - random.below(2) * random.below(damaged.len()));
-        if let Ok(block) = Block::parse(damaged) {
+        if let Ok(block) = parsed(damaged) {
             // A flipped bit in the header or a witness leaves the transactions' ids.
             let expected = at < HEADER_SIZE && !(36..68).contains(&at);
             let _ = check(&block).map_err(|error| assert!(!expected, "{error}"));

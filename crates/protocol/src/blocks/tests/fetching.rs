@@ -169,17 +169,33 @@ fn mutated_block_is_the_senders_fault_and_is_asked_of_another() {
 
 #[test]
 fn near_the_tip_contents_are_looked_at_before_the_block_is_sent_on() {
-    let mut world = World::new(3);
-    world.meet(&[ALICE, BOB], Direction::Outbound);
-    let block = world.mine(world.chain.tip, 1, &[]);
-    let _ = world.has(ALICE, &block);
-    let _ = world.has(BOB, &block);
-    let other = world.chain.mine(world.chain.tip, 2, &[]);
-    let mutated = Arc::new(Block::assemble(*block.header(), other.transactions().to_vec()));
-    let out = world.block(ALICE, &mutated);
-    assert_eq!(faults(&out), [(ALICE, Fault::Mutated { hash: block.hash() })]);
-    assert!(processing(&out).is_empty());
-    assert_eq!(hashes(&asked(&out, BOB)), [block.hash()]);
+    for rubbish in [false, true] {
+        let mut world = World::new(3);
+        world.meet(&[ALICE, BOB], Direction::Outbound);
+        let block = world.mine(world.chain.tip, 1, &[]);
+        let _ = world.has(ALICE, &block);
+        let _ = world.has(BOB, &block);
+        let other = world.chain.mine(world.chain.tip, 2, &[]);
+        let mutated = Arc::new(Block::assemble(*block.header(), other.transactions().to_vec()));
+        let out = world.block(ALICE, &if rubbish { Chain::rubbish(&block) } else { mutated });
+        assert_eq!(faults(&out), [(ALICE, Fault::Mutated { hash: block.hash() })]);
+        assert!(processing(&out).is_empty());
+        assert_eq!(hashes(&asked(&out, BOB)), [block.hash()]);
+    }
+}
+
+#[test]
+fn while_catching_up_blocks_go_out_unread() {
+    let (mut world, blocks) = behind(100);
+    world.meet(&[ALICE], Direction::Outbound);
+    let _ = world.has(ALICE, &blocks[99]);
+    let unread = Arc::new(Block::unread(Arc::new(blocks[0].bytes().to_vec())).unwrap());
+    let out = world.block(ALICE, &unread);
+    assert_eq!(processing(&out), [blocks[0].hash()]);
+    // Each transaction that was read would share the bytes.
+    assert_eq!(Arc::strong_count(unread.bytes()), 1);
+    let out = world.block(ALICE, &Chain::rubbish(&blocks[1]));
+    assert_eq!((processing(&out), faults(&out)), (vec![blocks[1].hash()], vec![]), "it is found when it is processed");
 }
 
 #[test]

@@ -65,13 +65,14 @@ pub(super) fn write_headers(headers: &[Header], sink: &mut impl Sink) {
     });
 }
 
-/// Reads a block. Transactions of nothing take ten bytes here and some two hundred in memory, so that a block with more
-/// than can be valid is refused before they are read.
+/// Takes a block, whose transactions are read where it is verified: what comes from a stream is not held up by what it
+/// takes to parse and hash them. Transactions of nothing take ten bytes here and some two hundred in memory, so that a
+/// block with more than can be valid is refused before they are read.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Block, Error> {
     let mut source = Source::new("block", &bytes);
     source.take(HEADER_SIZE)?;
     source.count("transactions", MAX_BLOCK_TRANSACTIONS)?;
-    Block::parse(bytes).map_err(|error| Error::Block { offset: error.offset })
+    Block::unread(bytes).map_err(|error| Error::Block { offset: error.offset })
 }
 
 pub(super) fn read_send_compact(source: &mut Source<'_>) -> Result<SendCompact, Error> {

@@ -1,5 +1,7 @@
 //! Messages come back, whatever the chunks; memory follows what came.
 
+use yap_chain::block::Block;
+
 use super::*;
 use crate::arbitrary;
 
@@ -262,7 +264,44 @@ fn transactions_and_blocks_fill_their_payload() {
     let mut block = arbitrary::block(&mut random).bytes().to_vec();
     let offset = block.len();
     block.push(0);
-    assert_eq!(payload("block", &block), Err(Error::Block { offset }));
+    let Ok(Message::Block(block)) = payload("block", &block) else { panic!("its transactions are read later") };
+    assert_eq!(block.read().unwrap_err().offset, offset);
+}
+
+#[test]
+fn a_block_is_taken_as_it_came_and_read_later() {
+    for seed in 0..40 {
+        let mut random = random(seed);
+        let mut bytes = arbitrary::block(&mut random).bytes().to_vec();
+        for _ in 0..random.below(3) {
+            let at = random.index(bytes.len());
+            bytes[at] = arbitrary::bytes::<1>(&mut random)[0];
+        }
+        if random.below(4) == 0 {
+            bytes.truncate(random.index(bytes.len()));
+        }
+        let whole = Block::parse(bytes.clone());
+        match payload("block", &bytes) {
+            Ok(Message::Block(block)) => {
+                assert_eq!(block.bytes().as_slice(), bytes);
+                // Each transaction that was read would share them.
+                assert_eq!(Arc::strong_count(block.bytes()), 1, "seed {seed}");
+                assert_eq!(block.read().ok(), whole.as_ref().ok().map(Block::transactions), "seed {seed}");
+            }
+            other => assert!(other.is_err() && whole.is_err(), "seed {seed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn bytes_that_can_t_be_a_block_are_refused_at_once() {
+    let header = [7; 80];
+    // One transaction takes ten bytes at least.
+    let short = [&header[..], &[1], &[0; 9]].concat();
+    assert_eq!(payload("block", &short), Err(Error::Block { offset: 81 }));
+    assert!(payload("block", &[&short[..], &[0]].concat()).is_ok());
+    assert_eq!(payload("block", &header), Err(Error::Truncated("block")));
+    assert_eq!(payload("block", &header[1..]), Err(Error::Truncated("block")));
 }
 
 #[test]

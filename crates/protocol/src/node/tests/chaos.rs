@@ -270,6 +270,7 @@ impl Chaos {
     fn process(&mut self, block: &Arc<Block>) {
         let hash = block.hash();
         let outcome = match self.random.below(40) {
+            _ if block.read().is_err() => Processed::Invalid { reason: "bad-blk-malformed", mutated: true },
             0 => Processed::Failed,
             1 => Processed::Invalid { reason: "bad-txns", mutated: true },
             2 => {
@@ -421,8 +422,11 @@ impl Chaos {
                 Message::BlockTransactions(BlockTransactions { block: block.hash(), transactions })
             }
             21 if self.one_in(4) => {
-                // The right header with other transactions.
+                // The right header with other transactions, or what is none.
                 let other = self.block();
+                if self.one_in(2) {
+                    return Message::Block(Chain::rubbish(&block));
+                }
                 Message::Block(Arc::new(Block::assemble(*block.header(), other.transactions().to_vec())))
             }
             _ => Message::GetData(vec![Inventory::CompactBlock(block.hash())]),

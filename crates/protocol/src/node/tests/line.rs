@@ -199,6 +199,10 @@ impl Network {
         let hash = block.hash();
         let known = chain.blocks.contains_key(&hash);
         let before = chain.tip;
+        if block.read().is_err() {
+            let outcome = Processed::Invalid { reason: "bad-blk-malformed", mutated: true };
+            return self.post(index, Input::Processed { hash, outcome }, Duration::ZERO);
+        }
         let outcome = if known { Processed::Known } else { Processed::Stored };
         if chain.tree.get(&block.header().prev_blockhash).is_some() {
             chain.blocks.insert(hash, Arc::clone(block));

@@ -1,13 +1,16 @@
 use std::time::Duration;
 
+use yap_chain::header::tree::Status;
+
 use super::line::{Network, address};
+use crate::blocks;
 use crate::fixture::{self, Chain};
 use crate::io::{Command, Comparison, Event, Input, Reply};
 use crate::ledger::Ledger;
 use crate::link::Purpose;
 use crate::message::{Inventory, Locate, Message};
-use crate::node::{Config, Role};
-use crate::penalty::Reason;
+use crate::node::{Config, Fault, Role};
+use crate::penalty::{Penalty, Reason};
 
 const A_WHILE: Duration = Duration::from_secs(20);
 
@@ -32,6 +35,34 @@ fn who_is_behind_catches_up() {
     };
     assert_eq!((compared(alice), compared(bob)), (Some(Comparison::Ahead), Some(Comparison::Behind)));
     assert!(bob.events.contains(&Event::Syncing { behind: 0 }), "{:?}", bob.events);
+}
+
+#[test]
+fn who_sends_what_is_no_block_is_left_and_another_is_asked() {
+    // So many that they are asked for whole.
+    let height = 60;
+    let mut network = Network::new();
+    let [mallory, bob] = [(); 2].map(|()| network.start(Chain::of(height), full()));
+    let carol = network.start(Chain::new(), full());
+    for block in network.places[mallory].chain.blocks.values_mut() {
+        *block = Chain::rubbish(block);
+    }
+    let (to_mallory, _) = network.connect(carol, mallory);
+    network.run(A_WHILE);
+    let place = &network.places[carol];
+    assert_eq!((place.chain.tree.height(place.chain.tip), &place.parted[..]), (0, &[Reason::Invalid][..]));
+    let faulty = place.events.iter().filter_map(|event| match event {
+        Event::Fault { peer, fault: Fault::Blocks(fault), penalty } => Some((*peer, fault, *penalty)),
+        _ => None,
+    });
+    let faulty: Vec<_> = faulty.collect();
+    assert!(matches!(faulty[..], [(peer, blocks::Fault::Mutated { .. }, Penalty::Ban)] if peer == to_mallory));
+    // The headers are as good as before, and so are the blocks that another has.
+    network.connect(carol, bob);
+    network.run(A_WHILE);
+    let Chain { tree, tip, .. } = &network.places[carol].chain;
+    assert_eq!(tree.height(*tip), height);
+    assert!(tree.iter().all(|id| tree.status(id) == Status::Valid));
 }
 
 /// Three in a line: in every order of their connections and heights, whatever is under way when the second comes.

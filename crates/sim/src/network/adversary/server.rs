@@ -16,7 +16,7 @@ use crate::network::actor::Port;
 pub enum Fault {
     /// None come.
     Stalls,
-    /// They have the right header, and other transactions.
+    /// They have the right header, and by turns other transactions or what is none.
     Lies,
     /// They are not those that were asked for.
     Mistakes,
@@ -42,7 +42,9 @@ impl Server {
         let world = port.network().world();
         let block = match self.fault {
             Fault::Stalls => return,
-            Fault::Lies => world.block(hash).map(|block| changed(block)),
+            Fault::Lies => {
+                world.block(hash).map(|block| if self.asked % 2 == 1 { changed(block) } else { rubbish(block) })
+            }
             Fault::Mistakes => world.tree().iter().nth(1).and_then(|id| world.block(&world.tree().hash(id)).cloned()),
         };
         if let Some(block) = block {
@@ -85,6 +87,13 @@ pub(super) fn headers(world: &World, locate: &Locate) -> Vec<bitcoin::block::Hea
     let from = tree.height(tree.find_fork(tree.best(), &locate.locator));
     let last = tree.height(tree.best()).min(from + MAX_HEADERS as u32);
     (from + 1..=last).filter_map(|height| tree.ancestor(tree.best(), height)).map(|id| tree.header(id)).collect()
+}
+
+/// The same header over what can't be read.
+fn rubbish(block: &Block) -> Arc<Block> {
+    let bytes = block.bytes();
+    let end = bytes.len() - 1;
+    Arc::new(Block::unread(bytes[..end].to_vec()).expect("header and count are whole"))
 }
 
 /// The same header over another coinbase.

@@ -191,6 +191,16 @@ fn a_changed_block_is_not_held_against_its_header() {
 }
 
 #[test]
+fn what_is_no_block_is_not_held_against_its_header() {
+    let mut fixture = Fixture::new();
+    let block = fixture.block(fixture.ledger.tip_hash(), &[]);
+    let rubbish = Arc::new(Block::unread(block.bytes()[..block.bytes().len() - 1].to_vec()).unwrap());
+    assert_eq!(reason(&fixture.process(&rubbish).outcome), Some(("bad-blk-malformed", true)));
+    fixture.extend(&block);
+    assert_eq!(fixture.process(&rubbish).outcome, Processed::Known);
+}
+
+#[test]
 fn scripts_are_verified() {
     let mut fixture = Fixture::new();
     let payment = fixture.pay();
