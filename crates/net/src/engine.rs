@@ -122,6 +122,7 @@ struct Engine {
     names: find::names::Names,
     /// Peers that the user named, and what their names lead to; at most [`given::MAX_PEERS`].
     given: BTreeMap<usize, (Given, Vec<Address>)>,
+    next_given: usize,
     resolved: mpsc::Receiver<find::names::Found>,
     searches: FuturesUnordered<Later<Found>>,
     plain_dials: FuturesUnordered<Later<plain::Dialled>>,

@@ -46,7 +46,9 @@ impl Engine {
         if self.given.values().any(|(known, _)| *known == given) {
             return;
         }
-        let number = self.given.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+        // Never used again: an answer for a name that was taken back may still be on its way.
+        let number = self.next_given;
+        self.next_given = number.saturating_add(1);
         if given.name().is_some() && !self.names.follow(number, &given) {
             tracing::warn!(%given, "too many names to follow: it is asked for when it is dialled");
         }
