@@ -109,7 +109,7 @@ impl Block {
     }
 
     /// The transactions, as [`transactions`](Self::transactions) gives them; parsed and hashed now if that was not done
-    /// before. Call it on a thread that may take the time (some 3 µs per transaction); one that calls it meanwhile waits.
+    /// before. Call it on a thread that may take the time (one to three microseconds for each transaction); one that calls it meanwhile waits.
     ///
     /// # Errors
     /// If the bytes are not one block in Bitcoin's serialisation, as [`parse`](Self::parse) would have said. Then nothing is

@@ -13,7 +13,9 @@
 //! Every kind of message has a limit ([`Kind::limit`]) that is enforced when its length is read.
 //!
 //! What follows the last field of a payload is passed over, as in Bitcoin Core, so that fields can be added; but `tx` and
-//! `block` fill their payload.
+//! `block` fill their payload. Of a `block` the header and the count of transactions are looked at and no more: its
+//! transactions are parsed and hashed where it is verified ([`Block::read`](yap_chain::block::Block::read)), since the bytes
+//! of many blocks come faster than one task can do that.
 //!
 //! ```
 //! use yap_protocol::Message;

@@ -78,12 +78,12 @@ fn an_unread_block_is_its_header_and_bytes() {
 #[test]
 fn a_block_counts_as_many_transactions_as_its_bytes_can_hold_and_not_one_more() {
     let header = block(&[coinbase(1, &[0])]).bytes()[..HEADER_SIZE].to_vec();
-    for count in [1, 252, 253, 1000] {
+    for count in [1_usize, 252, 253, 1000] {
         // Transactions of nothing: version, no inputs, no outputs, lock time.
-        let bytes = [&header[..], &serialize(&bitcoin::VarInt(count)), &vec![0; count as usize * 10]].concat();
-        assert_eq!(parsed(bytes.clone()).unwrap().transactions().len() as u64, count);
+        let bytes = [&header[..], &serialize(&bitcoin::VarInt::from(count)), &vec![0; count * 10]].concat();
+        assert_eq!(parsed(bytes.clone()).unwrap().transactions().len(), count);
         let short = bytes[..bytes.len() - 1].to_vec();
-        assert_eq!(Block::unread(short).unwrap_err().offset, bytes.len() - count as usize * 10);
+        assert_eq!(Block::unread(short).unwrap_err().offset, bytes.len() - count * 10);
     }
 }
 

@@ -306,6 +306,27 @@ fn hashes_follow_the_locator_and_the_last_one_leads_on() {
 }
 
 #[test]
+fn a_stored_block_that_was_damaged_is_sent_as_it_is_or_not_found() {
+    let mut world = serving(20, &[ALICE]);
+    let hash = at(&world, 18);
+    let rubbish = Chain::rubbish(&world.chain.blocks[&hash]);
+    let mut ask = |item| {
+        let out = getdata(&mut world, ALICE, &[item]);
+        let [(ticket, _)] = reads(&out)[..] else { panic!("{out:?}") };
+        world.step(|state, now, chain| state.block_read(ticket, Some(Arc::clone(&rubbish)), now, chain))
+    };
+    let out = ask(Inventory::WitnessBlock(hash));
+    assert!(matches!(sent(&out, ALICE)[..], [Message::Block(block)] if *block == rubbish));
+    for item in [Inventory::Block(hash), Inventory::CompactBlock(hash)] {
+        assert_eq!(not_found(&ask(item), ALICE), [item]);
+    }
+    let out = getblocktxn(&mut world, ALICE, hash, &[0]);
+    let [(ticket, _)] = reads(&out)[..] else { panic!("{out:?}") };
+    let out = world.step(|state, now, chain| state.block_read(ticket, Some(rubbish), now, chain));
+    assert_eq!((not_found(&out, ALICE), faults(&out)), (vec![Inventory::WitnessBlock(hash)], vec![]));
+}
+
+#[test]
 fn peer_without_witnesses_gets_the_block_without_them() {
     let mut world = serving(3, &[ALICE]);
     let mut spend = transaction(1, 100).decoded().clone();
