@@ -50,7 +50,7 @@ use crate::error::DialError;
 use crate::event::{Event, Notice};
 use crate::find;
 use crate::given::{self, Given};
-use crate::network::{Command, Shared, Told};
+use crate::owner::{Command, Shared, Told};
 use crate::session::Inbox;
 use crate::status::Status;
 use crate::{reach, service, transport};
@@ -69,15 +69,6 @@ const FULL: usize = 2 * OUTBOX;
 const STATUS_AGE: Duration = Duration::from_millis(500);
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// The engine's ends of what connects it with its owner.
-pub(crate) struct Ends {
-    pub(crate) requests: mpsc::Receiver<Command>,
-    pub(crate) told: mpsc::Sender<Told>,
-    pub(crate) statuses: watch::Sender<Arc<Status>>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) inbox: Inbox,
-}
 
 /// What the DHT found for a dial.
 #[derive(Debug)]

@@ -46,6 +46,7 @@ pub mod given;
 pub mod identity;
 mod limits;
 mod network;
+mod owner;
 mod private;
 mod protocols;
 mod rate;

@@ -1,13 +1,12 @@
 //! The network as its owner holds it: what the node wants done goes in, what happens comes out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use yap_protocol::address::{Address, Identity};
-use yap_protocol::link::{Link, PeerId, Purpose};
-use yap_protocol::penalty::Reason;
+use yap_protocol::address::Identity;
+use yap_protocol::link::PeerId;
 use yap_protocol::{Input, Output};
 
 use crate::config::Config;
@@ -15,8 +14,9 @@ use crate::engine;
 use crate::error::{PublishError, RecordError, StartError};
 use crate::event::Event;
 use crate::given::Given;
+use crate::owner::{Command, Ends, Shared, Told};
 use crate::service;
-use crate::session::{self, Inflow, Item, Received, Session};
+use crate::session::{self, Inflow, Item, Received};
 use crate::status::Status;
 use crate::topics::{MessageId, Validator};
 
@@ -29,114 +29,6 @@ const KEPT: usize = 512;
 
 /// Events that wait for the owner in the channel; the engine keeps the rest, within its own bound.
 const EVENTS: usize = 256;
-
-/// What the owner asks of the engine.
-pub(crate) enum Command {
-    Dial(Address, Purpose),
-    /// The session ends, for this reason.
-    Part(PeerId, Reason),
-    AddPeer(Given),
-    RemovePeer(Given),
-    Record(service::Request),
-    Subscribe(String, Option<Validator>, oneshot::Sender<Result<(), PublishError>>),
-    Unsubscribe(String),
-    Publish(String, Vec<u8>, oneshot::Sender<Result<MessageId, PublishError>>),
-}
-
-/// Begins a session.
-pub(crate) type Starter = Box<dyn FnOnce() -> Result<Session, session::Full> + Send>;
-
-/// What the engine tells the owner.
-pub(crate) enum Told {
-    /// A session may begin: it does when the owner hears of it, so that none of its messages comes before.
-    Connected {
-        peer: PeerId,
-        link: Link,
-        /// Whether the node has dialled for it, and waits to hear what came of that.
-        dialled: bool,
-        starter: Starter,
-    },
-    /// A session is over for the engine, whatever still comes from it.
-    Retired(PeerId),
-    Event(Event),
-}
-
-impl Told {
-    /// What is left to tell when nothing runs any more.
-    pub(crate) fn too_late(self) -> Option<Self> {
-        match self {
-            Self::Connected { dialled: true, link, .. } => {
-                Some(Self::Event(Event::Input(Input::DialFailed { address: link.address })))
-            }
-            Self::Connected { .. } => None,
-            Self::Retired(_) | Self::Event(_) => Some(self),
-        }
-    }
-}
-
-/// What network, events and engine share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    /// Sessions that the owner knows of.
-    sessions: Mutex<BTreeMap<PeerId, Session>>,
-    /// Sessions that are over and of which the engine has not heard yet: no more than there were sessions.
-    ended: Mutex<VecDeque<PeerId>>,
-    has_ended: Notify,
-    /// The engine is to stop.
-    stop: Notify,
-    /// What the engine could not tell before it stopped: what waited in its own queue.
-    rest: Mutex<VecDeque<Told>>,
-}
-
-impl Shared {
-    fn sessions(&self) -> MutexGuard<'_, BTreeMap<PeerId, Session>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Bytes received from and sent to a peer.
-    pub(crate) fn bytes(&self, peer: PeerId) -> Option<(u64, u64)> {
-        self.sessions().get(&peer).map(|session| (session.received(), session.sent()))
-    }
-
-    /// Ends a session without sending what is queued.
-    pub(crate) fn abort(&self, peer: PeerId) {
-        let session = self.sessions().remove(&peer);
-        if let Some(session) = session {
-            session.abort();
-        }
-    }
-
-    fn end(&self, peer: PeerId) {
-        self.sessions().remove(&peer);
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push_back(peer);
-        self.has_ended.notify_one();
-    }
-
-    /// Ready when the engine is to stop.
-    pub(crate) async fn stopped(&self) {
-        self.stop.notified().await;
-    }
-
-    /// The engine has stopped, and leaves this to be told.
-    pub(crate) fn leave(&self, rest: VecDeque<Told>) {
-        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = rest;
-    }
-
-    fn left(&self) -> Option<Told> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-
-    /// The next session that is over.
-    pub(crate) async fn ended(&self) -> PeerId {
-        loop {
-            let next = self.ended.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(peer) => return peer,
-                None => self.has_ended.notified().await,
-            }
-        }
-    }
-}
 
 /// A running network. Clones are one network; it stops when the last of them or its [`Events`] are dropped, or by
 /// [`stop`](Self::stop).
@@ -166,7 +58,7 @@ impl Network {
         let (told, telling) = mpsc::channel(EVENTS);
         let (statuses, status) = watch::channel(Arc::default());
         let (inbox, inflow) = session::channel(config.limits.receive);
-        let ends = engine::Ends { requests, told, statuses, shared: Arc::clone(&shared), inbox };
+        let ends = Ends { requests, told, statuses, shared: Arc::clone(&shared), inbox };
         // The swarm is large, and whoever awaits this need not carry it.
         let task = Box::pin(engine::start(config, ends)).await?;
         let events = Events { shared: Arc::clone(&shared), telling, inflow, live: BTreeSet::new(), task: Some(task) };

@@ -21,7 +21,7 @@ use yap_protocol::penalty::Reason;
 use super::Engine;
 use crate::error::DialError;
 use crate::limits::Ban;
-use crate::network::{Starter, Told};
+use crate::owner::{Starter, Told};
 use crate::session;
 
 /// Two peers that dial each other do so within this time; whoever opens a session later has lost the first.

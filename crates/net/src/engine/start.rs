@@ -9,13 +9,14 @@ use libp2p::swarm::{self, SwarmEvent};
 use libp2p::{Multiaddr, Swarm};
 use tokio::task::JoinHandle;
 
+use super::Engine;
 use super::behaviour::Behaviour;
-use super::{Ends, Engine};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::find::names::Names;
 use crate::find::registry::Registry;
+use crate::owner::Ends;
 use crate::{reach, service, transport};
 
 /// A connection on which nothing runs is closed after this: no session, and no question of the DHT's. Long enough for
