@@ -36,7 +36,7 @@ pub const CONNECTIONS: u32 = 10_000;
 /// Connections that are wanted at one time which open streams: as many as one peer may have.
 const CROWDED: u32 = 4;
 
-/// Streams that one connection opens.
+/// Streams that one connection opens in a second.
 pub const STREAMS: u32 = 10_000;
 
 /// New connections in a second. More would take the attacker's half of a small machine's time from those that are watched.
@@ -58,7 +58,7 @@ pub enum Kind {
     HalfFrame,
     /// Connections that stop within the handshake of WebSocket, plain or within TLS.
     HalfHandshake,
-    /// Ten thousand streams on each connection.
+    /// Ten thousand streams on each connection, and as many again each second.
     Streams,
     /// Streams that are opened and reset at once, ten thousand a second.
     Resets,

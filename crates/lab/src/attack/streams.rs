@@ -71,8 +71,7 @@ const DATA: u8 = 0;
 const SYN: u16 = 1;
 const RESET: u16 = 8;
 
-/// Opens [`STREAMS`], each with the first line of a negotiation that does not go on, then one byte of nothing. Or resets
-/// each at once and opens as many again each second.
+/// Opens [`STREAMS`] each second, each with the first line of a negotiation that does not go on, or is reset at once.
 async fn crowd(shared: &Shared, connection: Secure) -> io::Result<()> {
     let (mut reader, mut writer) = connection.split();
     let listen = async {
@@ -98,7 +97,7 @@ async fn crowd(shared: &Shared, connection: Secure) -> io::Result<()> {
                 id = id.checked_add(2).ok_or(io::ErrorKind::Other)?;
             }
             writer.flush().await?;
-            if shared.plan.kind == Kind::Streams || shared.permits.is_closed() {
+            if shared.permits.is_closed() {
                 return std::future::pending::<io::Result<()>>().await;
             }
         }

@@ -58,8 +58,9 @@ const PAYMENT: Duration = Duration::from_secs(5);
 /// Seconds that an attack lasts at least, with a payment in each.
 const SECONDS: u64 = 12;
 
-/// How long the victim may keep connections that were opened last: it gives silence 10 s and handshakes 15 s.
-const CLOSED: Duration = Duration::from_secs(30);
+/// How long the victim may keep connections that were opened last: it gives silence 10 s, the handshakes of libp2p and
+/// WebSocket 15 s, and that of the protocol, which follows Bitcoin's first bytes, a minute.
+const CLOSED: Duration = Duration::from_secs(75);
 
 /// Files and connections that the victim may have open: what most systems allow.
 const FILES: u32 = 1024;

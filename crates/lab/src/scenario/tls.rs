@@ -11,6 +11,7 @@ use super::{Failure, Measured, Scenario, Site};
 use crate::certificate::{Authority, LASTING};
 use crate::process::Process;
 use crate::router::Pass;
+use crate::topology::Host;
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
@@ -40,12 +41,14 @@ impl Cafe {
         Ok(public)
     }
 
-    /// Starts a guest that knows the public node by secure WebSocket alone.
-    fn guest(&self, site: &Site, last: u8, trust: Option<&Path>) -> Result<Process, Failure> {
+    /// Starts a guest that knows the public node by secure WebSocket alone; its host lasts as long as
+    /// what is given.
+    fn guest(&self, site: &Site, last: u8, trust: Option<&Path>) -> Result<(Host, Process), Failure> {
         let host = self.router.host(&format!("guest{last}"), &site.folder, last)?;
         let launch = site.launch("guest").peer(format!("wss://{}:{HTTPS}", self.public.address()));
         let launch = trust.iter().fold(launch, |launch, path| launch.flag(&format!("--trust {}", path.display())));
-        Ok(Process::start(&host, &launch)?)
+        let guest = Process::start(&host, &launch)?;
+        Ok((host, guest))
     }
 }
 
@@ -66,7 +69,8 @@ fn trusted(site: &Site) -> Result<Measured, Failure> {
     let cafe = Cafe::build(site, Pass::Https)?;
     let authority = Authority::create(&site.folder)?;
     let public = cafe.serve(site, &authority, LASTING)?;
-    connects(&cafe.guest(site, 2, Some(&authority.path()))?, &public)
+    let (_host, guest) = cafe.guest(site, 2, Some(&authority.path()))?;
+    connects(&guest, &public)
 }
 
 /// Waits for a notice about the certificate that has these words, and says when it came and what it says.
@@ -91,7 +95,7 @@ fn expired(site: &Site) -> Result<Measured, Failure> {
     // A node refuses to start with a certificate that has expired. One that runs has to be waited for: certificates know
     // whole seconds alone.
     std::thread::sleep(SHORT.saturating_add(Duration::from_secs(1)).saturating_sub(begun.elapsed()));
-    let guest = cafe.guest(site, 2, Some(&authority.path()))?;
+    let (_host, guest) = cafe.guest(site, 2, Some(&authority.path()))?;
     let (at, text) = told(&guest, &["expired", "operator", "renew"])?;
     Ok(Measured::time(at.saturating_duration_since(guest.started())).note(format!("told: {text}")))
 }
@@ -100,9 +104,9 @@ fn unknown(site: &Site) -> Result<Measured, Failure> {
     let cafe = Cafe::build(site, Pass::Https)?;
     let authority = Authority::create(&site.folder)?;
     let public = cafe.serve(site, &authority, LASTING)?;
-    let guest = cafe.guest(site, 2, None)?;
+    let (_host, guest) = cafe.guest(site, 2, None)?;
     let (at, text) = told(&guest, &["unknown", "issuer", "trust"])?;
-    let trusting = cafe.guest(site, 3, Some(&authority.path()))?;
+    let (_other, trusting) = cafe.guest(site, 3, Some(&authority.path()))?;
     connects(&trusting, &public)?;
     Ok(Measured::time(at.saturating_duration_since(guest.started())).note(format!("told: {text}")))
 }
