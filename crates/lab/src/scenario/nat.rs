@@ -285,7 +285,13 @@ fn by_key(site: &Site) -> Result<Measured, Failure> {
     let bob = site.ready(&second.host, &[&known, &key])?;
     let met = steps::meet(&bob, &alice, PATIENCE)?;
     let straight = steps::direct(&bob, &alice, PATIENCE)?.saturating_duration_since(bob.started()).as_secs_f64();
-    let way = steps::way(&bob, &key)?;
+    let status = bob.until("a session with the other", PATIENCE, |status| status.link(&key).is_some())?;
     let time = met.saturating_duration_since(bob.started());
-    Ok(Measured::time(time).note(format!("{way} after {straight:.2} s")))
+    match status.link(&key) {
+        Some(link) if link.direction == "outbound" => {
+            Ok(Measured::time(time).note(format!("{} after {straight:.2} s", link.way())))
+        }
+        // The other hears of the seeker as of anybody: that it dials proves nothing of a search.
+        link => Err(Failure::Wrong { what: "the seeker dials", found: format!("{link:?}") }),
+    }
 }
