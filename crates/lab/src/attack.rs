@@ -39,8 +39,9 @@ const CROWDED: u32 = 4;
 /// Streams that one connection opens in a second.
 pub const STREAMS: u32 = 10_000;
 
-/// New connections in a second. More would take the attacker's half of a small machine's time from those that are watched.
-const RATE: u32 = 1_000;
+/// New connections in a turn: a thousand a second. More would take a small machine's time from those that are watched.
+const EACH_TURN: usize = 10;
+const TURN: Duration = Duration::from_millis(10);
 
 /// Lines of input that wait to be read.
 const LINES: usize = 16;
@@ -191,15 +192,13 @@ async fn attack(plan: Plan, input: impl BufRead + Send + 'static, out: &mut impl
     Ok(())
 }
 
-/// Gives [`RATE`] permits a second, a few at a time; those that nobody took are not kept.
+/// Gives permits, some in each [`TURN`]; those that nobody took are not kept.
 async fn pace(shared: Arc<Shared>) {
-    const TURNS: u32 = 100;
-    let each = usize::try_from(RATE.div_euclid(TURNS)).unwrap_or(1);
-    let mut turn = tokio::time::interval(Duration::from_secs(1) / TURNS);
+    let mut turn = tokio::time::interval(TURN);
     while !shared.permits.is_closed() {
         turn.tick().await;
-        if shared.permits.available_permits() < each {
-            shared.permits.add_permits(each);
+        if shared.permits.available_permits() < EACH_TURN {
+            shared.permits.add_permits(EACH_TURN);
         }
     }
 }

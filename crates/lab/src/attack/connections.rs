@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{interval, timeout};
 
 use super::{Shared, add, words};
 
@@ -47,7 +47,9 @@ async fn misbehave(shared: &Shared, number: u64, mut stream: TcpStream) -> io::R
     let kind = shared.plan.kind;
     stream.write_all(&words::first(kind, number)?).await?;
     let second = Duration::from_secs(1);
-    let mut tick = interval_at(Instant::now() + second, second);
+    let mut tick = interval(second);
+    // The first comes at once.
+    tick.tick().await;
     let mut heard = [0; 512];
     loop {
         tokio::select! {

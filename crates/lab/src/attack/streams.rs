@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::core::upgrade::OutboundConnectionUpgrade;
 use libp2p::{identity, noise};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{interval, timeout};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use super::words::MULTISTREAM;
@@ -80,8 +80,7 @@ async fn crowd(shared: &Shared, connection: Secure) -> io::Result<()> {
         Ok(())
     };
     let talk = async {
-        let second = Duration::from_secs(1);
-        let mut tick = interval_at(Instant::now(), second);
+        let mut tick = interval(Duration::from_secs(1));
         let mut id = 1_u32;
         loop {
             tick.tick().await;

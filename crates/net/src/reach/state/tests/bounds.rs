@@ -2,7 +2,7 @@
 
 use super::super::evidence::{Evidence, MAX_CONFIRMED, MAX_KEPT, Source};
 use super::super::relays::{MAX_ADDRESSES, MAX_HASTY, MAX_REFUSED, RESERVATIONS, Relays};
-use super::super::{MAX_EXTERNAL, MAX_LISTENING, told::MAX_ADVERTISED};
+use super::super::{MAX_CIRCUITS, MAX_EXTERNAL, MAX_LISTENING, told::MAX_ADVERTISED};
 use super::*;
 use yap_protocol::address::{Group, Scope};
 
