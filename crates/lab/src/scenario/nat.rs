@@ -283,15 +283,16 @@ fn by_key(site: &Site) -> Result<Measured, Failure> {
     alice.until("reachable through the public node", PATIENCE, |status| status.reach.kind == "relayed")?;
     let key = steps::identity(&alice)?;
     let bob = site.ready(&second.host, &[&known, &key])?;
+    let way = |event: &Value| steps::is_of(event, "connected", &key) || steps::is_of(event, "path", &key);
+    let found = bob.hear("a way to the other", PATIENCE, way)?;
+    // From then on the other hears of the seeker as of anybody, and dials: that would prove nothing of a search.
+    let known = bob.told().find(0, |event| steps::is(event, "reach"));
+    if let Some(known) = known.filter(|known| known.at < found.at) {
+        return Err(Failure::Wrong { what: "the seeker finds the other", found: known.event.to_string() });
+    }
     let met = steps::meet(&bob, &alice, PATIENCE)?;
     let straight = steps::direct(&bob, &alice, PATIENCE)?.saturating_duration_since(bob.started()).as_secs_f64();
-    let status = bob.until("a session with the other", PATIENCE, |status| status.link(&key).is_some())?;
+    let way = steps::way(&bob, &key)?;
     let time = met.saturating_duration_since(bob.started());
-    match status.link(&key) {
-        Some(link) if link.direction == "outbound" => {
-            Ok(Measured::time(time).note(format!("{} after {straight:.2} s", link.way())))
-        }
-        // The other hears of the seeker as of anybody: that it dials proves nothing of a search.
-        link => Err(Failure::Wrong { what: "the seeker dials", found: format!("{link:?}") }),
-    }
+    Ok(Measured::time(time).note(format!("{way} after {straight:.2} s")))
 }
