@@ -8,9 +8,13 @@
 //! | [`router`] | what stands between a network and the internet |
 //! | [`probe`] | what a network does with a packet |
 //! | [`process`] | peers as processes on hosts |
+//! | [`attack`] | what a hostile host does to a peer |
+//! | [`certificate`] | certificates, and the authority that signs them |
 //! | [`scenario`] | what happens in networks, and what must be seen |
 //! | [`report`] | what was seen, as a table |
 
+pub mod attack;
+pub mod certificate;
 pub mod namespace;
 pub mod peer;
 pub mod probe;

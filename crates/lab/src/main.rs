@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use yap_lab::attack;
 use yap_lab::namespace::{self, Whose};
 use yap_lab::probe;
 use yap_lab::report::{self, Row};
@@ -84,6 +85,16 @@ enum Helper {
         #[arg(long)]
         from: u16,
     },
+    /// Does to a peer what no peer may mind, until the input ends.
+    Attack {
+        /// What.
+        kind: attack::Kind,
+        /// To whom.
+        target: SocketAddrV4,
+        /// Addresses from which it comes in turn.
+        #[arg(long, value_delimiter = ',')]
+        from: Vec<Ipv4Addr>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -133,6 +144,10 @@ fn help(helper: Helper) -> io::Result<()> {
                 Carrier::Udp => probe::Carrier::Udp,
             };
             probe::ask(carrier, from, to).map(|seen| println!("{seen}"))
+        }
+        Helper::Attack { kind, target, from } => {
+            let plan = attack::Plan { kind, target, sources: from };
+            attack::run(plan, io::BufReader::new(io::stdin()), &mut io::stdout())
         }
     }
 }

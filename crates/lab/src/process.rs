@@ -127,7 +127,7 @@ impl Process {
                 .map_err(|source| Error::File { path: path.clone(), source })
         };
         let (errors, told) = (file(&log)?, file(&data.with_extension("told"))?);
-        let mut command = host.command(launch.program());
+        let mut command = launch.command(host);
         command.args(launch.arguments(&data)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let started = Instant::now();
         let mut child = command.spawn().map_err(|source| Error::Start {

@@ -9,16 +9,20 @@
 //! | `local` | one host, one local network, lines of named peers |
 //! | `nat` | two homes behind routers of every kind |
 //! | `cafe` | networks that let little through |
+//! | `tls` | secure WebSocket, and certificates that are not to be trusted |
 //! | `change` | addresses that change, nodes that go and are looked for |
+//! | `hostile` | peers that are attacked while others use them |
 //! | `records` | values that outlive those that hold them |
 
 mod cafe;
 mod change;
+mod hostile;
 mod local;
 mod nat;
 mod networks;
 mod records;
 mod steps;
+mod tls;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -42,6 +46,9 @@ pub enum Failure {
     /// A peer did not do what was wanted.
     #[error(transparent)]
     Peer(#[from] process::Error),
+    /// A file could not be made.
+    #[error("can't make a file: {0}")]
+    File(#[from] std::io::Error),
     /// Something is other than it must be.
     #[error("{what}, but found: {found}")]
     Wrong {
@@ -184,8 +191,8 @@ pub struct RunEnd<'a> {
 /// Every scenario, quick ones first.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    let parts = [networks::all(), local::all(), nat::all(), cafe::all(), change::all(), records::all()];
-    parts.into_iter().flatten().collect()
+    let parts = [networks::all(), local::all(), nat::all(), cafe::all(), tls::all(), change::all()];
+    parts.into_iter().chain([hostile::all(), records::all()]).flatten().collect()
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ impl Default for Limits {
             outbound: 128,
             per_peer: 4,
             per_group: 64,
-            pending: 128,
+            pending: 512,
             memory: 4 << 30,
             send_high: 2 << 20,
             send_most: 48 << 20,

@@ -138,6 +138,12 @@ pub enum DialError {
         /// What the TLS library says.
         why: String,
     },
+    /// The certificate of a secure WebSocket is signed by nobody who is trusted here.
+    #[error(
+        "its certificate is of an issuer unknown here: if that authority is one of yours, add its certificate to those \
+         that this node trusts; if not, it may not be the host that it claims to be"
+    )]
+    Issuer,
     /// Nobody answers there.
     #[error("nobody answers there: check the address, and that a node runs there and its firewall lets us in")]
     Unreachable,

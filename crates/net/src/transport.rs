@@ -106,7 +106,7 @@ pub(crate) struct Parts {
 }
 
 /// How long the handshakes of a connection may take. A peer that sends a byte a second is cut off by it.
-pub(crate) const HANDSHAKE: Duration = Duration::from_secs(15);
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Connections that began with the chain's magic and were not taken yet. One more is closed.
 pub(crate) const BITCOIN: usize = 16;

@@ -2,6 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::topology::Host;
 
 /// How a peer is started.
 #[derive(Clone, Debug)]
@@ -11,13 +14,15 @@ pub struct Launch {
     port: u16,
     peers: Vec<String>,
     flags: Vec<String>,
+    files: Option<u32>,
 }
 
 impl Launch {
     /// With this program, name and port, and everything else as by default.
     #[must_use]
     pub fn new(program: &Path, name: &str, port: u16) -> Self {
-        Self { program: program.to_owned(), name: name.to_owned(), port, peers: Vec::new(), flags: Vec::new() }
+        let (program, name) = (program.to_owned(), name.to_owned());
+        Self { program, name, port, peers: Vec::new(), flags: Vec::new(), files: None }
     }
 
     /// Names a peer that it is to connect to, in any form that a user may write.
@@ -39,6 +44,22 @@ impl Launch {
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
+    }
+
+    /// Lets it have so many files and connections open at most, as a system would that is set up otherwise.
+    #[must_use]
+    pub fn files(mut self, most: u32) -> Self {
+        self.files = Some(most);
+        self
+    }
+
+    /// The command that starts it on a host.
+    pub(super) fn command(&self, host: &Host) -> Command {
+        let Some(files) = self.files else { return host.command(&self.program) };
+        let mut command = host.command("sh");
+        // The shell becomes the peer, so that whoever ends the one ends the other.
+        command.args(["-c", "ulimit -n \"$1\" && shift && exec \"$@\"", "sh", &files.to_string()]).arg(&self.program);
+        command
     }
 
     pub(super) fn program(&self) -> &Path {

@@ -25,18 +25,18 @@ pub(super) fn all() -> Vec<Scenario> {
 }
 
 /// The port that gets out everywhere.
-const HTTPS: u16 = 443;
+pub(super) const HTTPS: u16 = 443;
 
 /// The café's network: its router, and the public node on the internet.
-struct Cafe {
-    router: Router,
-    public: Host,
+pub(super) struct Cafe {
+    pub(super) router: Router,
+    pub(super) public: Host,
     // The switch of the internet lives as long as the café.
     _internet: Internet,
 }
 
 impl Cafe {
-    fn build(site: &Site, pass: Pass) -> Result<Self, Failure> {
+    pub(super) fn build(site: &Site, pass: Pass) -> Result<Self, Failure> {
         let internet = Internet::create(PUBLIC)?;
         let public = internet.host("public", &site.folder, 50)?;
         let outside = Outside { switch: internet.switch(), address: internet.address(21), gateway: None };

@@ -49,6 +49,13 @@ pub(super) fn all() -> Vec<Scenario> {
         Scenario::new("upnp", "reachable by a port that the router forwards, dialled there directly", upnp)
             .within(30)
             .times(3),
+        Scenario::new(
+            "by-key-nat",
+            "a peer behind NAT known by its key alone is found, and then reached directly",
+            by_key,
+        )
+        .within(30)
+        .times(3),
     ]
 }
 
@@ -129,11 +136,7 @@ impl Homes {
         let internet = Internet::create(setting.first)?;
         let relay = internet.host("public", &site.folder, RELAY)?;
         let homes = [Home::build(site, &internet, setting, 0)?, Home::build(site, &internet, setting, 1)?];
-        let address = relay.address();
-        // What an operator says who knows that the address is public. Only to be found out where it can be.
-        let launch = site.launch("public").flag(&format!("--external /ip4/{address}/tcp/{PORT}"));
-        let public = Process::start(&relay, &launch.flag(&format!("--external /ip4/{address}/udp/{PORT}/quic-v1")))?;
-        steps::listening(&public)?;
+        let (address, public) = (relay.address(), serve(site, &relay)?);
         let known = match setting.pass {
             // A host and port are dialled by TCP alone.
             Pass::Udp => format!("/ip4/{address}/udp/{PORT}/quic-v1"),
@@ -151,6 +154,16 @@ impl Homes {
         let [first, second] = &self.homes;
         [first.outer(), second.outer()]
     }
+}
+
+/// Starts the public node, with what an operator says who knows that the address is public. Only to be found out where it
+/// can be.
+fn serve(site: &Site, relay: &Host) -> Result<Process, Failure> {
+    let address = relay.address();
+    let launch = site.launch("public").flag(&format!("--external /ip4/{address}/tcp/{PORT}"));
+    let public = Process::start(relay, &launch.flag(&format!("--external /ip4/{address}/udp/{PORT}/quic-v1")))?;
+    steps::listening(&public)?;
+    Ok(public)
 }
 
 /// A hole is punched; then the public node is cut off, and what is mined at one home arrives at the other.
@@ -254,4 +267,32 @@ fn upnp(site: &Site) -> Result<Measured, Failure> {
     } else {
         Err(Failure::Wrong { what: "the other home dials straight", found: format!("{way} and {back}") })
     }
+}
+
+/// One home is told of the public node and of the other's key. The other answers nobody in the DHT, being behind NAT, and
+/// its address leads through the public node.
+fn by_key(site: &Site) -> Result<Measured, Failure> {
+    let setting = Setting::of(Mapping::Kept);
+    let internet = Internet::create(setting.first)?;
+    let relay = internet.host("public", &site.folder, RELAY)?;
+    let homes = [Home::build(site, &internet, setting, 0)?, Home::build(site, &internet, setting, 1)?];
+    let _public = serve(site, &relay)?;
+    let known = format!("{}:{PORT}", relay.address());
+    let [first, second] = &homes;
+    let alice = site.ready(&first.host, &[&known])?;
+    alice.until("reachable through the public node", PATIENCE, |status| status.reach.kind == "relayed")?;
+    let key = steps::identity(&alice)?;
+    let bob = site.ready(&second.host, &[&known, &key])?;
+    let way = |event: &Value| steps::is_of(event, "connected", &key) || steps::is_of(event, "path", &key);
+    let found = bob.hear("a way to the other", PATIENCE, way)?;
+    // From then on the other hears of the seeker as of anybody, and dials: that would prove nothing of a search.
+    let known = bob.told().find(0, |event| steps::is(event, "reach"));
+    if let Some(known) = known.filter(|known| known.at < found.at) {
+        return Err(Failure::Wrong { what: "the seeker finds the other", found: known.event.to_string() });
+    }
+    let met = steps::meet(&bob, &alice, PATIENCE)?;
+    let straight = steps::direct(&bob, &alice, PATIENCE)?.saturating_duration_since(bob.started()).as_secs_f64();
+    let way = steps::way(&bob, &key)?;
+    let time = met.saturating_duration_since(bob.started());
+    Ok(Measured::time(time).note(format!("{way} after {straight:.2} s")))
 }

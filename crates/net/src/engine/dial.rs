@@ -4,7 +4,7 @@
 //!  Dial ──▶ Connecting ──▶ Opening ──▶ session
 //!              │   ▲          │
 //!              ▼   │          ▼
-//!           Searching ────▶ failed        (the DHT is asked where a peer is that the user named)
+//!           Searching ────▶ failed        (the DHT is asked where a peer is that the user named, then our relays)
 //! ```
 //!
 //! A peer whose key is known is dialled at every address that was heard of, the one asked for among them. Where it is
@@ -45,6 +45,8 @@ pub(super) struct Attempt {
     searched: bool,
     /// Why it failed by TCP, while QUIC is tried.
     by_tcp: Option<DialError>,
+    /// Why it failed before relays were asked, on the chance that one is the peer's.
+    before_relays: Option<DialError>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,16 @@ pub(super) struct Attempts {
 
 impl Attempt {
     fn new(address: Address, purpose: Purpose, asked: bool) -> Self {
-        Self { address, purpose, asked, peer: None, stage: Stage::Searching, searched: false, by_tcp: None }
+        Self {
+            address,
+            purpose,
+            asked,
+            peer: None,
+            stage: Stage::Searching,
+            searched: false,
+            by_tcp: None,
+            before_relays: None,
+        }
     }
 }
 
@@ -222,6 +233,10 @@ impl Engine {
     /// Asks the DHT where the peer is, if the user named it and nobody was asked yet.
     fn search(&mut self, number: u64, why: DialError) {
         let Some(attempt) = self.attempts.under_way.get_mut(&number) else { return };
+        if let Some(before) = attempt.before_relays.take() {
+            // That no relay is the peer's says nothing of where it is.
+            return self.fail(number, Some(before));
+        }
         if std::mem::replace(&mut attempt.searched, true) || attempt.purpose != Purpose::Manual {
             // Of two carriers, the one that came further says more.
             let said = attempt.by_tcp.take().filter(|said| transport::how_far(said) > transport::how_far(&why));
@@ -256,11 +271,17 @@ impl Engine {
 
     /// The DHT has answered.
     pub(super) fn found(&mut self, found: Found) {
-        let Some(attempt) = self.attempts.under_way.get(&found.number) else { return };
+        let Some(attempt) = self.attempts.under_way.get_mut(&found.number) else { return };
         let (Stage::Searching, Some(peer)) = (attempt.stage, attempt.peer) else { return };
         if found.addresses.is_empty() {
             let why = if found.why == DialError::Unsupported { DialError::Unknown } else { found.why };
-            return self.fail(found.number, Some(why));
+            // Nobody knows a peer behind NAT by the DHT, where it answers nobody. A relay knows whom it relays for.
+            let circuits = self.reach.circuits();
+            if circuits.is_empty() {
+                return self.fail(found.number, Some(why));
+            }
+            attempt.before_relays = Some(why);
+            return self.connect(found.number, Some(peer), circuits);
         }
         // What others say of it serves this dial alone: it must not displace what the peer itself has said.
         let mut addresses = self.book.addresses(&peer).to_vec();

@@ -22,7 +22,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libp2p::core::transport::ListenerId;
-use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Time;
 use yap_protocol::address::Scope;
@@ -63,6 +62,9 @@ pub(crate) const MAX_LISTENING: usize = 128;
 
 /// External addresses of the swarm that are kept in mind. The swarm's behaviours keep 20.
 pub(crate) const MAX_EXTERNAL: usize = 64;
+
+/// Relays through which a peer is looked for at one time.
+pub(crate) const MAX_CIRCUITS: usize = 8;
 
 /// What does not change while we run.
 #[derive(Clone, Debug)]
@@ -220,6 +222,18 @@ impl State {
         self.asked.reach.clone()
     }
 
+    /// Where a peer is that one of the relays that are connected relays for: an address through each, without the peer, at
+    /// most [`MAX_CIRCUITS`]. A relay refuses at once if it does not.
+    pub(crate) fn circuits(&self) -> Vec<Multiaddr> {
+        self.known_relays().into_iter().take(MAX_CIRCUITS).map(peers::Relay::circuit).collect()
+    }
+
+    /// Those that are connected and lead further than to our own link.
+    fn known_relays(&self) -> Vec<peers::Relay> {
+        let near = |ip: IpAddr| self.own.iter().any(|own| place::is_near(own, ip));
+        self.peers.relays(self.evidence.is_seen_publicly(), near)
+    }
+
     fn confirm(&mut self, address: &Multiaddr, source: Source, far: bool) {
         self.evidence.confirm(self.now, address, source, far);
         let is_kept = self.evidence.has(address);
@@ -312,12 +326,9 @@ impl State {
         if self.relays.is_full() {
             return;
         }
-        let own = &self.own;
-        let near = |ip: IpAddr| own.iter().any(|own| place::is_near(own, ip));
-        let known = self.peers.relays(self.evidence.is_seen_publicly(), near);
+        let known = self.known_relays();
         while let Some(relay) = self.relays.ask(self.now, known.clone()) {
-            let address = relay.base.with(Protocol::P2p(relay.peer)).with(Protocol::P2pCircuit);
-            self.actions.push_back(Action::Reserve { relay: relay.peer, address });
+            self.actions.push_back(Action::Reserve { relay: relay.peer, address: relay.circuit() });
         }
     }
 

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use futures_rustls::rustls;
+use futures_rustls::rustls::{self, CertificateError};
 use libp2p::core::transport::TransportError;
 use libp2p::core::upgrade::NegotiationError;
 use libp2p::core::upgrade::ProtocolError;
@@ -126,6 +126,7 @@ fn system(kind: io::ErrorKind) -> Option<DialError> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else goes wrong, it does not speak TLS as we do")]
 fn tls(error: &rustls::Error) -> DialError {
     match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => DialError::Issuer,
         rustls::Error::InvalidCertificate(_) => DialError::Certificate { why: error.to_string() },
         _ => DialError::NotANode,
     }
@@ -135,7 +136,7 @@ fn tls(error: &rustls::Error) -> DialError {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not said by a transport")]
 pub(crate) fn how_far(error: &DialError) -> u8 {
     match error {
-        DialError::Certificate { .. } => 6,
+        DialError::Certificate { .. } | DialError::Issuer => 6,
         DialError::NotANode => 5,
         DialError::Closed => 4,
         DialError::Refused => 3,

@@ -18,10 +18,17 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::UpgradeInfo;
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
+use tokio::time::Instant;
 
-/// Streams of one connection, both ends' together. A peer that opens one more loses the connection. A relay gives its 64
+use crate::rate::{Bucket, Rate};
+
+/// Streams of one connection, both ends' together. One more is refused. A relay gives its 64
 /// circuits to one peer at most, and a session, a dozen lookups and topics go beside them.
 pub(crate) const STREAMS: usize = 128;
+
+/// How often a peer may open a stream. Whoever opens and resets them as fast as it can costs a core otherwise; the
+/// connection ends. A peer that puts many records at once opens some dozens in a second.
+const OPENINGS: Rate = Rate { burst: 1024, each_second: 256 };
 
 /// What each stream may be sent before anything was read, fixed by the protocol: bytes.
 const FIRST_WINDOW: usize = 256 << 10;
@@ -38,7 +45,12 @@ impl Config {
         let mut config = ::yamux::Config::default();
         config.set_max_num_streams(STREAMS);
         config.set_max_connection_receive_window(Some(WINDOWS));
-        Muxer { connection: Connection::new(connection, config, mode), opened: VecDeque::new(), waker: None }
+        Muxer {
+            connection: Connection::new(connection, config, mode),
+            opened: VecDeque::new(),
+            waker: None,
+            openings: Bucket::new(Instant::now()),
+        }
     }
 }
 
@@ -83,12 +95,15 @@ pub(super) struct Muxer<C> {
     opened: VecDeque<Stream>,
     /// Who waits for one.
     waker: Option<Waker>,
+    openings: Bucket,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     /// Drives the connection until the peer opens a stream.
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
-        self.connection.poll_next_inbound(cx).map(|stream| stream.unwrap_or(Err(ConnectionError::Closed)))
+        let stream = ready!(self.connection.poll_next_inbound(cx)).unwrap_or(Err(ConnectionError::Closed))?;
+        let within = self.openings.take(OPENINGS, 1, Instant::now());
+        Poll::Ready(if within { Ok(stream) } else { Err(ConnectionError::TooManyStreams) })
     }
 }
 

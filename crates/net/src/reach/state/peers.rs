@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use libp2p::core::ConnectedPoint;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use yap_protocol::Time;
@@ -74,6 +75,13 @@ pub(super) struct Relay {
     pub(super) group: Group,
     /// Since when it is connected.
     pub(super) since: Time,
+}
+
+impl Relay {
+    /// What leads through it, to whomever.
+    pub(super) fn circuit(self) -> Multiaddr {
+        self.base.with(Protocol::P2p(self.peer)).with(Protocol::P2pCircuit)
+    }
 }
 
 /// All of them.

@@ -95,3 +95,27 @@ async fn streams_that_nobody_takes_wait_within_the_bound() {
     let one_more = poll_fn(|cx| near.poll_outbound_unpin(cx)).await;
     assert!(matches!(one_more, Err(ConnectionError::TooManyStreams)), "{one_more:?}");
 }
+
+#[tokio::test]
+async fn whoever_opens_streams_and_drops_them_without_end_loses_the_connection() {
+    let (mut near, mut far) = ends().await;
+    // The bucket fills while this runs: it takes the burst, what flows in meanwhile, and one more.
+    for opened in 0.. {
+        assert!(opened < 100 * OPENINGS.burst, "no end");
+        let mut there = poll_fn(|cx| near.poll_outbound_unpin(cx)).await.unwrap();
+        there.write_all(b"!").await.unwrap();
+        drop(there);
+        poll_fn(|cx| Poll::Ready(near.poll_unpin(cx).map(Result::unwrap).is_pending())).await;
+        let heard = poll_fn(|cx| Poll::Ready(far.poll_inbound_unpin(cx))).await;
+        let driven = poll_fn(|cx| Poll::Ready(far.poll_unpin(cx).map(drop_ok))).await;
+        let lost = matches!(heard, Poll::Ready(Err(_))) || matches!(driven, Poll::Ready(Err(_)));
+        if lost {
+            assert!(opened >= OPENINGS.burst, "an honest peer may open so many: {opened}");
+            return;
+        }
+    }
+}
+
+fn drop_ok(event: Result<StreamMuxerEvent, ConnectionError>) -> Result<(), ConnectionError> {
+    event.map(drop)
+}

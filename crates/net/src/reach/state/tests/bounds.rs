@@ -2,7 +2,7 @@
 
 use super::super::evidence::{Evidence, MAX_CONFIRMED, MAX_KEPT, Source};
 use super::super::relays::{MAX_ADDRESSES, MAX_HASTY, MAX_REFUSED, RESERVATIONS, Relays};
-use super::super::{MAX_EXTERNAL, MAX_LISTENING, told::MAX_ADVERTISED};
+use super::super::{MAX_CIRCUITS, MAX_EXTERNAL, MAX_LISTENING, told::MAX_ADVERTISED};
 use super::*;
 use yap_protocol::address::{Group, Scope};
 
@@ -122,4 +122,19 @@ fn listening_and_external_addresses_are_bounded() {
     }
     let one_more = addr("/ip4/11.0.0.2/tcp/1");
     assert_eq!(node.tell(Fact::Confirmed(one_more.clone())), [Action::RemoveExternal(one_more)]);
+}
+
+#[test]
+fn a_peer_is_looked_for_through_so_many_relays_and_through_relays_alone() {
+    let mut node = Node::on(false, &[]);
+    let other = node.dials(peer(99), "/ip4/11.99.0.1/tcp/6001");
+    node.hears(peer(99), other, "/ip4/11.5.5.5/tcp/6001", false, &[]);
+    assert_eq!(node.state.circuits(), [], "it relays for nobody");
+    for number in 0..=MAX_CIRCUITS {
+        assert_eq!(node.state.circuits().len(), number);
+        let number = u8::try_from(number + 10).unwrap();
+        node.meets_relay(number, &format!("/ip4/11.{number}.0.1"), "/ip4/11.5.5.5/tcp/6001");
+    }
+    assert_eq!(node.state.circuits().len(), MAX_CIRCUITS);
+    assert!((10..=18).any(|number| node.state.circuits()[0] == circuit(number, &format!("/ip4/11.{number}.0.1"))));
 }
