@@ -1,6 +1,6 @@
 //! How we are reached, and by which way peers are.
 //!
-//! Two machines without sockets or clocks, and five behaviours that mend what libp2p's own leave open. The task that owns
+//! Two machines without sockets or clocks, and six behaviours that mend what libp2p's own leave open. The task that owns
 //! the swarm feeds the machines what the swarm tells, and does what they ask: after every input it drains `poll` until
 //! `None`, and calls `deadline` when `next_deadline` has come.
 //!
@@ -9,6 +9,7 @@
 //! | [`State`] | whether we are public, behind NAT or on a network of our own; reservations with relays; what we tell of our addresses; whether we serve the DHT and relay |
 //! | [`paths`] | every connection and the way it takes; which one a session should be on; what to close, and to dial again when an address of ours is lost |
 //! | [`candidates`] | the addresses under which peers see us, for hole punching and dial-back (wraps identify) |
+//! | [`introduction`] | which of our addresses identify tells to whom |
 //! | [`relayed`] | the relay client, without its panic when a reservation is given up (wraps it) |
 //! | [`relaying`] | the relay, without its panic when it begins to be one (wraps it) |
 //! | [`punching`] | hole punching, within bounds (wraps DCUtR) |
@@ -65,6 +66,7 @@ pub(crate) mod candidates;
 mod fact;
 pub(crate) mod gateway;
 pub(crate) mod interfaces;
+pub(crate) mod introduction;
 pub(crate) mod paths;
 mod place;
 pub(crate) mod punching;

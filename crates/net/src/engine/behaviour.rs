@@ -64,7 +64,7 @@ impl Behaviour {
             relay: config.reach.relay.then(|| relay_for_others(us, &config.reach.relaying)).into(),
             relayed: reach::relayed::Behaviour::new(relayed),
             punch: config.reach.punch.then(|| reach::punching::Behaviour::new(us)).into(),
-            candidates: reach::candidates::Behaviour::new(identify::Behaviour::new(introduction)),
+            candidates: reach::candidates::Behaviour::new(reach::introduction::Behaviour::new(&introduction)),
         })
     }
 }

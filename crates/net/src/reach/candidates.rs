@@ -32,7 +32,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-use super::place;
+use super::{introduction, place};
 pub(crate) use seen::MAX;
 use seen::{Observation, Seen};
 
@@ -46,7 +46,7 @@ struct Way {
 
 /// Identify, with candidates of our own choice.
 pub(crate) struct Behaviour {
-    identify: identify::Behaviour,
+    identify: introduction::Behaviour,
     /// Direct connections. As many as the swarm has.
     ways: HashMap<ConnectionId, Way>,
     listeners: ListenAddresses,
@@ -63,7 +63,7 @@ impl fmt::Debug for Behaviour {
 
 impl Behaviour {
     /// Takes what `identify` hears.
-    pub(crate) fn new(identify: identify::Behaviour) -> Self {
+    pub(crate) fn new(identify: introduction::Behaviour) -> Self {
         Self {
             identify,
             ways: HashMap::new(),

@@ -80,7 +80,7 @@ fn swarm(number: u8, listens: (u64, &str), other: u64, sees: &str) -> Swarm<Beha
         .authenticate(noise::Config::new(&keys).unwrap())
         .multiplex(yamux::Config::default())
         .boxed();
-    let identify = identify::Behaviour::new(identify::Config::new("/yap/test/id/1".to_owned(), keys.public()));
+    let identify = introduction::Behaviour::new(&identify::Config::new("/yap/test/id/1".to_owned(), keys.public()));
     let us = keys.public().to_peer_id();
     let mut swarm = Swarm::new(transport, Behaviour::new(identify), us, Config::without_executor());
     swarm.listen_on(addr(listens.1)).unwrap();
