@@ -28,8 +28,8 @@ fn main() {
         |name: &str, usual: usize| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (bytes, runs) = (number("YAP_BENCH_MIB", 512) << 20, number("YAP_BENCH_RUNS", 5).max(1));
     println!("{} MiB in blocks of 4 MB over loopback, each figure the median of {runs} runs\n", bytes >> 20);
-    println!("| transport | bare stream, MiB/s | session, MiB/s | ratio | CPU, ratio |");
-    println!("|---|---|---|---|---|");
+    println!("| transport | bare stream, MiB/s | session, MiB/s | ratio | CPU, ratio | ping over a session, µs |");
+    println!("|---|---|---|---|---|---|");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for carrier in [Carrier::Tcp, Carrier::Quic, Carrier::WebSocket] {
         let (mut floor, mut ours) = (Vec::new(), Vec::new());
@@ -38,13 +38,15 @@ fn main() {
             ours.push(runtime.block_on(transfer::run(carrier, bytes)));
         }
         let (floor, ours) = (median(floor), median(ours));
+        let ping = runtime.block_on(transfer::latency(carrier, 2000));
         let speed = |cost: &Cost| bytes as f64 / f64::from(1 << 20) / cost.wall.as_secs_f64();
         println!(
-            "| {carrier:?} | {:.0} | {:.0} | {:.2} | {:.2} |",
+            "| {carrier:?} | {:.0} | {:.0} | {:.2} | {:.2} | {} |",
             speed(&floor),
             speed(&ours),
             speed(&ours) / speed(&floor),
-            ours.cpu.as_secs_f64() / floor.cpu.as_secs_f64()
+            ours.cpu.as_secs_f64() / floor.cpu.as_secs_f64(),
+            ping.as_micros()
         );
     }
     drop(runtime);

@@ -85,10 +85,10 @@ fn block() -> Block {
     Block::parse(consensus::serialize(&bitcoin::Block { header, txdata: (0..10_500).map(payment).collect() })).unwrap()
 }
 
-/// Sends blocks of so many bytes in all from one node to another, and waits until they have come.
-pub(crate) async fn run(carrier: Carrier, bytes: usize) -> Cost {
+/// Two nodes, of which one dials the other.
+async fn pair(carrier: Carrier) -> ((Network, Events), (Network, Events)) {
     let (listener, mut listening) = Network::start(config()).await.unwrap();
-    let (dialler, mut dialling) = Network::start(config()).await.unwrap();
+    let (dialler, dialling) = Network::start(config()).await.unwrap();
     let given = loop {
         match address(&listener, carrier) {
             Some(given) => break given,
@@ -97,6 +97,45 @@ pub(crate) async fn run(carrier: Carrier, bytes: usize) -> Cost {
     };
     let address = given.addresses(&[]).pop().unwrap();
     let _ = dialler.apply(Output::Dial { address, purpose: Purpose::Full });
+    ((listener, listening), (dialler, dialling))
+}
+
+/// The next message that is no part of the network's own talk.
+async fn heard(events: &mut Events) -> (PeerId, Message) {
+    loop {
+        if let Event::Input(Input::Message { peer, message, .. }) = events.next().await.expect("it runs") {
+            return (peer, message);
+        }
+    }
+}
+
+/// Round trips of a ping over a session, one after the other: the median.
+pub(crate) async fn latency(carrier: Carrier, trips: usize) -> Duration {
+    let ((listener, mut listening), (dialler, mut dialling)) = pair(carrier).await;
+    let answering = tokio::spawn(async move {
+        loop {
+            let (peer, message) = heard(&mut listening).await;
+            let Message::Ping(number) = message else { continue };
+            let _ = listener.apply(Output::Send { peer, message: Message::Pong(number) });
+        }
+    });
+    let peer = connected(&mut dialling).await;
+    let mut took = Vec::with_capacity(trips);
+    for number in 0..trips {
+        let start = std::time::Instant::now();
+        let _ = dialler.apply(Output::Send { peer, message: Message::Ping(number as u64) });
+        while heard(&mut dialling).await.1 != Message::Pong(number as u64) {}
+        took.push(start.elapsed());
+    }
+    answering.abort();
+    dialler.stop();
+    took.sort_unstable();
+    took[trips / 2]
+}
+
+/// Sends blocks of so many bytes in all from one node to another, and waits until they have come.
+pub(crate) async fn run(carrier: Carrier, bytes: usize) -> Cost {
+    let ((listener, mut listening), (dialler, mut dialling)) = pair(carrier).await;
     let block = Arc::new(block());
     let count = bytes.div_ceil(block.bytes().len());
     let receiving = tokio::spawn(async move {
