@@ -120,7 +120,6 @@ impl Engine {
         let meaningful = |address: &&Multiaddr| over.is_some_and(|over| address::spreads(address, over));
         let addresses: Vec<Multiaddr> = info.listen_addrs.iter().filter(meaningful).cloned().collect();
         let serves = info.protocols.contains(&self.chain.dht_protocol());
-        self.book.learn(peer, addresses.clone());
         let behaviour = self.swarm.behaviour_mut();
         if let Some(kad) = behaviour.kad.as_mut() {
             if serves {
@@ -133,10 +132,9 @@ impl Engine {
                 kad.remove_peer(&peer);
             }
         }
-        if self.sessions.with(&peer).is_none() {
-            let found = self.hear(peer, addresses);
-            self.learn(found.into_iter().collect());
-        }
+        // Also of one that is connected: the node's address book is for the next start, too.
+        let found = self.hear(peer, addresses);
+        self.learn(found.into_iter().collect());
     }
 
     /// Peers of the DHT's routing table are peers like any other.

@@ -261,7 +261,12 @@ impl State {
                 self.book.succeed(&address, facts.services, wall);
                 self.begin_talk(peer, now, &mut out);
             }
-            Some(Purpose::Full | Purpose::Manual) => {
+            Some(purpose @ (Purpose::Full | Purpose::Manual)) => {
+                if purpose == Purpose::Manual {
+                    // The user knew of it, and so does the next start, when he may not name it again.
+                    let source = (address.group(), Duration::ZERO);
+                    self.hear_of(&address, facts.services, wall, source, now);
+                }
                 self.book.succeed(&address, facts.services, wall);
                 self.found_peers();
                 self.begin_talk(peer, now, &mut out);

@@ -203,3 +203,18 @@ fn a_seed_is_asked_when_nobody_known_answers() {
     }
     panic!("the seed is not asked within a minute");
 }
+
+#[test]
+fn a_peer_that_the_user_named_is_known_at_the_next_start() {
+    let mut desk = Desk::new(quiet());
+    let named = far(7);
+    let out = desk.state.add_peer(named.clone(), Purpose::Manual, desk.now).unwrap();
+    assert_eq!(dials(&desk.see(out)), [(named.clone(), Purpose::Manual)]);
+    assert_eq!(desk.state.known_len(), 0, "what nobody has reached is not kept");
+    desk.reach(&named, Purpose::Manual);
+    assert!(desk.state.known().any(|(address, _)| *address == named));
+    desk.kept.merge(desk.state.take_changes().unwrap_or_default());
+    let restored = State::restore(Config::default(), Random::new([9; 32]), &desk.kept);
+    let mut desk = Desk::with(restored);
+    assert!(dials(&desk.pass(seconds(0))).iter().any(|(address, _)| *address == named));
+}
