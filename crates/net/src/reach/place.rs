@@ -7,8 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
-use yap_protocol::address::{Endpoint, Group, Host, Scope};
+use yap_protocol::address::{Endpoint, Group, Scope};
 
+pub(super) use crate::address::is_circuit;
+use crate::address::{encode, host};
 use crate::status::Via;
 
 #[cfg(test)]
@@ -29,11 +31,6 @@ pub(super) fn socket(address: &Multiaddr) -> Option<SocketAddr> {
         Protocol::Tcp(port) | Protocol::Udp(port) => Some(SocketAddr::new(ip(address)?, port)),
         _ => None,
     }
-}
-
-/// Whether it leads through a relay.
-pub(super) fn is_circuit(address: &Multiaddr) -> bool {
-    address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
 /// The relay that it leads through.
@@ -63,14 +60,6 @@ pub(super) fn bare(address: &Multiaddr) -> Multiaddr {
     address
 }
 
-/// The other form of [`ip`].
-fn host(ip: IpAddr) -> Host {
-    match ip {
-        IpAddr::V4(ip) => Host::Ipv4(ip),
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(Host::Ipv6(ip), Host::Ipv4),
-    }
-}
-
 /// How far an address of a host reaches; `None` if it leads nowhere, or not without the name of an interface, as IPv6
 /// addresses of one link do (RFC 4291, section 2.5.6).
 pub(super) fn scope_of(ip: IpAddr) -> Option<Scope> {
@@ -90,7 +79,7 @@ pub(super) fn scope(address: &Multiaddr) -> Option<Scope> {
 
 /// The node's form of it; `None` if it is too long for a node to pass on.
 fn endpoint(address: &Multiaddr) -> Option<Endpoint> {
-    yap_protocol::address::Multiaddr::new(address.as_ref()).map(Endpoint::Libp2p)
+    encode(address).map(Endpoint::Libp2p)
 }
 
 /// Hosts that are likely in one hand.
