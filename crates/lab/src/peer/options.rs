@@ -114,7 +114,7 @@ pub struct Arguments {
     #[arg(long)]
     chain: Option<PathBuf>,
     /// What is logged to standard error, such as `yap_net=debug,info`.
-    #[arg(long, env = "LOG", default_value = "warn")]
+    #[arg(long, env = "LOG", default_value = "warn,libp2p_kad=error,libp2p_gossipsub=off")]
     log: String,
 }
 
