@@ -1,0 +1,19 @@
+//! The interface by which users and programs talk to a node: JSON-RPC as Bitcoin Core's, and HTTP beside it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`backend`] | what the interface asks of a node, and in which words |
+//! | [`event`] | what happens at a node, as the event stream tells it |
+//! | [`method`] | what a JSON-RPC method is: parameters, reply, who may call it |
+//! | [`error`] | how a call fails: Bitcoin Core's codes |
+//!
+//! Not its job: to hold a ledger, a wallet or connections. Whoever has them implements [`backend::Backend`].
+
+pub mod backend;
+pub mod error;
+pub mod event;
+pub mod method;
+
+pub use backend::Backend;
+pub use error::Error;
+pub use method::{Context, Method, Methods};

@@ -1,0 +1,178 @@
+//! What a JSON-RPC method is: its parameters, its reply, and who may call it.
+//!
+//! A method is a type: its fields are the parameters, in the order in which they may be given by position; its
+//! documentation is what `help` and the reference say. [`Methods`] is the table of all.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::backend::Backend;
+use crate::error::{Code, Error};
+
+/// What a method is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Blocks and coins.
+    Blockchain,
+    /// Transactions as bytes.
+    RawTransactions,
+    /// Transactions that wait.
+    Mempool,
+    /// Blocks to come.
+    Mining,
+    /// Peers.
+    Network,
+    /// Records and topics of the peer-to-peer network.
+    Records,
+    /// The user's money.
+    Wallet,
+    /// Addresses, scripts, fees.
+    Util,
+    /// The program itself.
+    Control,
+}
+
+/// Who may call a method, from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Anyone: it reads what every peer knows.
+    Open,
+    /// Whoever has the cookie: it changes something, or tells what is the user's own.
+    Cookie,
+}
+
+/// One call's surroundings.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The node.
+    pub backend: Arc<dyn Backend>,
+    /// Every method, for `help`.
+    pub methods: Arc<Methods>,
+}
+
+/// A JSON-RPC method. The type's fields are its parameters.
+pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
+    /// Its name.
+    const NAME: &'static str;
+    /// What it is about.
+    const GROUP: Group;
+    /// Who may call it.
+    const ACCESS: Access;
+    /// What it answers.
+    type Reply: Serialize + JsonSchema + Send + 'static;
+
+    /// Answers a call.
+    fn call(self, context: Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+
+/// A method in the table.
+#[derive(Clone)]
+pub struct Entry {
+    /// What it is about.
+    pub group: Group,
+    /// Who may call it.
+    pub access: Access,
+    /// The parameters' schema: properties in the order of their positions, and the documentation.
+    pub parameters: Schema,
+    /// The reply's schema.
+    pub reply: Schema,
+    names: Vec<String>,
+    call: fn(Map<String, Value>, Context) -> Answer,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("group", &self.group).field("parameters", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    /// Names of the parameters, in the order of their positions.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The parameters by name. `null` stands for one that is left out, as with Bitcoin Core.
+    ///
+    /// # Errors
+    /// If there are too many, or one that the method does not have.
+    fn named(&self, parameters: Value) -> Result<Map<String, Value>, Error> {
+        let mut named = match parameters {
+            Value::Null => Map::new(),
+            Value::Array(values) if values.len() <= self.names.len() => {
+                self.names.iter().cloned().zip(values).collect()
+            }
+            Value::Array(values) => {
+                let text = format!("{} parameters at most, not {}: see help", self.names.len(), values.len());
+                return Err(Error::new(Code::Misc, text));
+            }
+            Value::Object(named) => named,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return Err(Error::new(Code::InvalidRequest, "params must be an array or an object"));
+            }
+        };
+        if let Some(unknown) = named.keys().find(|name| !self.names.contains(name)) {
+            return Err(Error::new(Code::InvalidParameter, format!("Unknown named parameter {unknown}")));
+        }
+        named.retain(|_, value| !value.is_null());
+        Ok(named)
+    }
+}
+
+/// The table of methods.
+#[derive(Clone, Debug, Default)]
+pub struct Methods(BTreeMap<&'static str, Entry>);
+
+impl Methods {
+    /// Adds a method.
+    #[must_use]
+    pub fn with<M: Method>(mut self) -> Self {
+        let mut generator = schemars::SchemaGenerator::default();
+        let parameters = generator.root_schema_for::<M>();
+        let reply = generator.root_schema_for::<M::Reply>();
+        let properties = parameters.get("properties").and_then(Value::as_object);
+        let names = properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default();
+        let call = |named: Map<String, Value>, context: Context| -> Answer {
+            Box::pin(async move {
+                let call: M = serde_json::from_value(Value::Object(named))
+                    .map_err(|error| Error::new(Code::Type, error.to_string()))?;
+                let reply = call.call(context).await?;
+                serde_json::to_value(reply).map_err(|error| Error::new(Code::Internal, error.to_string()))
+            })
+        };
+        let entry = Entry { group: M::GROUP, access: M::ACCESS, parameters, reply, names, call };
+        self.0.insert(M::NAME, entry);
+        self
+    }
+
+    /// The method of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.0.get(name)
+    }
+
+    /// Every method, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Entry)> {
+        self.0.iter().map(|(name, entry)| (*name, entry))
+    }
+
+    /// Calls a method with the parameters as they came: by position, by name, or none.
+    ///
+    /// # Errors
+    /// As the method says; or there is none of that name, or the parameters are not its.
+    pub async fn call(&self, name: &str, parameters: Value, context: Context) -> Result<Value, Error> {
+        let entry = self.get(name).ok_or_else(|| Error::new(Code::MethodNotFound, "Method not found"))?;
+        let named = entry.named(parameters)?;
+        (entry.call)(named, context).await
+    }
+}
