@@ -6,6 +6,7 @@
 //! | [`reject`] | why a block was refused, whichever rule it broke |
 //! | [`chainstate`] | one chain's ledger: headers, blocks, coins and scripts in flight, kept in step |
 //! | [`admission`] | which transactions wait for a block: judged, verified, kept, saved |
+//! | [`ledger`] | chain and mempool of a running node, and what comes of each change |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`cli`] | the `yap` command |
@@ -15,9 +16,11 @@ pub mod audit;
 pub mod chainstate;
 pub mod cli;
 pub mod import;
+pub mod ledger;
 pub mod prepare;
 pub mod reject;
 
 pub use admission::Admission;
 pub use chainstate::Chainstate;
+pub use ledger::Ledger;
 pub use {yap_chain, yap_protocol, yap_script, yap_store};
