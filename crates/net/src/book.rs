@@ -60,7 +60,7 @@ impl Book {
     pub fn save(&mut self) -> io::Result<()> {
         if self.changed {
             let new = self.path.with_extension("new");
-            private::write(&new, &self.kept.encode())?;
+            private::file().create(true).truncate(true).open(&new)?.write_all(&self.kept.encode())?;
             std::fs::rename(&new, &self.path)?;
             self.changed = false;
         }

@@ -294,6 +294,20 @@ impl Chainstate {
         self.tree.is_ancestor(id, self.tip) && !self.tree.is_ancestor(id, self.verified_tip())
     }
 
+    /// Transactions in a block, if its data ever was at hand.
+    #[must_use]
+    pub fn transactions(&self, id: Id) -> Option<u32> {
+        let entry = self.index.entry(id);
+        (entry.transactions > 0).then_some(entry.transactions)
+    }
+
+    /// Transactions in a block and all before it, if the data of all ever was at hand. Looks at each of them.
+    #[must_use]
+    pub fn transactions_up_to(&self, id: Id) -> Option<u64> {
+        let chain = std::iter::successors(Some(id), |&id| self.tree.parent(id));
+        chain.map(|id| self.transactions(id).map(u64::from)).sum()
+    }
+
     /// Whether something waits to be committed.
     #[must_use]
     pub fn is_dirty(&self) -> bool {

@@ -72,6 +72,12 @@ impl Ledger {
         &self.chain
     }
 
+    /// The chain alone, to be closed.
+    #[must_use]
+    pub fn into_chain(self) -> Chainstate {
+        self.chain
+    }
+
     /// The chain, to be changed; [`step`](Self::step) tells what came of it.
     pub const fn chain_mut(&mut self) -> &mut Chainstate {
         &mut self.chain
@@ -81,6 +87,11 @@ impl Ledger {
     #[must_use]
     pub const fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// Both, to be changed.
+    pub const fn both(&mut self) -> (&mut Chainstate, &mut Admission) {
+        (&mut self.chain, &mut self.admission)
     }
 
     /// The mempool, to be changed; [`step`](Self::step) tells what came of it.
