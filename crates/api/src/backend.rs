@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 use yap_chain::block::Block;
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
+use yap_chain::verify;
 use yap_protocol::io::{Judged, Processed};
 use yap_wallet::Wallet;
 
@@ -77,6 +78,10 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
 
     /// Judges transactions, each as if those before it were pending; none is kept. At most 25.
     fn test(&self, transactions: Vec<Arc<Transaction>>) -> Pending<Vec<Tested>>;
+
+    /// Whether every script holds, by the engine that verifies blocks; nothing is remembered of it. `None` if that could
+    /// not be found out.
+    fn verify(&self, jobs: Vec<verify::Job>) -> Pending<Option<bool>>;
 
     /// Takes in a block, as a miner made it.
     fn submit_block(&self, block: Arc<Block>) -> Pending<Processed>;

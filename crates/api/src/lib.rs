@@ -5,6 +5,7 @@
 //! | [`backend`] | what the interface asks of a node, and in which words |
 //! | [`event`] | what happens at a node, as the event stream tells it |
 //! | [`method`] | what a JSON-RPC method is: parameters, reply, who may call it |
+//! | [`methods`] | every JSON-RPC method |
 //! | [`error`] | how a call fails: Bitcoin Core's codes |
 //!
 //! Not its job: to hold a ledger, a wallet or connections. Whoever has them implements [`backend::Backend`].
@@ -13,6 +14,7 @@ pub mod backend;
 pub mod error;
 pub mod event;
 pub mod method;
+pub mod methods;
 
 pub use backend::Backend;
 pub use error::Error;

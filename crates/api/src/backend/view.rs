@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bitcoin::bip158::FilterHeader;
+use bitcoin::block::Header;
 use bitcoin::{BlockHash, OutPoint, Txid};
 use yap_chain::block::Block;
 use yap_chain::coin::Coin;
+use yap_chain::header;
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::mempool::{Mempool, Room, Template};
 use yap_chain::spec::Spec;
@@ -28,6 +30,18 @@ pub trait View {
 
     /// Whether the block's data was deleted to save space.
     fn is_pruned(&self, id: Id) -> bool;
+
+    /// Transactions in the block, if its data ever was at hand.
+    fn transactions(&self, id: Id) -> Option<u32>;
+
+    /// Transactions in the block and all before it, if that is known.
+    fn transactions_up_to(&self, id: Id) -> Option<u64>;
+
+    /// Adds a header to the tree, as if a peer had sent it.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    fn accept_header(&mut self, header: &Header) -> Result<(), header::Error>;
 
     /// A stored block, unread ([`Block::read`]).
     ///
