@@ -400,10 +400,10 @@ mod tests {
         assert_eq!(rows.each_ref().map(|row| row.id), ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]);
         let counted = |row: usize| rows[row].counts.iter().filter(|(_, count)| *count > 0).copied().collect::<Vec<_>>();
         assert_eq!((counted(1), counted(3)), (vec![("forked", 1)], vec![("lost", 1), ("refused_full", 1)]));
-        assert_eq!(rows.iter().map(|row| counted_any(row)).sum::<u64>(), 3);
+        assert_eq!(rows.iter().map(all).sum::<u64>(), 3);
     }
 
-    fn counted_any(row: &Row) -> u64 {
+    fn all(row: &Row) -> u64 {
         row.counts.iter().map(|(_, count)| count).sum()
     }
 }
