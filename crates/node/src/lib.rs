@@ -8,12 +8,16 @@
 //! | [`admission`] | which transactions wait for a block: judged, verified, kept, saved |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`audit`] | checking what is stored against itself |
+//! | [`config`] | everything that a node is told, and where each value comes from |
+//! | [`home`] | the directory and the ports of a running node, and how others find it |
 //! | [`cli`] | the `yap` command |
 
 pub mod admission;
 pub mod audit;
 pub mod chainstate;
 pub mod cli;
+pub mod config;
+pub mod home;
 pub mod import;
 pub mod prepare;
 pub mod reject;
