@@ -13,6 +13,8 @@
 //! | [`observer`] | what happens, as log lines, metrics and the event stream |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`audit`] | checking what is stored against itself |
+//! | [`config`] | everything that a node is told, and where each value comes from |
+//! | [`home`] | the directory and the ports of a running node, and how others find it |
 //! | [`cli`] | the `yap` command |
 
 pub mod admission;
@@ -20,6 +22,8 @@ pub mod audit;
 pub mod chainstate;
 pub mod cli;
 mod handle;
+pub mod config;
+pub mod home;
 pub mod import;
 pub mod ledger;
 mod machine;
