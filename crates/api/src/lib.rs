@@ -7,6 +7,7 @@
 //! | [`method`] | what a JSON-RPC method is: parameters, reply, who may call it |
 //! | [`client`] | how a program on this machine talks to a running node |
 //! | [`credentials`] | the cookie that proves who may do all |
+//! | [`methods`] | every JSON-RPC method |
 //! | [`error`] | how a call fails: Bitcoin Core's codes |
 //!
 //! Not its job: to hold a ledger, a wallet or connections. Whoever has them implements [`backend::Backend`].
@@ -17,6 +18,7 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod method;
+pub mod methods;
 
 pub use backend::Backend;
 pub use client::{Client, ClientError};

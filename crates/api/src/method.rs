@@ -65,6 +65,8 @@ pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
     const GROUP: Group;
     /// Who may call it.
     const ACCESS: Access;
+    /// Whether a reply may be so large, such as a block in full, that it is written down on a thread for long work.
+    const LARGE: bool = false;
     /// What it answers.
     type Reply: Serialize + JsonSchema + Send + 'static;
 
@@ -147,7 +149,13 @@ impl Methods {
                 let call: M = serde_json::from_value(Value::Object(named))
                     .map_err(|error| Error::new(Code::Type, error.to_string()))?;
                 let reply = call.call(context).await?;
-                serde_json::to_value(reply).map_err(|error| Error::new(Code::Internal, error.to_string()))
+                let written = if M::LARGE {
+                    let written = tokio::task::spawn_blocking(|| serde_json::to_value(reply)).await;
+                    written.map_err(|error| Error::new(Code::Internal, error.to_string()))?
+                } else {
+                    serde_json::to_value(reply)
+                };
+                written.map_err(|error| Error::new(Code::Internal, error.to_string()))
             })
         };
         let entry = Entry { group: M::GROUP, access: M::ACCESS, parameters, reply, names, call };

@@ -15,6 +15,8 @@ impl Node {
     pub(super) fn message(&mut self, peer: PeerId, message: Message, size: usize, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get(&peer) else { return };
         tracing::trace!(%peer, message = message.name(), size, "received");
+        self.messages.count_received(&message, size);
+        self.tally.received(&message);
         if session.established.is_some() {
             self.keepalive.heard(peer, turn.now);
             self.dispatch(peer, message, turn);
