@@ -103,6 +103,18 @@ impl Node {
         self.peers.bans()
     }
 
+    /// Whether the chain of the network is still being fetched.
+    #[must_use]
+    pub fn is_catching_up(&self) -> bool {
+        self.blocks.is_catching_up()
+    }
+
+    /// By how much our clock disagrees with those of the peers that we dialled, if it matters.
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<crate::handshake::ClockOffset> {
+        self.handshake.offsets().median()
+    }
+
     /// What the eight operations did since the start.
     #[must_use]
     pub fn tally(&self) -> Tally {
