@@ -22,7 +22,7 @@ use yap_wallet::Wallet;
 use crate::event::Stamped;
 
 pub use self::view::{
-    Ban, Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
+    Added, Ban, Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
 };
 
 /// What comes later.

@@ -297,7 +297,8 @@ impl Node {
 
     /// Sends, unless the connection is closing.
     fn send(&mut self, peer: PeerId, message: Message) {
-        let Some(session) = self.sessions.get(&peer) else { return };
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.sent = Some(self.now);
         // The length is the same whatever the magic.
         let bytes = codec::encoded_len(&message, Framing::of(session.link.carrier, [0; 4]));
         self.messages.count_sent(&message, bytes);

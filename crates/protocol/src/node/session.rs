@@ -6,6 +6,7 @@ use crate::link::{Direction, Link, PeerId, Purpose};
 use crate::message::{Features, Goodbye, Inventory, Locate, Message, Services};
 use crate::peers::Verdict;
 use crate::penalty::Reason;
+use crate::time::Time;
 use crate::{blocks, compare, headers, peers, relay, tally};
 
 use super::{Node, Turn};
@@ -18,6 +19,9 @@ pub(super) struct Session {
     pub(super) established: Option<Box<Established>>,
     /// How its chain compared with ours when it greeted us.
     pub(super) comparison: Option<Comparison>,
+    /// When something last came from it, and was sent to it.
+    pub(super) received: Option<Time>,
+    pub(super) sent: Option<Time>,
     /// Why the peer says that it parts.
     pub(super) told: Option<Reason>,
     /// What is sent to it piles up.
@@ -51,7 +55,16 @@ impl Node {
         let standing = self.standing(turn);
         let outcomes = self.handshake.connected(peer, &link, &standing, turn.now);
         tally::count(&mut self.tally.handshakes.begun, 1);
-        let session = Session { link, established: None, comparison: None, told: None, congested: false, asked: None };
+        let session = Session {
+            link,
+            established: None,
+            comparison: None,
+            received: None,
+            sent: None,
+            told: None,
+            congested: false,
+            asked: None,
+        };
         self.sessions.insert(peer, session);
         if let Some((other, why)) = instead {
             self.part(other, why, turn);

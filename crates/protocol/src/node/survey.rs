@@ -28,6 +28,10 @@ pub struct PeerFacts {
     pub last_block: Option<Timestamp>,
     /// When it was last the first to give a transaction that was accepted, by our clock.
     pub last_transaction: Option<Timestamp>,
+    /// When something last came from it, by our clock.
+    pub last_received: Option<Timestamp>,
+    /// When something was last sent to it, by our clock.
+    pub last_sent: Option<Timestamp>,
     /// What the handshake found; `None` until it is done.
     pub established: Option<Box<Established>>,
     /// How its chain compared when it greeted us.
@@ -64,6 +68,8 @@ impl Node {
             connected: self.wall_then(status.since),
             last_block: status.last_block.map(|then| self.wall_then(then)),
             last_transaction: status.last_transaction.map(|then| self.wall_then(then)),
+            last_received: session.received.map(|then| self.wall_then(then)),
+            last_sent: session.sent.map(|then| self.wall_then(then)),
             established: session.established.clone(),
             comparison: session.comparison,
             best_header: self.headers.best(peer),
@@ -95,6 +101,18 @@ impl Node {
     /// Who is not let in, and until when. At most [`ban::MAX_BANS`].
     pub fn bans(&self) -> impl Iterator<Item = (&ban::Target, Timestamp)> {
         self.peers.bans()
+    }
+
+    /// Whether the chain of the network is still being fetched.
+    #[must_use]
+    pub fn is_catching_up(&self) -> bool {
+        self.blocks.is_catching_up()
+    }
+
+    /// By how much our clock disagrees with those of the peers that we dialled, if it matters.
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<crate::handshake::ClockOffset> {
+        self.handshake.offsets().median()
     }
 
     /// What the eight operations did since the start.

@@ -216,6 +216,7 @@ fn peers_are_surveyed() {
     network.run(Duration::from_millis(60));
     let early = only(&network.places[1]);
     assert!(early.established.is_none() && early.latency.is_none() && early.comparison.is_none(), "{early:?}");
+    assert_eq!((early.last_sent, early.last_received), (Some(early.connected), None));
     network.run(A_WHILE);
     let [alice, bob] = [0, 1].map(|index| only(&network.places[index]));
     let known = bob.established.as_ref().expect("the handshake is done");
