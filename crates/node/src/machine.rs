@@ -32,6 +32,7 @@ use yap_chain::spec::Spec;
 use yap_net::{Book, Clock, Events, Given, Network};
 use yap_protocol::address::Identity;
 use yap_protocol::io::{Command, Reply, Ticket};
+use yap_protocol::message::Services;
 use yap_protocol::{Input, Node, PeerId};
 
 use crate::chainstate::Error;
@@ -75,6 +76,8 @@ pub(crate) struct Machine {
     busy: bool,
     /// Peers that were added while we run, and those that the user named at the start.
     added: Vec<Given>,
+    /// What we say of our program, and offer.
+    greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
     failed: Option<Error>,
     chores: chores::Chores,
@@ -95,6 +98,8 @@ pub(crate) struct Parts {
     pub(crate) threads: usize,
     pub(crate) keep_mempool: bool,
     pub(crate) peers: Vec<Given>,
+    /// What we say of our program, and offer.
+    pub(crate) greeting: (String, Services),
 }
 
 impl Machine {
@@ -135,6 +140,7 @@ impl Machine {
             sessions: BTreeMap::new(),
             busy: true,
             added: parts.peers,
+            greeting: parts.greeting,
             failed: None,
             directory,
         })
