@@ -35,7 +35,8 @@ impl Tx {
         let block = self.block.as_deref().or_else(|| own.get("blockhash").and_then(Value::as_str));
         let reply = match raw(block) {
             Err(error) if error.is(Code::NotFound) && block.is_none() => {
-                let why = format!("{error}. It is neither pending nor your wallet's own: name its block with --block HASH");
+                let why =
+                    format!("{error}. It is neither pending nor your wallet's own: name its block with --block HASH");
                 return Err(Error::Lost(why).into());
             }
             reply => reply?,
@@ -127,12 +128,8 @@ fn show_pool(info: &Value, pool: &Value, listed: usize, ticker: &str, now: u64) 
         amount::show(info.sats("total_fee").unwrap_or(0), ticker),
         bytes(info.number("usage").unwrap_or(0)),
     );
-    let mut entries: Vec<(u64, &String, &Value)> = pool
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(txid, entry)| (thousandths(entry), txid, entry))
-        .collect();
+    let mut entries: Vec<(u64, &String, &Value)> =
+        pool.as_object().into_iter().flatten().map(|(txid, entry)| (thousandths(entry), txid, entry)).collect();
     entries.sort_by(|(a, first, _), (b, second, _)| b.cmp(a).then(first.cmp(second)));
     let mut table = Table::new(["Transaction", ">sat/vB", ">Size", ">Fee", "Since"]);
     for (rate, txid, entry) in entries.iter().take(listed) {

@@ -89,8 +89,8 @@ impl Pay {
         let given = (!self.amount.is_empty()).then(|| self.amount.join(" "));
         let given = given.map(|text| amount::parse(&text, link.ticker())).transpose()?;
         let (address, asked, label) = if uri::is_one(&self.to) {
-            let request = uri::parse(&self.to, link.spec())
-                .map_err(|cause| Error::Request { given: self.to.clone(), cause })?;
+            let request =
+                uri::parse(&self.to, link.spec()).map_err(|cause| Error::Request { given: self.to.clone(), cause })?;
             (request.address, request.amount, request.label)
         } else {
             address::parse(&self.to, &link.spec().addresses)

@@ -23,7 +23,8 @@ fn show(reply: &Value, now: u64) -> String {
                 or name one: `yap addpeer HOST:PORT`.\n"
             .into();
     }
-    let mut table = Table::new([">Id", "Peer", "How it is reached", "Direction", ">Height", ">Ping", ">In", ">Out", "For"]);
+    let mut table =
+        Table::new([">Id", "Peer", "How it is reached", "Direction", ">Height", ">Ping", ">In", ">Out", "For"]);
     for peer in peers {
         let name = match peer.text("identity") {
             "" => peer.text("addr").to_owned(),

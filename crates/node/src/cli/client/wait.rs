@@ -45,7 +45,10 @@ impl Waiting {
                 output.note("not waiting any longer: the payment is sent, but not confirmed yet");
                 Ok(Ending::Stopped)
             }
-            None => Err(Error::Lost("the node stopped before the payment was confirmed; it goes on with the node".into()).into()),
+            None => {
+                Err(Error::Lost("the node stopped before the payment was confirmed; it goes on with the node".into())
+                    .into())
+            }
         }
     }
 }
@@ -57,7 +60,9 @@ fn until_confirmed(events: Events, link: &Link, txid: &str) -> Result<Option<u64
             Told::Event(stamped) => match stamped.event {
                 Event::TransactionRemoved { txid: gone, why } if gone.to_string() == txid => {
                     if !matches!(why.as_str(), "confirmed" | "reorganised") {
-                        return Err(Error::Lost(format!("the payment is not pending any more: {why} (`yap tx {txid}`)")));
+                        return Err(Error::Lost(format!(
+                            "the payment is not pending any more: {why} (`yap tx {txid}`)"
+                        )));
                     }
                 }
                 Event::Payment { txid: seen, height: Some(height), .. } if seen.to_string() == txid => {

@@ -246,7 +246,8 @@ impl Restore {
         let words = typed.split_whitespace().collect::<Vec<_>>().join(" ");
         let reply = link.call("restorewallet", json!({ "words": words }))?;
         output.reply(&reply, || {
-            "the wallet is made again; its payments appear as the blocks are looked through (`yap wallet info`)\n".into()
+            "the wallet is made again; its payments appear as the blocks are looked through (`yap wallet info`)\n"
+                .into()
         })?;
         Ok(Ending::Done)
     }

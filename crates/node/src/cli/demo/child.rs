@@ -165,7 +165,8 @@ impl Child {
     /// Waits until the node has stopped; ends it if it does not.
     pub(super) fn wait(&mut self) {
         let deadline = Instant::now().checked_add(STOPPING);
-        while self.is_started() && self.ended().is_none() && deadline.is_some_and(|deadline| Instant::now() < deadline) {
+        while self.is_started() && self.ended().is_none() && deadline.is_some_and(|deadline| Instant::now() < deadline)
+        {
             std::thread::sleep(Duration::from_millis(20));
         }
         if self.ended().is_some() {

@@ -254,7 +254,11 @@ fn confirm(town: &mut Town, story: &Story<'_>, payments: i64) -> Result<Vec<Stri
     let (height, hash) = town.agreed(story)?;
     Ok(vec![
         format!("block {height}, {hash}"),
-        format!("node 1 has {} confirmed, {} after node 3 had the block", amount::show(wanted, "YAP"), told(mined.elapsed())),
+        format!(
+            "node 1 has {} confirmed, {} after node 3 had the block",
+            amount::show(wanted, "YAP"),
+            told(mined.elapsed())
+        ),
     ])
 }
 

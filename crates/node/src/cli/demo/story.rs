@@ -46,7 +46,8 @@ impl<'a> Story<'a> {
     ) -> Result<(), Error> {
         let number = self.steps.len().saturating_add(1);
         let begun = Instant::now();
-        let spinner = if self.output.is_json() { None } else { Some(output::spinner(&format!("{number:>2}  {title}"))) };
+        let spinner =
+            if self.output.is_json() { None } else { Some(output::spinner(&format!("{number:>2}  {title}"))) };
         let done = doing(self);
         if let Some(spinner) = spinner {
             spinner.finish_and_clear();
