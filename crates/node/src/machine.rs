@@ -82,6 +82,7 @@ pub(crate) struct Machine {
     failed: Option<Error>,
     chores: chores::Chores,
     directory: PathBuf,
+    ends_process: bool,
 }
 
 /// What a machine is made of.
@@ -100,6 +101,8 @@ pub(crate) struct Parts {
     pub(crate) peers: Vec<Given>,
     /// What we say of our program, and offer.
     pub(crate) greeting: (String, Services),
+    /// Whether the process ends with the node.
+    pub(crate) ends_process: bool,
 }
 
 impl Machine {
@@ -141,6 +144,7 @@ impl Machine {
             busy: true,
             added: parts.peers,
             greeting: parts.greeting,
+            ends_process: parts.ends_process,
             failed: None,
             directory,
         })
@@ -209,13 +213,14 @@ impl Machine {
 
     /// Writes what is to be kept, and closes the ledger.
     fn close(self) -> Result<(), Error> {
-        let Self { mut book, mut ledger, chores, events, observer, .. } = self;
+        let Self { mut book, mut ledger, chores, events, observer, ends_process, .. } = self;
         drop(events);
         if let Err(error) = book.save() {
             observer.tell(notice(format!("can't keep the address book: {error}")));
         }
         chores.save_mempool(&mut ledger, &observer);
-        ledger.into_chain().close()
+        let mut chain = ledger.into_chain();
+        if ends_process { chain.close() } else { chain.flush() }
     }
 
     /// A ticket that no request had.

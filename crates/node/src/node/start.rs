@@ -85,6 +85,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         keep_mempool: builder.keep_mempool,
         peers: std::mem::take(&mut builder.peers),
         greeting,
+        ends_process: builder.ends_process,
     };
     let ended = run(parts).await?;
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
