@@ -27,8 +27,7 @@ fn show_balance(reply: &Value, ticker: &str) -> String {
         let _ = writeln!(text, "{} more is pending: it counts once a block has it", amount::show(pending, ticker));
     }
     if young != 0 {
-        let _ =
-            writeln!(text, "{} more was mined and can be spent 100 blocks later", amount::show(young, ticker));
+        let _ = writeln!(text, "{} more was mined and can be spent 100 blocks later", amount::show(young, ticker));
     }
     if (ready, pending, young) == (0, 0, 0) {
         text.push_str("`yap mine 101` makes the first coins, `yap address` gives an address to be paid at\n");
