@@ -7,6 +7,7 @@
 //! | [`chainstate`] | one chain's ledger: headers, blocks, coins and scripts in flight, kept in step |
 //! | [`admission`] | which transactions wait for a block: judged, verified, kept, saved |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
+//! | [`miner`] | finding blocks: when, for whom, and the threads that hash |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`cli`] | the `yap` command |
 
@@ -15,6 +16,7 @@ pub mod audit;
 pub mod chainstate;
 pub mod cli;
 pub mod import;
+pub mod miner;
 pub mod prepare;
 pub mod reject;
 
