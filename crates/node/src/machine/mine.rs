@@ -195,7 +195,7 @@ impl Machine {
         let tree = chain.tree();
         let now = self.clock.wall().header_time();
         let Some(parent) = tree.get(&build.parent).filter(|parent| *parent == chain.tip()) else { return Built::Nothing };
-        let early = tree.earliest_time(parent).saturating_sub(now.saturating_add(self.spec.max_future));
+        let early = tree.earliest_time(parent).saturating_sub(now.saturating_add(self.spec.times.future));
         if early > 0 {
             return Built::Early(self.clock.now().after(Duration::from_secs(early.into())));
         }
@@ -206,7 +206,7 @@ impl Machine {
         };
         let draft = Draft::new(self.ledger.chain().tree(), parent, contents, now);
         let target = pow::target(draft.header(0).bits, &self.spec.work.limit);
-        let Ok(target) = target else { return Built::Failed(MineError::Refused("bad-diffbits".into())) };
+        let Some(target) = target else { return Built::Failed(MineError::Refused("bad-diffbits".into())) };
         let clock = self.spec.work.time_is_free().then_some(now);
         let work = Work { id: build.work, draft: Arc::new(draft), target, tries: build.tries, clock };
         match self.mine.miner.start(work) {
@@ -244,7 +244,7 @@ impl Machine {
                 }
                 let ticket = self.ticket();
                 self.mine.submitted.insert(ticket, hash);
-                self.inputs.push_back(Input::Command { ticket, command: Command::SubmitBlock(Arc::new(block)) });
+                self.inputs.push_back(Input::Command { ticket, command: Command::SubmitBlock(block) });
             }
             Report::Spent { work, hashes } => self.mine.plan.spent(work, hashes),
         }

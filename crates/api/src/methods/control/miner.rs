@@ -95,7 +95,8 @@ impl Method for SetMining {
     type Reply = MinerInfo;
 
     async fn call(self, context: Context) -> Result<MinerInfo, Error> {
-        context.backend.set_mining(self.mining.into()).await?;
+        let set = context.backend.set_mining(self.mining.into()).await?;
+        set.map_err(|why| Error::new(Code::Misc, why.to_string()))?;
         Ok(context.backend.ask(|view| view.standing().miner).await?.into())
     }
 }
