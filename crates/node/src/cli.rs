@@ -10,7 +10,10 @@
 
 mod block;
 mod chain;
+mod client;
+mod completions;
 mod config;
+mod demo;
 mod export;
 mod import;
 mod mend;
@@ -33,6 +36,9 @@ use self::settings::{Everywhere, OfNode};
 use crate::chainstate::{self, Chainstate, Options};
 use crate::config::{Config, Environment, Flags, Key};
 use crate::home::{self, Running};
+
+/// Name of the cookie file in a chain's directory, as Bitcoin Core's.
+const COOKIE: &str = ".cookie";
 
 /// Bitcoin's money and rules without anybody in the middle. Without a command, starts a node (as `yap up`).
 #[derive(Debug, Parser)]
@@ -84,6 +90,12 @@ enum Command {
     Chain(chain::Chain),
     /// Show what is set, and where each value comes from.
     Config(config::Show),
+    /// Show what it can do: three nodes on this computer, step by step.
+    Demo(demo::Demo),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    #[command(flatten)]
+    Client(client::Client),
 }
 
 /// Why a command failed, in words for whoever ran it.
@@ -151,6 +163,12 @@ pub enum Error {
     /// No node runs that could be asked.
     #[error(transparent)]
     NotRunning(#[from] home::NotRunning),
+    /// The node was not asked, or refused.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// The demonstration did not go as it should.
+    #[error("the demonstration failed: {0}")]
+    Demo(#[from] demo::Error),
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -196,7 +214,8 @@ impl Error {
 
     /// The exit code that tells of it.
     fn code(&self) -> ExitCode {
-        if matches!(self, Self::NotRunning(_)) {
+        let no_node = matches!(self, Self::Client(error) if error.is_no_node());
+        if no_node || matches!(self, Self::NotRunning(_)) {
             ExitCode::from(3)
         } else if self.is_usage() {
             ExitCode::from(2)
@@ -207,6 +226,9 @@ impl Error {
 
     /// Whether what was typed is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
+        if let Self::Client(error) = self {
+            return error.is_usage();
+        }
         matches!(
             self,
             Self::NoChain { .. }
@@ -244,7 +266,11 @@ pub fn main() -> ExitCode {
         Ok(Ending::Refused) => ExitCode::FAILURE,
         Ok(Ending::Stopped) => ExitCode::from(130),
         // Whoever reads our output has had enough (`yap export - | head`).
-        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Output(error) | Error::Demo(demo::Error::Output(error)))
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             let damaged = mend::is_damage(&error);
             // The ledger may be too damaged to say more than that.
@@ -272,6 +298,9 @@ fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
         Some(Command::Verify(verify)) => verify.run(global, output),
         Some(Command::Chain(chain)) => chain.run(global, output),
         Some(Command::Config(show)) => show.run(global, &cli.node.0, output),
+        Some(Command::Demo(demo)) => demo.run(global, output),
+        Some(Command::Completions(completions)) => completions.run(output),
+        Some(Command::Client(client)) => client.run(global, output),
     }
 }
 
@@ -296,10 +325,18 @@ impl Global {
     }
 
     /// The node that commands ask: the first that runs on the chain, or the one whose HTTP port is given.
-    #[expect(dead_code, reason = "for the commands that ask a node")]
     fn running(&self) -> Result<Running, Error> {
         let config = self.config()?;
         Ok(home::running(config, &self.spec()?.name)?)
+    }
+
+    /// The way to ask that node.
+    fn link(&self) -> Result<client::Link, Error> {
+        let running = self.running()?;
+        let address = running.http.map(|http| http.to_string()).unwrap_or_default();
+        let cookie = running.directory.join(COOKIE);
+        let client = yap_api::Client::new(&address, Some(&cookie)).map_err(client::Error::Call)?;
+        Ok(client::Link::new(client, Arc::new(self.spec()?)))
     }
 
     /// The chain's rules.

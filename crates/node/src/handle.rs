@@ -83,7 +83,6 @@ impl Handle {
 fn told(error: yap_net::RecordError) -> RecordError {
     match error {
         yap_net::RecordError::NotFound => RecordError::NotFound,
-        yap_net::RecordError::Alone => RecordError::Alone,
         other => RecordError::Refused(other.to_string()),
     }
 }
@@ -197,10 +196,8 @@ impl Backend for Handle {
         let Some(target) = target(who) else {
             return failed(PeerError::Address(format!("{who} is neither the name of a peer nor an IP address")));
         };
-        let command = until.map_or_else(
-            || Command::Unban(target.clone()),
-            |until| Command::Ban(target.clone(), Timestamp(until)),
-        );
+        let command = until
+            .map_or_else(|| Command::Unban(target.clone()), |until| Command::Ban(target.clone(), Timestamp(until)));
         self.command(command, |reply| match reply {
             Reply::NoPeer => Err(PeerError::None),
             _ => Ok(()),
@@ -304,7 +301,10 @@ async fn dial(network: &Network, given: &Given) -> Result<(), PeerError> {
         None => Vec::new(),
         Some(name) => {
             let found = tokio::net::lookup_host((name, 0)).await;
-            found.map_err(|error| PeerError::Address(format!("can't resolve {name}: {error}")))?.map(|one| one.ip()).collect()
+            found
+                .map_err(|error| PeerError::Address(format!("can't resolve {name}: {error}")))?
+                .map(|one| one.ip())
+                .collect()
         }
     };
     for address in given.addresses(&resolved) {

@@ -32,6 +32,7 @@ use yap_chain::spec::Spec;
 use yap_net::{Book, Clock, Events, Given, Network};
 use yap_protocol::address::Identity;
 use yap_protocol::io::{Command, Reply, Ticket};
+use yap_protocol::message::Services;
 use yap_protocol::{Input, Node, PeerId};
 
 use crate::chainstate::Error;
@@ -75,10 +76,13 @@ pub(crate) struct Machine {
     busy: bool,
     /// Peers that were added while we run, and those that the user named at the start.
     added: Vec<Given>,
+    /// What we say of our program, and offer.
+    greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
     failed: Option<Error>,
     chores: chores::Chores,
     directory: PathBuf,
+    ends_process: bool,
 }
 
 /// What a machine is made of.
@@ -95,6 +99,10 @@ pub(crate) struct Parts {
     pub(crate) threads: usize,
     pub(crate) keep_mempool: bool,
     pub(crate) peers: Vec<Given>,
+    /// What we say of our program, and offer.
+    pub(crate) greeting: (String, Services),
+    /// Whether the process ends with the node.
+    pub(crate) ends_process: bool,
 }
 
 impl Machine {
@@ -135,6 +143,8 @@ impl Machine {
             sessions: BTreeMap::new(),
             busy: true,
             added: parts.peers,
+            greeting: parts.greeting,
+            ends_process: parts.ends_process,
             failed: None,
             directory,
         })
@@ -203,13 +213,14 @@ impl Machine {
 
     /// Writes what is to be kept, and closes the ledger.
     fn close(self) -> Result<(), Error> {
-        let Self { mut book, mut ledger, chores, events, observer, .. } = self;
+        let Self { mut book, mut ledger, chores, events, observer, ends_process, .. } = self;
         drop(events);
         if let Err(error) = book.save() {
             observer.tell(notice(format!("can't keep the address book: {error}")));
         }
         chores.save_mempool(&mut ledger, &observer);
-        ledger.into_chain().close()
+        let mut chain = ledger.into_chain();
+        if ends_process { chain.close() } else { chain.flush() }
     }
 
     /// A ticket that no request had.

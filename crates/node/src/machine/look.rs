@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yap_api::backend::{Ban, Coins, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View};
+use yap_api::backend::{Added, Ban, Coins, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View};
 use yap_chain::bitcoin::bip158::FilterHeader;
 use yap_chain::bitcoin::block::Header;
 use yap_chain::bitcoin::{BlockHash, OutPoint, Txid};
@@ -17,6 +17,7 @@ use yap_chain::mempool::{Mempool, Room, Template};
 use yap_chain::spec::Spec;
 use yap_chain::undo::Undo;
 use yap_chain::utxo::{Hashes, Stats, Totals};
+use yap_net::Given;
 use yap_net::identity::Name;
 use yap_net::status::{self, Path, Via};
 use yap_protocol::handshake::TOLERANCE;
@@ -110,8 +111,24 @@ impl Machine {
             blocks_in_flight: facts.blocks_in_flight,
             least_feerate: facts.least_feerate,
             last_block: facts.last_block.map_or(0, |time| time.0),
+            last_received: facts.last_received.map_or(0, |time| time.0),
+            last_sent: facts.last_sent.map_or(0, |time| time.0),
             last_transaction: facts.last_transaction.map_or(0, |time| time.0),
             high_bandwidth: facts.high_bandwidth,
+        }
+    }
+}
+
+/// Whether a connection leads to a peer that the user named. A name that has to be resolved is known by its port.
+fn leads(facts: &PeerFacts, given: &Given) -> bool {
+    let address = &facts.link.address;
+    match given {
+        Given::Peer(identity) => facts.link.identity == Some(*identity),
+        Given::Host { port, .. } if given.name().is_some() => {
+            facts.link.purpose == Some(Purpose::Manual) && address.to_string().contains(&format!("/{port}"))
+        }
+        Given::Host { .. } | Given::Address(_) => {
+            given.addresses(&[]).iter().any(|one| one.endpoint == address.endpoint)
         }
     }
 }
@@ -255,6 +272,8 @@ impl View for Machine {
             catching_up: self.node.is_catching_up(),
             progress: self.progress(),
             identity: Name(self.network.identity()).to_string(),
+            agent: self.greeting.0.clone(),
+            services: self.greeting.1.0,
             listening: network.listening.clone(),
             reach: reach(&network.reach),
             alone: network.is_alone(),
@@ -288,8 +307,11 @@ impl View for Machine {
         rows.into_iter().map(|row| Tally { id: row.id, name: row.name, counts: row.counts }).collect()
     }
 
-    fn added_peers(&self) -> Vec<String> {
-        self.added.iter().map(ToString::to_string).collect()
+    fn added_peers(&self) -> Vec<Added> {
+        let survey = self.node.survey();
+        let leading =
+            |given: &Given| survey.iter().filter(|facts| leads(facts, given)).map(|facts| facts.peer.0).collect();
+        self.added.iter().map(|given| Added { peer: given.to_string(), connections: leading(given) }).collect()
     }
 
     fn bans(&self) -> Vec<Ban> {

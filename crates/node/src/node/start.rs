@@ -9,6 +9,7 @@ use yap_api::server::{self, Server};
 use yap_net::config::Chain;
 use yap_net::identity::{KeyError, Keys};
 use yap_net::{Book, Events, Network};
+use yap_protocol::message::Services;
 use yap_protocol::node::{self, Role};
 
 use super::{Builder, Node, Outcome};
@@ -61,7 +62,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     let keys = Keys::load_or_create(&directory.join(KEY))?;
     let ledger = open(&builder).await?;
     let book = Book::open(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
-    let protocol = protocol(&builder, &book)?;
+    let (protocol, greeting) = protocol(&builder, &book)?;
     let (network, events) = network(&builder, keys, &directory).await?;
     let (requests, inbox) = mpsc::channel(REQUESTS);
     let observer = Observer::default();
@@ -83,6 +84,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         threads: builder.ledger.threads,
         keep_mempool: builder.keep_mempool,
         peers: std::mem::take(&mut builder.peers),
+        greeting,
+        ends_process: builder.ends_process,
     };
     let ended = run(parts).await?;
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
@@ -119,7 +122,8 @@ async fn open(builder: &Builder) -> Result<Ledger, StartError> {
     Ok(opened.map_err(std::io::Error::other)??)
 }
 
-fn protocol(builder: &Builder, book: &Book) -> Result<yap_protocol::Node, StartError> {
+/// The protocol's state, and what it says of our program and offers.
+fn protocol(builder: &Builder, book: &Book) -> Result<(yap_protocol::Node, (String, Services)), StartError> {
     let role = if builder.ledger.prune_bytes.is_some() { Role::Pruned } else { Role::Full };
     let mut config = node::Config::of(role);
     if let Some(agent) = &builder.agent {
@@ -131,7 +135,8 @@ fn protocol(builder: &Builder, book: &Book) -> Result<yap_protocol::Node, StartE
     }
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
-    Ok(yap_protocol::Node::restore(config, seed, book.kept().clone()))
+    let greeting = (config.handshake.user_agent.to_string(), config.handshake.services);
+    Ok((yap_protocol::Node::restore(config, seed, book.kept().clone()), greeting))
 }
 
 async fn network(builder: &Builder, keys: Keys, directory: &Path) -> Result<(Network, Events), StartError> {
