@@ -16,6 +16,8 @@ pub enum Code {
     MethodNotFound = -32601,
     /// The parameters are wrong as JSON-RPC sees them.
     InvalidParams = -32602,
+    /// The cookie is needed. A code of our own: Bitcoin Core answers nobody without credentials.
+    Unauthorized = -32001,
     /// The node failed.
     Internal = -32603,
     /// Anything else (`RPC_MISC_ERROR`).
