@@ -15,7 +15,7 @@ use crate::cli::Ending;
 const TRIES: u64 = 5_000_000;
 
 #[derive(Debug, Args)]
-pub(super) struct Mine {
+pub(in crate::cli) struct Mine {
     /// Blocks to make now [default: 1].
     #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     blocks: Option<u32>,

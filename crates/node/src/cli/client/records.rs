@@ -9,7 +9,7 @@ use super::{Link, Output, Run};
 use crate::cli::Ending;
 
 #[derive(Debug, Args)]
-pub(super) struct Put {
+pub(in crate::cli) struct Put {
     /// Name under which it is found.
     key: String,
     /// What is kept, up to 60,000 bytes.
@@ -18,13 +18,13 @@ pub(super) struct Put {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Key {
+pub(in crate::cli) struct Key {
     /// Name of what is meant.
     key: String,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Publish {
+pub(in crate::cli) struct Publish {
     /// Topic; whoever subscribes to it hears the message.
     topic: String,
     /// What is said.
