@@ -19,6 +19,7 @@ mod import;
 mod mend;
 mod output;
 mod settings;
+mod up;
 mod utxo;
 mod verify;
 
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use yap_chain::spec::{NAMES, Spec};
 
 pub use self::client::{AmountError, Error as ClientError};
@@ -74,6 +75,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a node: it finds peers, keeps the ledger and the wallet, and runs until Ctrl-C. So does `yap` by itself.
+    Up(up::Up),
     /// Import blocks from files in Bitcoin Core's blk framing, and verify every rule and script.
     Import(import::Import),
     /// Write the blocks of the best chain in Bitcoin Core's blk framing.
@@ -150,6 +153,15 @@ pub enum Error {
     /// The node's directory or ports can't be had.
     #[error(transparent)]
     Home(#[from] home::Error),
+    /// The node did not start.
+    #[error(transparent)]
+    Start(#[from] Box<crate::node::StartError>),
+    /// The node failed while it ran.
+    #[error("the node stopped: {0}")]
+    Node(#[source] Arc<chainstate::Error>),
+    /// The system gives no threads.
+    #[error("the system gives no threads: {0}")]
+    Threads(#[source] std::io::Error),
     /// No node runs that could be asked.
     #[error(transparent)]
     NotRunning(#[from] home::NotRunning),
@@ -246,7 +258,10 @@ pub enum Ending {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    output::start_log(cli.global.verbose);
+    // A node that is started has a log of its own kind.
+    if !matches!(cli.command, None | Some(Command::Up(_))) {
+        output::start_log(cli.global.verbose);
+    }
     let output = Output::new(cli.global.json);
     match run(&cli, &output) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
@@ -270,17 +285,14 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
     if let Some((name, _)) = cli.node.0.iter().next()
-        && !matches!(cli.command, Some(Command::Config(_)) | None)
+        && !matches!(cli.command, Some(Command::Config(_) | Command::Up(_)) | None)
     {
         return Err(Error::NodeFlag(Key::find(name).map_or(name, |key| key.flag.name())));
     }
     let global = &cli.global;
     match &cli.command {
-        None => {
-            let help = Cli::command().render_help();
-            output.text(&help.to_string())?;
-            Ok(Ending::Done)
-        }
+        None => up::Up::default().run(global, &cli.node.0, output),
+        Some(Command::Up(up)) => up.run(global, &cli.node.0, output),
         Some(Command::Import(import)) => import.run(global, output),
         Some(Command::Export(export)) => export.run(global, output),
         Some(Command::Utxo(utxo)) => utxo.run(global, output),
