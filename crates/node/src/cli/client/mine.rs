@@ -37,7 +37,7 @@ impl Mine {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let mode = [
             (self.off, "off", "the node does not mine by itself any more"),
-            (self.on_demand, "on-demand", "the node mines while transactions wait"),
+            (self.on_demand, "ondemand", "the node mines while transactions wait"),
             (self.continuous, "continuous", "the node mines without end"),
         ];
         if let Some((_, mode, told)) = mode.into_iter().find(|(chosen, ..)| *chosen) {
