@@ -31,6 +31,8 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use yap_chain::spec::{NAMES, Spec};
 
+pub use self::client::{AmountError, Error as ClientError};
+pub use self::demo::{Error as DemoError, LastWords};
 use self::output::Output;
 use self::settings::{Everywhere, OfNode};
 use crate::chainstate::{self, Chainstate, Options};

@@ -29,9 +29,9 @@ pub mod import;
 pub mod ledger;
 mod machine;
 mod metrics;
+pub mod miner;
 pub mod node;
 pub mod observer;
-pub mod miner;
 pub mod prepare;
 pub mod reject;
 

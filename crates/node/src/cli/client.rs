@@ -26,6 +26,7 @@ mod wallet;
 
 use clap::Subcommand;
 
+pub use self::amount::AmountError;
 pub use self::error::Error;
 pub(super) use self::link::{Link, now};
 pub(super) use super::output::Output;

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use self::child::Child;
 use self::directory::Directory;
-pub use self::error::Error;
+pub use self::error::{Error, LastWords};
 use self::steps::Town;
 use self::story::Story;
 use super::client::interrupt;

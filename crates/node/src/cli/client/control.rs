@@ -26,7 +26,7 @@ pub(super) fn ping(link: &Link, output: &Output) -> Run {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Stop {
+pub(in crate::cli) struct Stop {
     /// Don't wait until it has stopped.
     #[arg(long)]
     no_wait: bool,

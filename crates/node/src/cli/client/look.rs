@@ -16,7 +16,7 @@ use crate::cli::Ending;
 const LISTED: usize = 15;
 
 #[derive(Debug, Args)]
-pub(super) struct Tx {
+pub(in crate::cli) struct Tx {
     /// Its id.
     txid: String,
     /// Hash of the block that has it; needed if it is neither pending nor the wallet's own.
@@ -92,7 +92,7 @@ fn show_transaction(reply: &Value, own: &Value, ticker: &str, now: u64) -> Strin
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Mempool {
+pub(in crate::cli) struct Mempool {
     /// List every pending transaction.
     #[arg(long)]
     all: bool,
@@ -163,7 +163,7 @@ mod tests {
     fn a_transaction_is_told_from_whom_to_whom() {
         let now = 1_767_225_600;
         let reply = json!({
-            "txid": "ab12", "vsize": 1410, "fee": 0.0000141, "confirmations": 2, "blockhash": "00ff",
+            "txid": "ab12", "vsize": 1410, "fee": "0.00001410", "confirmations": 2, "blockhash": "00ff",
             "blocktime": now - 30,
             "vin": [{"txid": "cc", "vout": 1, "prevout": {"value": 5.0, "scriptPubKey": {"address": "alice"}}},
                     {"txid": "dd", "vout": 0}],
@@ -171,7 +171,7 @@ mod tests {
                      {"value": 0, "scriptPubKey": {"type": "nulldata"}}],
         });
         assert_eq!(
-            show_transaction(&reply, &json!({"amount": -1.25, "fee": -0.0000141}), "YAP", now),
+            show_transaction(&reply, &json!({"amount": -1.25, "fee": "-0.00001410"}), "YAP", now),
             "transaction  ab12\n\
              state        2 confirmations, 30 s ago\n\
              block        00ff\n\
@@ -194,10 +194,10 @@ mod tests {
     #[test]
     fn the_pool_lists_the_best_paying_first() {
         let now = 1_767_225_600;
-        let info = json!({"size": 3, "bytes": 600, "usage": 4200, "total_fee": 0.00001});
+        let info = json!({"size": 3, "bytes": 600, "usage": 4200, "total_fee": "0.00001000"});
         let pool = json!({
-            "low": {"vsize": 200, "fees": {"base": 0.000002}, "time": now - 60},
-            "high": {"vsize": 100, "fees": {"base": 0.0000055}, "time": now},
+            "low": {"vsize": 200, "fees": {"base": "0.00000200"}, "time": now - 60},
+            "high": {"vsize": 100, "fees": {"base": "0.00000550"}, "time": now},
             "none": {"vsize": 0, "fees": {"base": 0}},
         });
         assert_eq!(

@@ -15,7 +15,7 @@ use crate::cli::Ending;
 const TRIES: u64 = 5_000_000;
 
 #[derive(Debug, Args)]
-pub(super) struct Mine {
+pub(in crate::cli) struct Mine {
     /// Blocks to make now [default: 1].
     #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     blocks: Option<u32>,
@@ -37,7 +37,7 @@ impl Mine {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let mode = [
             (self.off, "off", "the node does not mine by itself any more"),
-            (self.on_demand, "on-demand", "the node mines while transactions wait"),
+            (self.on_demand, "ondemand", "the node mines while transactions wait"),
             (self.continuous, "continuous", "the node mines without end"),
         ];
         if let Some((_, mode, told)) = mode.into_iter().find(|(chosen, ..)| *chosen) {

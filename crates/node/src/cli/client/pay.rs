@@ -13,7 +13,7 @@ use super::{Error, Link, Output, Run, amount, secret, wait};
 use crate::cli::Ending;
 
 #[derive(Debug, Args)]
-pub(super) struct Pay {
+pub(in crate::cli) struct Pay {
     /// Address, or a payment request such as `yap:ADDRESS?amount=0.5`.
     #[arg(value_name = "ADDRESS|URI")]
     to: String,

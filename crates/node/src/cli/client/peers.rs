@@ -51,7 +51,7 @@ fn show(reply: &Value, now: u64) -> String {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Peer {
+pub(in crate::cli) struct Peer {
     /// `HOST:PORT`, a multiaddr, a URL such as `ws://HOST:PORT`, or the peer's name.
     #[arg(value_name = "ADDRESS")]
     address: String,

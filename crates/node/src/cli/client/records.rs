@@ -9,7 +9,7 @@ use super::{Link, Output, Run};
 use crate::cli::Ending;
 
 #[derive(Debug, Args)]
-pub(super) struct Put {
+pub(in crate::cli) struct Put {
     /// Name under which it is found.
     key: String,
     /// What is kept, up to 60,000 bytes.
@@ -18,13 +18,13 @@ pub(super) struct Put {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Key {
+pub(in crate::cli) struct Key {
     /// Name of what is meant.
     key: String,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Publish {
+pub(in crate::cli) struct Publish {
     /// Topic; whoever subscribes to it hears the message.
     topic: String,
     /// What is said.
@@ -35,22 +35,29 @@ pub(super) struct Publish {
 impl Put {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let reply = link.call("put", json!([self.key, self.value]))?;
-        let holders = reply.as_u64().or_else(|| reply.number("holders"));
-        output.reply(&reply, || match holders {
-            Some(0) => "kept here; no peer holds it yet\n".into(),
-            Some(holders) => format!("kept by {}\n", count(holders, "peer")),
-            None => "kept\n".into(),
+        output.reply(&reply, || match reply.number("holders").unwrap_or(0) {
+            0 => "kept here; no other peer holds it yet\n".into(),
+            holders => format!("kept here and by {}\n", count(holders, "peer")),
         })?;
-        link.warn_if_alone(output);
+        warn_if_alone(&reply, output);
         Ok(Ending::Done)
+    }
+}
+
+/// Tells that nobody else knows yet.
+fn warn_if_alone(reply: &Value, output: &Output) {
+    if reply.holds("alone") {
+        output.note("no peer is connected: it is kept here, and offered to peers when they come (`yap peers`)");
     }
 }
 
 /// `yap get`.
 pub(super) fn get(key: &Key, link: &Link, output: &Output) -> Run {
     let reply = link.call("get", json!([key.key]))?;
-    let value = reply.as_str().unwrap_or_else(|| reply.text("value")).to_owned();
-    output.reply(&reply, || format!("{value}\n"))?;
+    output.reply(&reply, || format!("{}\n", reply.text("value")))?;
+    if reply.holds("hex") && !output.is_json() {
+        output.note("it is no text: these are hexadecimal digits");
+    }
     Ok(Ending::Done)
 }
 
@@ -58,7 +65,7 @@ pub(super) fn get(key: &Key, link: &Link, output: &Output) -> Run {
 pub(super) fn provide(key: &Key, link: &Link, output: &Output) -> Run {
     let reply = link.call("provide", json!([key.key]))?;
     output.reply(&reply, || format!("told the network that this node has {}\n", key.key))?;
-    link.warn_if_alone(output);
+    warn_if_alone(&reply, output);
     Ok(Ending::Done)
 }
 
@@ -76,7 +83,9 @@ impl Publish {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let reply = link.call("publish", json!([self.topic, self.message]))?;
         output.reply(&reply, || "published\n".into())?;
-        link.warn_if_alone(output);
+        if reply.holds("alone") {
+            output.note("no peer is connected: it is offered for half a minute to those that come");
+        }
         Ok(Ending::Done)
     }
 }

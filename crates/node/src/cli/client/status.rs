@@ -22,7 +22,7 @@ fn show(reply: &Value, ticker: &str, now: u64) -> String {
     peers(&mut facts, reply);
     wallet(&mut facts, reply.part("wallet"), ticker);
     facts.fact("miner", miner(reply.part("miner")));
-    if let Some(waiting) = reply.part("mempool").number("size") {
+    if let Some(waiting) = reply.number("pending") {
         facts.fact("mempool", count(waiting, "transaction"));
     }
     let reach = reply.part("reach");
@@ -49,8 +49,8 @@ fn show(reply: &Value, ticker: &str, now: u64) -> String {
 }
 
 fn chain(facts: &mut Table, reply: &Value, now: u64) {
-    let height = reply.number("blocks").unwrap_or(0);
-    let age = reply.number("time").filter(|_| height > 0).map(|time| format!(", newest block {}", ago(now, time)));
+    let height = reply.number("height").unwrap_or(0);
+    let age = reply.number("tiptime").filter(|_| height > 0).map(|time| format!(", newest block {}", ago(now, time)));
     facts.fact("chain", format!("{}, height {}{}", reply.text("chain"), grouped(height), age.unwrap_or_default()));
     let behind = reply.number("headers").unwrap_or(height).saturating_sub(height);
     if behind > 0 {
@@ -61,8 +61,7 @@ fn chain(facts: &mut Table, reply: &Value, now: u64) {
 
 fn peers(facts: &mut Table, reply: &Value) {
     let peers = reply.list("peers");
-    let number = reply.number("connections").or_else(|| peers.len().try_into().ok()).unwrap_or(0);
-    facts.fact("peers", if number == 0 { "none".into() } else { grouped(number) });
+    facts.fact("peers", if peers.is_empty() { "none".into() } else { peers.len().to_string() });
     for peer in peers.iter().take(LISTED) {
         let name = if peer.text("identity").is_empty() { peer.text("address") } else { peer.text("identity") };
         facts.fact("", format!("{}  {}", short(name), peer.text("path")));
@@ -78,7 +77,7 @@ fn wallet(facts: &mut Table, wallet: &Value, ticker: &str) {
         facts.fact("wallet", "none (`yap wallet create`)");
         return;
     }
-    let mut text = amount::show(wallet.sats("trusted").unwrap_or(0), ticker);
+    let mut text = amount::show(wallet.sats("balance").unwrap_or(0), ticker);
     for (field, name) in [("pending", "pending"), ("immature", "young")] {
         if let Some(sats) = wallet.sats(field).filter(|sats| *sats != 0) {
             text.push_str(&format!(", {} {name}", amount::show(sats, ticker)));
@@ -94,12 +93,12 @@ fn wallet(facts: &mut Table, wallet: &Value, ticker: &str) {
 }
 
 fn miner(miner: &Value) -> String {
-    let mode = match miner.text("mode") {
+    let mode = match miner.text("mining") {
         "continuous" => "always",
-        "on-demand" => "while transactions wait",
+        "ondemand" => "while transactions wait",
         _ => "off (`yap mine` makes a block)",
     };
-    let rate = miner.get("rate").and_then(Value::as_f64).filter(|rate| miner.holds("working") && *rate > 0.0);
+    let rate = miner.get("hashespersec").and_then(Value::as_f64).filter(|rate| miner.holds("working") && *rate > 0.0);
     rate.map_or_else(|| mode.to_owned(), |rate| format!("{mode}; {} now", hashes(rate)))
 }
 
@@ -114,15 +113,15 @@ fn hashes(rate: f64) -> String {
 fn next(reply: &Value) -> Option<&'static str> {
     let wallet = reply.part("wallet");
     let part = |name| wallet.sats(name).unwrap_or(0);
-    if reply.holds("catching_up") {
+    if reply.holds("catchingup") {
         return None;
     }
-    let peers = reply.number("connections").is_none_or(|number| number > 0);
-    let unsaved = wallet.holds("unsaved") && (part("trusted"), part("immature")) != (0, 0);
+    let peers = !reply.holds("isolated");
+    let unsaved = wallet.holds("unsaved") && (part("balance"), part("immature")) != (0, 0);
     if unsaved {
         return Some("`yap wallet words` shows the words that are your only backup; write them down");
     }
-    if wallet.is_null() || part("trusted") > 0 {
+    if wallet.is_null() || part("balance") > 0 {
         return (!peers).then_some("start `yap` on another computer of this network; they find each other");
     }
     if part("immature") > 0 {
@@ -141,9 +140,9 @@ mod tests {
     #[test]
     fn a_first_start_is_told_what_to_do() {
         let reply = json!({
-            "chain": "local", "blocks": 0, "headers": 0, "time": NOW, "connections": 0, "peers": [],
-            "wallet": {"trusted": 0, "pending": 0, "immature": 0, "unsaved": true},
-            "miner": {"mode": "on-demand", "working": false, "rate": 0}, "uptime": 5, "warnings": [],
+            "chain": "local", "height": 0, "headers": 0, "tiptime": NOW, "isolated": true, "peers": [],
+            "wallet": {"balance": 0, "pending": 0, "immature": 0, "unsaved": true}, "pending": 0,
+            "miner": {"mining": "ondemand", "working": false, "hashespersec": 0}, "uptime": 5, "warnings": [],
         });
         assert_eq!(
             show(&reply, "YAP", NOW),
@@ -151,6 +150,7 @@ mod tests {
              peers    none\n\
              wallet   0.00 YAP\n\
              miner    while transactions wait\n\
+             mempool  0 transactions\n\
              running  for 5 s\n\
              \n\
              Next: `yap mine 101` makes the first coins, or `yap address` gives an address to be paid at\n"
@@ -161,10 +161,10 @@ mod tests {
     fn a_busy_node_is_told_in_a_few_lines() {
         let peer = json!({"identity": "12D3KooWabcdefghijklmnop", "path": "QUIC, local network"});
         let reply = json!({
-            "chain": "local", "blocks": 1200, "headers": 1500, "time": NOW - 90, "catching_up": true,
-            "progress": {"left": 75}, "connections": 8, "peers": vec![peer; 8],
-            "wallet": {"trusted": 12.5, "pending": 0.25, "immature": 3.0, "locked": true, "behind": 2},
-            "miner": {"mode": "continuous", "working": true, "rate": 12_345_678.9}, "mempool": {"size": 3},
+            "chain": "local", "height": 1200, "headers": 1500, "tiptime": NOW - 90, "catchingup": true,
+            "progress": {"left": 75}, "peers": vec![peer; 8],
+            "wallet": {"balance": 12.5, "pending": 0.25, "immature": 3.0, "locked": true, "behind": 2},
+            "miner": {"mining": "continuous", "working": true, "hashespersec": 12_345_678.9}, "pending": 3,
             "reach": {"text": "publicly reachable"}, "uptime": 7500, "directory": "/home/a/.yap/local",
             "warnings": ["your clock is 2 h behind\u{1b}"],
         });
@@ -192,13 +192,13 @@ peers      8
 
     #[test]
     fn advice_follows_what_is_there() {
-        let of = |wallet: Value, connections: u64| {
-            next(&json!({"chain": "local", "wallet": wallet, "connections": connections})).unwrap_or_default()
+        let of = |wallet: Value, isolated: bool| {
+            next(&json!({"chain": "local", "wallet": wallet, "isolated": isolated})).unwrap_or_default()
         };
-        assert!(of(json!({"trusted": 1, "unsaved": true}), 1).contains("wallet words"));
-        assert!(of(json!({"trusted": 1}), 0).contains("another computer"));
-        assert_eq!(of(json!({"trusted": 1}), 2), "");
-        assert!(of(json!({"trusted": 0, "immature": 1}), 2).contains("mine 100"));
-        assert!(of(Value::Null, 0).contains("another computer"));
+        assert!(of(json!({"balance": 1, "unsaved": true}), false).contains("wallet words"));
+        assert!(of(json!({"balance": 1}), true).contains("another computer"));
+        assert_eq!(of(json!({"balance": 1}), false), "");
+        assert!(of(json!({"balance": 0, "immature": 1}), false).contains("mine 100"));
+        assert!(of(Value::Null, true).contains("another computer"));
     }
 }

@@ -13,14 +13,14 @@ use super::{Error, Link, Output, Run, amount, interrupt};
 use crate::cli::Ending;
 
 #[derive(Debug, Args)]
-pub(super) struct Events {
+pub(in crate::cli) struct Events {
     /// Only these types, such as `block_connected,payment` (`--json` shows their names).
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     types: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Subscribe {
+pub(in crate::cli) struct Subscribe {
     /// Topic whose messages are shown.
     topic: String,
 }

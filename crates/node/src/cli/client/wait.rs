@@ -16,7 +16,7 @@ const TYPES: [&str; 4] = ["payment", "block_connected", "transaction_removed", "
 
 /// An open stream of events.
 #[derive(Debug)]
-pub(super) struct Waiting(Events);
+pub(in crate::cli) struct Waiting(Events);
 
 impl Waiting {
     /// Hears from now on what happens.

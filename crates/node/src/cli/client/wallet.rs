@@ -17,7 +17,7 @@ use crate::cli::Ending;
 const WORDS_IN_LINE: usize = 4;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Wallet {
+pub(in crate::cli) enum Wallet {
     /// Show how the wallet stands: balance, lock, backup.
     Info,
     /// Show the words from which the wallet can be made again. Write them down where nobody else reads them.
@@ -52,20 +52,20 @@ pub(super) enum Wallet {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Words {
+pub(in crate::cli) struct Words {
     #[command(flatten)]
     passphrase: secret::Source,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Restore {
+pub(in crate::cli) struct Restore {
     /// File with the words (-: standard input) [default: they are typed].
     #[arg(long, value_name = "FILE")]
     words_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Unlock {
+pub(in crate::cli) struct Unlock {
     /// For how long.
     #[arg(long, value_name = "MINUTES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
@@ -74,7 +74,7 @@ pub(super) struct Unlock {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Passphrase {
+pub(in crate::cli) struct Passphrase {
     #[command(flatten)]
     old: secret::Source,
     /// Read the new passphrase from the first line of a file instead of asking for it.
@@ -83,20 +83,20 @@ pub(super) struct Passphrase {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Backup {
+pub(in crate::cli) struct Backup {
     /// File to write. It must not be there yet.
     file: PathBuf,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Rescan {
+pub(in crate::cli) struct Rescan {
     /// First block to look at.
     #[arg(value_name = "HEIGHT", default_value_t = 0)]
     from: u32,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Bump {
+pub(in crate::cli) struct Bump {
     /// Payment whose fee is too low.
     txid: Txid,
     /// Satoshis per virtual byte [default: enough to be relayed instead of the first].
@@ -107,7 +107,7 @@ pub(super) struct Bump {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Label {
+pub(in crate::cli) struct Label {
     /// Address.
     address: String,
     /// What it is for; empty: for nothing in particular.
