@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use yap_api::backend::{MineError, Mining};
 use yap_api::event::Event;
 use yap_chain::bitcoin::{BlockHash, ScriptBuf, Txid};
-use yap_chain::block::draft::{Contents, Draft};
+use yap_chain::block::{Contents, Draft};
 use yap_chain::header::pow;
 use yap_chain::header::tree::Id;
 use yap_chain::mempool::{Entry, Removed, Room};
@@ -149,7 +149,8 @@ impl Machine {
         let (tip, tree) = (chain.verified_tip(), chain.tree());
         let tip = Tip { hash: tree.hash(tip), verified: chain.tip() == tip };
         let behind = self.node.is_catching_up();
-        let pool = Pool { waiting: self.ledger.admission().pool().len(), own: self.mine.own.len(), fees: self.mine.fees };
+        let pool =
+            Pool { waiting: self.ledger.admission().pool().len(), own: self.mine.own.len(), fees: self.mine.fees };
         let told = (Some(tip), Some(behind), pool);
         if self.mine.told != told {
             let before = std::mem::replace(&mut self.mine.told, told);
@@ -183,7 +184,8 @@ impl Machine {
 
     /// Whoever does not wait any more gets no blocks.
     fn forget_orders(&mut self) {
-        let gone: Vec<_> = self.mine.orders.iter().filter(|(_, answer)| answer.is_closed()).map(|(id, _)| *id).collect();
+        let gone: Vec<_> =
+            self.mine.orders.iter().filter(|(_, answer)| answer.is_closed()).map(|(id, _)| *id).collect();
         for id in gone {
             self.mine.orders.remove(&id);
             self.mine.plan.forget(id);
@@ -194,7 +196,9 @@ impl Machine {
         let chain = self.ledger.chain();
         let tree = chain.tree();
         let now = self.clock.wall().header_time();
-        let Some(parent) = tree.get(&build.parent).filter(|parent| *parent == chain.tip()) else { return Built::Nothing };
+        let Some(parent) = tree.get(&build.parent).filter(|parent| *parent == chain.tip()) else {
+            return Built::Nothing;
+        };
         let early = tree.earliest_time(parent).saturating_sub(now.saturating_add(self.spec.times.future));
         if early > 0 {
             return Built::Early(self.clock.now().after(Duration::from_secs(early.into())));
