@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use yap_api::backend::{MineError, Mining};
 use yap_api::event::Event;
 use yap_chain::bitcoin::{BlockHash, ScriptBuf, Txid};
-use yap_chain::block::draft::{Contents, Draft};
+use yap_chain::block::{Contents, Draft};
 use yap_chain::header::pow;
 use yap_chain::header::tree::Id;
 use yap_chain::mempool::{Entry, Removed, Room};

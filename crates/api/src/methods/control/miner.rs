@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Miner, Mining};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::method::{Access, Context, Group, Method};
 
 /// When a node mines by itself.
