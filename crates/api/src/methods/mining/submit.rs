@@ -83,11 +83,13 @@ impl Method for SubmitBlock {
                 Fate::Open => {}
             }
             match timeout_at(deadline, events.recv()).await {
-                Ok(Ok(stamped)) => match &stamped.event {
-                    Event::BlockRefused { hash: other, reason } if *other == hash => refused = Some(reason.clone()),
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "any other event may mean that the tip moved")]
-                    _ => {}
-                },
+                Ok(Ok(stamped)) => {
+                    if let Event::BlockRefused { hash: other, reason } = &stamped.event
+                        && *other == hash
+                    {
+                        refused = Some(reason.clone());
+                    }
+                }
                 Ok(Err(RecvError::Lagged(_))) => {}
                 Ok(Err(RecvError::Closed)) | Err(_) => return Ok(Some("inconclusive".to_owned())),
             }
