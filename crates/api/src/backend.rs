@@ -22,7 +22,7 @@ use yap_wallet::Wallet;
 use crate::event::Stamped;
 
 pub use self::view::{
-    Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
+    Added, Ban, Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
 };
 
 /// What comes later.
@@ -90,7 +90,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
     fn mine(&self, order: MiningOrder) -> Pending<Result<Vec<BlockHash>, MineError>>;
 
     /// Changes when this node mines by itself.
-    fn set_mining(&self, mining: Mining) -> Pending<()>;
+    fn set_mining(&self, mining: Mining) -> Pending<Result<(), MineError>>;
 
     /// Keeps a peer connected: `host:port`, a multiaddr, a URL (`ws://host:port`) or a name. With `once`, it is tried one
     /// time.
@@ -101,6 +101,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
 
     /// Parts from a connected peer: the number of its connection, its name, or its address.
     fn disconnect(&self, peer: &str) -> Pending<Result<(), PeerError>>;
+
+    /// Lets somebody in no more until that Unix time, or (`None`) again: the name of a peer, or a host.
+    fn set_ban(&self, target: &str, until: Option<u64>) -> Pending<Result<(), PeerError>>;
+
+    /// Pings every peer, to measure how long it takes to answer.
+    fn ping_peers(&self) -> Pending<()>;
 
     /// Stores a value in the peer-to-peer network under a key; gives how many peers hold it.
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> Pending<Result<usize, RecordError>>;

@@ -141,3 +141,48 @@ pub enum Event {
     /// The node is about to stop.
     Stopping,
 }
+
+impl Event {
+    /// Every type of event, as the stream names it.
+    pub const KINDS: [&'static str; 16] = [
+        "block_connected",
+        "block_disconnected",
+        "block_refused",
+        "block_mined",
+        "transaction_added",
+        "transaction_removed",
+        "peer_connected",
+        "peer_gone",
+        "peer_fault",
+        "alone",
+        "syncing",
+        "ping",
+        "message",
+        "payment",
+        "notice",
+        "stopping",
+    ];
+
+    /// Its type, as the stream names it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::BlockConnected { .. } => "block_connected",
+            Self::BlockDisconnected { .. } => "block_disconnected",
+            Self::BlockRefused { .. } => "block_refused",
+            Self::BlockMined { .. } => "block_mined",
+            Self::TransactionAdded { .. } => "transaction_added",
+            Self::TransactionRemoved { .. } => "transaction_removed",
+            Self::PeerConnected { .. } => "peer_connected",
+            Self::PeerGone { .. } => "peer_gone",
+            Self::PeerFault { .. } => "peer_fault",
+            Self::Alone { .. } => "alone",
+            Self::Syncing { .. } => "syncing",
+            Self::Ping { .. } => "ping",
+            Self::Message { .. } => "message",
+            Self::Payment { .. } => "payment",
+            Self::Notice { .. } => "notice",
+            Self::Stopping => "stopping",
+        }
+    }
+}

@@ -3,6 +3,9 @@
 //! A method is a type: its fields are the parameters, in the order in which they may be given by position; its
 //! documentation is what `help` and the reference say. [`Methods`] is the table of all.
 
+mod help;
+mod parameters;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -67,10 +70,13 @@ pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
     const ACCESS: Access;
     /// Whether a reply may be so large, such as a block in full, that it is written down on a thread for long work.
     const LARGE: bool = false;
+    /// Other names of parameters: the other name, and the field that it stands for.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// What it answers.
     type Reply: Serialize + JsonSchema + Send + 'static;
 
-    /// Answers a call.
+    /// Answers a call. If the caller goes away, a method that is [`Access::Open`] is stopped where it waits; one that
+    /// needs the cookie is let go on to its end, since it changes something.
     fn call(self, context: Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 }
 
@@ -87,8 +93,10 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
+    name: &'static str,
     names: Vec<String>,
-    call: fn(Map<String, Value>, Context) -> Answer,
+    aliases: &'static [(&'static str, &'static str)],
+    call: fn(Map<String, Value>, Context) -> Result<Answer, serde_json::Error>,
 }
 
 impl std::fmt::Debug for Entry {
@@ -98,36 +106,41 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Entry {
+    fn of<M: Method>() -> Self {
+        let mut generator = schemars::SchemaGenerator::default();
+        let parameters = generator.root_schema_for::<M>();
+        let reply = generator.root_schema_for::<M::Reply>();
+        let properties = parameters.get("properties").and_then(Value::as_object);
+        let names = properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default();
+        let call = |named: Map<String, Value>, context: Context| -> Result<Answer, serde_json::Error> {
+            let call: M = serde_json::from_value(Value::Object(named))?;
+            Ok(Box::pin(async move {
+                let reply = call.call(context).await?;
+                let written = if M::LARGE {
+                    let written = tokio::task::spawn_blocking(|| serde_json::to_value(reply)).await;
+                    written.map_err(|error| Error::new(Code::Internal, error.to_string()))?
+                } else {
+                    serde_json::to_value(reply)
+                };
+                written.map_err(|error| Error::new(Code::Internal, error.to_string()))
+            }))
+        };
+        Self {
+            group: M::GROUP,
+            access: M::ACCESS,
+            parameters,
+            reply,
+            name: M::NAME,
+            names,
+            aliases: M::ALIASES,
+            call,
+        }
+    }
+
     /// Names of the parameters, in the order of their positions.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
-    }
-
-    /// The parameters by name. `null` stands for one that is left out, as with Bitcoin Core.
-    ///
-    /// # Errors
-    /// If there are too many, or one that the method does not have.
-    fn named(&self, parameters: Value) -> Result<Map<String, Value>, Error> {
-        let mut named = match parameters {
-            Value::Null => Map::new(),
-            Value::Array(values) if values.len() <= self.names.len() => {
-                self.names.iter().cloned().zip(values).collect()
-            }
-            Value::Array(values) => {
-                let text = format!("{} parameters at most, not {}: see help", self.names.len(), values.len());
-                return Err(Error::new(Code::Misc, text));
-            }
-            Value::Object(named) => named,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                return Err(Error::new(Code::InvalidRequest, "params must be an array or an object"));
-            }
-        };
-        if let Some(unknown) = named.keys().find(|name| !self.names.contains(name)) {
-            return Err(Error::new(Code::InvalidParameter, format!("Unknown named parameter {unknown}")));
-        }
-        named.retain(|_, value| !value.is_null());
-        Ok(named)
     }
 }
 
@@ -139,27 +152,7 @@ impl Methods {
     /// Adds a method.
     #[must_use]
     pub fn with<M: Method>(mut self) -> Self {
-        let mut generator = schemars::SchemaGenerator::default();
-        let parameters = generator.root_schema_for::<M>();
-        let reply = generator.root_schema_for::<M::Reply>();
-        let properties = parameters.get("properties").and_then(Value::as_object);
-        let names = properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default();
-        let call = |named: Map<String, Value>, context: Context| -> Answer {
-            Box::pin(async move {
-                let call: M = serde_json::from_value(Value::Object(named))
-                    .map_err(|error| Error::new(Code::Type, error.to_string()))?;
-                let reply = call.call(context).await?;
-                let written = if M::LARGE {
-                    let written = tokio::task::spawn_blocking(|| serde_json::to_value(reply)).await;
-                    written.map_err(|error| Error::new(Code::Internal, error.to_string()))?
-                } else {
-                    serde_json::to_value(reply)
-                };
-                written.map_err(|error| Error::new(Code::Internal, error.to_string()))
-            })
-        };
-        let entry = Entry { group: M::GROUP, access: M::ACCESS, parameters, reply, names, call };
-        self.0.insert(M::NAME, entry);
+        self.0.insert(M::NAME, Entry::of::<M>());
         self
     }
 
@@ -180,7 +173,31 @@ impl Methods {
     /// As the method says; or there is none of that name, or the parameters are not its.
     pub async fn call(&self, name: &str, parameters: Value, context: Context) -> Result<Value, Error> {
         let entry = self.get(name).ok_or_else(|| Error::new(Code::MethodNotFound, "Method not found"))?;
-        let named = entry.named(parameters)?;
-        (entry.call)(named, context).await
+        entry.prepare(parameters)?.run(context).await
     }
 }
+
+/// A method with its parameters, about to be called.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    entry: &'a Entry,
+    named: Map<String, Value>,
+}
+
+impl Prepared<'_> {
+    /// Calls it. The future borrows nothing, so that it can outlive whoever asked.
+    pub(crate) fn run(self, context: Context) -> Answer {
+        let Self { entry, named } = self;
+        let kinds = entry.kinds(&named);
+        match (entry.call)(named, context) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = entry.mistyped(&kinds, &error);
+                Box::pin(std::future::ready(Err(error)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

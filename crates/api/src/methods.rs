@@ -6,6 +6,10 @@
 //! | `raw` | transactions as bytes, and PSBT |
 //! | `mempool` | transactions that wait |
 //! | `mining` | block templates, submission, blocks on demand |
+//! | `network` | peers, bans, addresses |
+//! | `control` | the program itself, and what the node does |
+//! | `records` | keys and values, providers, topics |
+//! | `wallet` | the user's money |
 //! | `util` | addresses, descriptors, fees, signed messages |
 //! | [`types`] | what parameters and replies are made of |
 //!
@@ -21,10 +25,13 @@ macro_rules! known_as {
 }
 
 mod blockchain;
+mod control;
 mod describe;
 mod mempool;
 mod mining;
+mod network;
 mod raw;
+mod records;
 pub mod types;
 mod util;
 
@@ -33,6 +40,7 @@ use crate::method::Methods;
 /// The table of all methods.
 #[must_use]
 pub fn all() -> Methods {
-    let parts: [fn(Methods) -> Methods; 5] = [blockchain::add, raw::add, mempool::add, mining::add, util::add];
+    let parts: [fn(Methods) -> Methods; 8] =
+        [blockchain::add, raw::add, mempool::add, mining::add, util::add, network::add, control::add, records::add];
     parts.into_iter().fold(Methods::default(), |methods, add| add(methods))
 }

@@ -191,20 +191,15 @@ fn parse_segwit(text: &str, addresses: &Addresses) -> Result<ScriptBuf, Error> {
 }
 
 fn not_bech32(text: &str, error: &UncheckedHrpstringError) -> Error {
-    match error {
-        UncheckedHrpstringError::Char(CharError::InvalidChar(found)) => {
-            // The data, behind the last 1, is where it is wrong: the human-readable part takes any character.
-            let from = text.rfind('1').unwrap_or(0);
-            let place = text.get(from..).and_then(|data| data.find(*found));
-            Error::Character { at: place.map_or(0, |place| place.saturating_add(from)), found: *found }
-        }
-        UncheckedHrpstringError::Char(CharError::MixedCase) | UncheckedHrpstringError::Hrp(_) => {
-            let mixed = text.chars().any(|c| c.is_ascii_lowercase()) && text.chars().any(|c| c.is_ascii_uppercase());
-            if mixed { Error::MixedCase } else { Error::Checksum }
-        }
-        // Nothing behind the separator: what there is can't hold a checksum. The foreign enums may grow.
-        _ => Error::Checksum,
+    if let UncheckedHrpstringError::Char(CharError::InvalidChar(found)) = error {
+        // The data, behind the last 1, is where it is wrong: the human-readable part takes any character.
+        let from = text.rfind('1').unwrap_or(0);
+        let place = text.get(from..).and_then(|data| data.find(*found));
+        return Error::Character { at: place.map_or(0, |place| place.saturating_add(from)), found: *found };
     }
+    let mixed = text.chars().any(|c| c.is_ascii_lowercase()) && text.chars().any(|c| c.is_ascii_uppercase());
+    // Else nothing stands behind the separator: what there is can't hold a checksum.
+    if mixed { Error::MixedCase } else { Error::Checksum }
 }
 
 fn parse_base58(text: &str, addresses: &Addresses) -> Result<ScriptBuf, Error> {

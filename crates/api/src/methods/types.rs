@@ -4,6 +4,8 @@
 //! error has Core's code and words. Source: Bitcoin Core, `src/rpc/util.cpp` (MIT).
 
 mod btc;
+pub mod place;
+pub mod services;
 mod verbosity;
 
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+mod simulation;
+
 use std::sync::Arc;
 
 use bitcoin::block::{Header, Version};
@@ -7,7 +9,7 @@ use bitcoin::{TxMerkleNode, Work};
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::Spec;
+use crate::spec::{Spec, Times};
 
 /// A chain on the genesis header of `spec` with the given seconds between headers. Each has the bits that are required,
 /// and none has work: the tree takes it on trust.
@@ -66,6 +68,25 @@ fn with_interval(spec: Spec, interval: u32) -> Spec {
     Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec }
 }
 
+/// A chain with aserti3-2d, which no built-in one has.
+fn asert() -> Spec {
+    let local = Spec::local();
+    let work = ProofOfWork { retarget: Retarget::Asert { half_life: 120 }, ..local.work.clone() };
+    Spec { name: "asert".into(), work, times: Times::BITCOIN, ..local }
+}
+
+/// A chain with each rule, built-in or not.
+fn specs() -> impl Strategy<Value = Spec> {
+    let mut specs: Vec<Spec> = crate::spec::NAMES.iter().filter_map(|name| Spec::builtin(name)).collect();
+    specs.push(asert());
+    prop::sample::select(specs)
+}
+
+/// Hashes that meeting a target takes on average.
+fn hashes(target: Target) -> f64 {
+    target.to_be_bytes().iter().rev().fold(0.0, |sum, byte| (sum + f64::from(*byte)) / 256.0).recip()
+}
+
 /// Bitcoin Core, `src/test/pow_tests.cpp`, `get_next_work` and its siblings (MIT).
 #[test]
 fn adjustments_equal_cores() {
@@ -101,9 +122,8 @@ proptest! {
 proptest! {
     #[test]
     fn whatever_the_times_the_next_target_is_allowed(
-        name in prop::sample::select(&crate::spec::NAMES[..]), times in prop::collection::vec(any::<u32>(), 1..60)
+        spec in specs(), times in prop::collection::vec(any::<u32>(), 1..60)
     ) {
-        let spec = Spec::builtin(name).unwrap();
         let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
         let limit = spec.work.limit;
         let mut chain = Chain::new(spec);
@@ -195,7 +215,7 @@ fn bip94_adjusts_from_the_first_block_of_a_period() {
 
 #[test]
 fn asert_follows_the_hash_rate() {
-    let mut chain = Chain::new(Spec::local());
+    let mut chain = Chain::new(asert());
     assert_eq!(chain.next_bits(0), chain.tree.bits(chain.tip), "the first block has the genesis block's target");
     let target = |chain: &Chain| Target::from_compact(chain.next_bits(0));
     let before = target(&chain);
@@ -211,19 +231,66 @@ fn asert_follows_the_hash_rate() {
     assert_eq!(target(&chain), before, "the limit holds");
 }
 
+/// Runs of `vectors/relative.py`: a header line `run bits limit spacing half-life`, then lines `seconds bits`.
+const RELATIVE: &str = include_str!("../../../../../vectors/relative.txt");
+
+#[test]
+fn relative_targets_equal_those_of_an_independent_computation() {
+    let mut run = None;
+    let mut compared = 0;
+    for line in RELATIVE.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let hex = |text| bits(u32::from_str_radix(text, 16).unwrap());
+        if let ["run", start, limit, spacing, half_life] = fields[..] {
+            let (limit, half_life) = (Target::from_unprefixed_hex(limit).unwrap(), half_life.parse().unwrap());
+            let retarget = Retarget::Relative { half_life };
+            run = Some((ProofOfWork { limit, spacing: spacing.parse().unwrap(), retarget }, half_life, hex(start)));
+            continue;
+        }
+        let (work, half_life, before) = run.as_mut().unwrap();
+        let next = relative(work, *half_life, *before, Some(fields[0].parse().unwrap()));
+        assert_eq!(next, hex(fields[1]), "{line}");
+        *before = next;
+        compared += 1;
+    }
+    assert!(compared > 2_000, "{compared}");
+}
+
+#[test]
+fn a_relative_target_follows_what_the_parent_took() {
+    let mut chain = Chain::new(Spec::local());
+    let target = |chain: &Chain| Target::from_compact(chain.next_bits(0));
+    let limit = target(&chain);
+    chain.push(50_000);
+    assert_eq!(target(&chain), limit, "who mines the first block late finds the next as easy");
+    chain.grow(24, 0);
+    let ratio = hashes(target(&chain)) / hashes(limit);
+    assert!((ratio - 2.0).abs() < 0.01, "a half-life of blocks at once: {ratio}");
+    let before = target(&chain);
+    chain.push(10);
+    assert_eq!(target(&chain), before, "a block on time changes nothing");
+    chain.grow(24, 0);
+    let hard = target(&chain);
+    chain.push(1_000_000);
+    let doubled = Wide::from(hard).doubled(1).map(Wide::to_target);
+    assert_eq!(Some(target(&chain)), doubled, "however long the rest, the next block is twice as easy");
+    chain.push(0);
+    assert!(target(&chain) < before, "a rest is not made up for by blocks that follow it");
+}
+
 proptest! {
     #[test]
     fn whatever_is_required_is_permitted(
-        name in prop::sample::select(&crate::spec::NAMES[..]), gaps in prop::collection::vec(-10_i64..3_000, 1..60)
+        spec in specs(), gaps in prop::collection::vec(-10_i64..3_000, 1..60)
     ) {
-        let spec = Spec::builtin(name).unwrap();
         let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
         let mut chain = Chain::new(spec);
         for gap in gaps {
             let parent = chain.tree.header(chain.tip);
+            let before = chain.tree.parent(chain.tip).map(|before| chain.tree.time(before));
             chain.push(gap);
             let (height, bits) = (chain.tree.height(chain.tip), chain.tree.bits(chain.tip));
-            prop_assert!(permits(chain.tree.spec(), height, &parent, bits), "{:x} at {}", bits, height);
+            prop_assert!(permits(chain.tree.spec(), height, &parent, before, bits), "{:x} at {}", bits, height);
         }
     }
 }
@@ -232,8 +299,9 @@ proptest! {
 #[test]
 fn a_target_beyond_what_an_adjustment_allows_is_not_permitted() {
     let spec = Spec::bitcoin();
-    let after =
-        |last, height, next| permits(&spec, height, &Header { bits: bits(last), ..spec.genesis.header }, bits(next));
+    let after = |last, height, next| {
+        permits(&spec, height, &Header { bits: bits(last), ..spec.genesis.header }, None, bits(next))
+    };
     assert!(after(0x1d00_ffff, 32_256, 0x1d00_d86a));
     assert!(after(0x1c05_a3f4, 68_544, 0x1c01_68fd), "exactly a quarter");
     assert!(!after(0x1c05_a3f4, 68_544, 0x1c01_68fc), "less than a quarter");
@@ -242,8 +310,11 @@ fn a_target_beyond_what_an_adjustment_allows_is_not_permitted() {
     assert!(!after(0x1d00_ffff, 32_257, 0x1d00_d86a), "not at the end of a period");
     assert!(!after(0x1c38_7f6f, 46_368, 0x0100_0000), "no target");
     let regtest = Spec::regtest();
-    assert!(!permits(&regtest, 1, &regtest.genesis.header, bits(0x2000_ffff)));
+    assert!(!permits(&regtest, 1, &regtest.genesis.header, None, bits(0x2000_ffff)));
     let local = Spec::local();
-    assert!(permits(&local, 1, &local.genesis.header, bits(0x207f_ffff)));
-    assert!(!permits(&local, 1, &local.genesis.header, bits(0x207f_fffe)), "there is one alone that ASERT allows");
+    assert!(permits(&local, 1, &local.genesis.header, None, bits(0x207f_ffff)));
+    assert!(
+        !permits(&local, 1, &local.genesis.header, None, bits(0x207f_fffe)),
+        "there is one alone that the rule allows"
+    );
 }
