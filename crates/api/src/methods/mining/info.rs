@@ -132,7 +132,7 @@ pub(super) fn next_time(view: &dyn View) -> u32 {
 fn interval(spec: &Spec) -> u32 {
     match spec.work.retarget {
         Retarget::Bitcoin { interval, .. } => interval,
-        Retarget::None | Retarget::Asert { .. } => INTERVAL,
+        Retarget::None | Retarget::Asert { .. } | Retarget::Relative { .. } => INTERVAL,
     }
 }
 
