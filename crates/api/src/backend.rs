@@ -15,13 +15,14 @@ use tokio::sync::{broadcast, oneshot};
 use yap_chain::block::Block;
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
+use yap_chain::verify;
 use yap_protocol::io::{Judged, Processed};
 use yap_wallet::Wallet;
 
 use crate::event::Stamped;
 
 pub use self::view::{
-    Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
+    Added, Ban, Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
 };
 
 /// What comes later.
@@ -78,6 +79,10 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
     /// Judges transactions, each as if those before it were pending; none is kept. At most 25.
     fn test(&self, transactions: Vec<Arc<Transaction>>) -> Pending<Vec<Tested>>;
 
+    /// Whether every script holds, by the engine that verifies blocks; nothing is remembered of it. `None` if that could
+    /// not be found out.
+    fn verify(&self, jobs: Vec<verify::Job>) -> Pending<Option<bool>>;
+
     /// Takes in a block, as a miner made it.
     fn submit_block(&self, block: Arc<Block>) -> Pending<Processed>;
 
@@ -96,6 +101,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
 
     /// Parts from a connected peer: the number of its connection, its name, or its address.
     fn disconnect(&self, peer: &str) -> Pending<Result<(), PeerError>>;
+
+    /// Lets somebody in no more until that Unix time, or (`None`) again: the name of a peer, or a host.
+    fn set_ban(&self, target: &str, until: Option<u64>) -> Pending<Result<(), PeerError>>;
+
+    /// Pings every peer, to measure how long it takes to answer.
+    fn ping_peers(&self) -> Pending<()>;
 
     /// Stores a value in the peer-to-peer network under a key; gives how many peers hold it.
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> Pending<Result<usize, RecordError>>;

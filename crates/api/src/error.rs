@@ -64,6 +64,12 @@ pub enum Code {
     EncryptionFailed = -16,
     /// No wallet of that name is loaded (`RPC_WALLET_NOT_FOUND`).
     WalletNotFound = -18,
+    /// No label can have that name (`RPC_WALLET_INVALID_LABEL_NAME`).
+    InvalidLabel = -11,
+    /// Not an address or network that could be banned (`RPC_CLIENT_INVALID_IP_OR_SUBNET`).
+    InvalidHost = -30,
+    /// A wallet of that name is there already (`RPC_WALLET_ALREADY_EXISTS`).
+    WalletAlreadyExists = -36,
     /// The wallet is loaded already (`RPC_WALLET_ALREADY_LOADED`).
     WalletAlreadyLoaded = -35,
 }

@@ -8,6 +8,7 @@
 //! | [`client`] | how a program on this machine talks to a running node |
 //! | [`credentials`] | the cookie that proves who may do all |
 //! | [`server`] | the HTTP server: bounds, who is let in; behind it JSON-RPC's envelope, the event stream, pages |
+//! | [`methods`] | every JSON-RPC method |
 //! | [`error`] | how a call fails: Bitcoin Core's codes |
 //!
 //! Not its job: to hold a ledger, a wallet or connections. Whoever has them implements [`backend::Backend`].
@@ -24,6 +25,7 @@ mod stream;
 
 #[cfg(test)]
 mod fixture;
+pub mod methods;
 
 pub use backend::Backend;
 pub use client::{Client, ClientError};

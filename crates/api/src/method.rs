@@ -70,6 +70,8 @@ pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
     const ACCESS: Access;
     /// Other names of parameters: the other name, and the field that it stands for.
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
+    /// Whether a reply may be so large, such as a block in full, that it is written down on a thread for long work.
+    const LARGE: bool = false;
     /// What it answers.
     type Reply: Serialize + JsonSchema + Send + 'static;
 
@@ -91,6 +93,8 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
+    /// Whether a reply may be so large that it is written down on a thread for long work.
+    pub large: bool,
     name: &'static str,
     names: Vec<String>,
     aliases: &'static [(&'static str, &'static str)],
@@ -114,7 +118,13 @@ impl Entry {
             let call: M = serde_json::from_value(Value::Object(named))?;
             Ok(Box::pin(async move {
                 let reply = call.call(context).await?;
-                serde_json::to_value(reply).map_err(|error| Error::new(Code::Internal, error.to_string()))
+                let written = if M::LARGE {
+                    let written = tokio::task::spawn_blocking(|| serde_json::to_value(reply)).await;
+                    written.map_err(|error| Error::new(Code::Internal, error.to_string()))?
+                } else {
+                    serde_json::to_value(reply)
+                };
+                written.map_err(|error| Error::new(Code::Internal, error.to_string()))
             }))
         };
         Self {
@@ -122,6 +132,7 @@ impl Entry {
             access: M::ACCESS,
             parameters,
             reply,
+            large: M::LARGE,
             name: M::NAME,
             names,
             aliases: M::ALIASES,

@@ -73,6 +73,14 @@ pub enum Error {
         /// The median, likewise.
         median: u32,
     },
+    /// The time is before the parent's, on a chain whose times go forward.
+    #[error("time {time} is before the parent's, {parent}")]
+    TimeBeforeParent {
+        /// The header's time, in seconds since 1970.
+        time: u32,
+        /// Its parent's, likewise.
+        parent: u32,
+    },
     /// BIP-0094: the first block of a period is too long before its parent.
     #[error("time {time} of a period's first header is before {earliest}")]
     Timewarp {
@@ -115,7 +123,7 @@ impl Error {
             Self::InvalidParent { .. } => "bad-prevblk",
             Self::KnownInvalid { .. } => "duplicate-invalid",
             Self::WrongBits { .. } => "bad-diffbits",
-            Self::TimeTooOld { .. } => "time-too-old",
+            Self::TimeTooOld { .. } | Self::TimeBeforeParent { .. } => "time-too-old",
             Self::Timewarp { .. } => "time-timewarp-attack",
             Self::TimeTooNew { .. } => "time-too-new",
             Self::Version { version, .. } => return Cow::Owned(format!("bad-version(0x{version:08x})")),

@@ -18,8 +18,10 @@
 //! | [`utxo`] | hashes and totals of a whole UTXO set |
 //! | [`filter`] | compact block filters (BIP-0158) |
 //! | [`policy`] | what is relayed of what is valid: standard transactions |
+//! | [`address`] | addresses and payment requests, as people read and type them |
 //! | [`integer`] | integers of variable length, as the formats above use them |
 
+pub mod address;
 pub mod block;
 pub mod coin;
 pub mod connect;

@@ -115,6 +115,18 @@ impl Mempool {
         &self.limits
     }
 
+    /// What is relayed of what is valid, if it was told so ([`with_rules`](Self::with_rules)).
+    #[must_use]
+    pub fn rules(&self) -> Option<&policy::Rules> {
+        self.rules.as_ref()
+    }
+
+    /// The greatest [`Entry::sequence`] so far: it grows with each arrival.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.arrivals
+    }
+
     /// How many transactions it has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -14,7 +14,7 @@ use bitcoin::{Amount, Block, BlockHash, ScriptBuf, Target, Work};
 
 pub use self::builtin::NAMES;
 pub use self::genesis::{Genesis, MAX_MESSAGE};
-use crate::header::pow;
+use crate::header::{MAX_FUTURE, pow};
 use crate::verify::Flags;
 
 /// The rules of one chain.
@@ -30,6 +30,8 @@ pub struct Spec {
     pub genesis: Block,
     /// Proof of work and its adjustment.
     pub work: ProofOfWork,
+    /// Which times a block may have.
+    pub times: Times,
     /// New coins per block.
     pub subsidy: Subsidy,
     /// From which heights the soft forks hold.
@@ -121,6 +123,26 @@ pub enum Retarget {
         /// Seconds of delay that double the target.
         half_life: u32,
     },
+    /// Each block, exponentially by how long its parent took: aserti3-2d, anchored anew at each block. Time counts up to
+    /// one half-life more than the spacing, so that no block is more than twice as easy as its parent.
+    Relative {
+        /// Seconds that a block takes more, or less, than the spacing, that double, or halve, the next one's target.
+        half_life: u32,
+    },
+}
+
+/// Which times a block may have, in its place and by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Seconds that it may be ahead of a node's clock.
+    pub future: u32,
+    /// Whether it may not be before its parent's time. That it is after the median of the eleven before, it must anyway.
+    pub monotone: bool,
+}
+
+impl Times {
+    /// Bitcoin's: two hours ahead, and after the median time alone.
+    pub const BITCOIN: Self = Self { future: MAX_FUTURE, monotone: false };
 }
 
 /// New coins per block.

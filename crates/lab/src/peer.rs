@@ -16,7 +16,7 @@
 //! | `machine` | the loop that drives the node |
 //! | [`ledger`] | chain, mempool, blocks on disk, the test keys' coins |
 //! | [`chain`] | the chain that test peers are on |
-//! | [`Home`], `book` | the directory: lock, key, address book |
+//! | [`Home`] | the directory: lock, key | |
 //! | [`Event`], [`Status`], [`Watch`] | what a peer tells, how it stands, and waiting for it |
 //! | [`Options`], [`Arguments`] | how it is started |
 //! | [`command`], [`console`] | JSON lines |
@@ -25,7 +25,6 @@
 //! Every block stays in memory, which suits tests and nothing else: strangers can't make a peer keep anything but blocks
 //! that solve their header, and the chains here are made to be easy.
 
-mod book;
 mod carrier;
 pub mod chain;
 pub mod command;

@@ -20,6 +20,7 @@
 //! | [`identity`] | the key in the data directory, and the names that people exchange |
 //! | [`given`] | the forms in which a user names peers |
 //! | [`clock`] | the steady clock and the wall clock |
+//! | [`book`] | the address book, on disk |
 //! | `address` | our addresses and libp2p's |
 //! | `transport` | one port for libp2p, WebSocket and Bitcoin; QUIC; memory |
 //! | `session` | one long-lived stream per peer, with backpressure both ways |
@@ -35,6 +36,7 @@
 //! Not its job: what is said on a stream (`yap_protocol`), and slow work.
 
 mod address;
+pub mod book;
 pub mod clock;
 pub mod config;
 mod engine;
@@ -59,6 +61,7 @@ pub mod status;
 pub mod topics;
 mod transport;
 
+pub use book::Book;
 pub use clock::Clock;
 pub use config::Config;
 pub use error::{PublishError, RecordError, StartError};

@@ -26,6 +26,7 @@ mod judge;
 mod relay;
 mod saved;
 mod tip;
+mod trial;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -37,6 +38,7 @@ use yap_chain::mempool::{self, Entry, Mempool, Room, Template};
 use yap_chain::policy;
 use yap_chain::transaction::Transaction;
 use yap_protocol::ledger::Pooled;
+use yap_script::pool::Bell;
 use yap_script::{Batch, Cache, Pool, Verdict, pool};
 
 use crate::chainstate::{Chainstate, Error};
@@ -45,6 +47,7 @@ pub use self::event::{Event, Why};
 pub use self::flight::{Bounds, Full};
 pub use self::saved::{LoadError, MOST_SAVED_BYTES, Restored, SaveError};
 pub use self::tip::RETURNED_BYTES;
+pub use self::trial::{MOST_TRIED, Trial};
 
 use self::flight::{Flight, Origin, Work};
 use self::relay::Relay;
@@ -171,6 +174,11 @@ impl Admission {
     #[must_use]
     pub fn verdicts(&self) -> &Receiver<Verdict> {
         &self.verdicts
+    }
+
+    /// Rings the bell whenever [`step`](Self::step) has a verdict to take in, on another thread. The first bell stays.
+    pub fn ring(&self, bell: Bell) {
+        self.scripts.ring(bell);
     }
 
     fn receive(&self) -> Result<Verdict, Error> {

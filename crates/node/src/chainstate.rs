@@ -38,6 +38,7 @@ use yap_chain::header::{
 };
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Stats, Totals};
+use yap_script::pool::Bell;
 use yap_script::{Cache, Kernel, Pool, Verdict};
 use yap_store::Store;
 
@@ -151,7 +152,36 @@ impl Chainstate {
     /// # Errors
     /// If the ledger cannot go on; the state on disk is then that of the last commit, and every later call fails too.
     pub fn process(&mut self, prepared: Prepared, now: u32) -> Result<Accepted, Error> {
+        self.guard(|chainstate| {
+            let accepted = chainstate.take_in(prepared, now)?;
+            if matches!(accepted, Accepted::Stored) {
+                chainstate.activate()?;
+            }
+            Ok(accepted)
+        })
+    }
+
+    /// As [`process`](Self::process), but leaves connecting to [`step`](Self::step): for a caller that must not be kept
+    /// for long.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    pub fn store_block(&mut self, prepared: Prepared, now: u32) -> Result<Accepted, Error> {
         self.guard(|chainstate| chainstate.take_in(prepared, now))
+    }
+
+    /// Takes in the verdicts that are there, and connects `most` blocks at most. Gives whether the tip is the best block
+    /// that is stored: else call it again.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    pub fn step(&mut self, most: usize) -> Result<bool, Error> {
+        self.guard(|chainstate| chainstate.go(most))
+    }
+
+    /// Rings the bell whenever [`step`](Self::step) has a verdict to take in, on another thread. The first bell stays.
+    pub fn ring(&self, bell: Bell) {
+        self.pool.ring(bell);
     }
 
     fn take_in(&mut self, prepared: Prepared, now: u32) -> Result<Accepted, Error> {
@@ -176,7 +206,6 @@ impl Chainstate {
         self.index.stored(id, position, &block, &self.tree);
         self.dirty.insert(id);
         self.recent.insert(id, block);
-        self.activate()?;
         Ok(Accepted::Stored)
     }
 
@@ -185,11 +214,19 @@ impl Chainstate {
     /// # Errors
     /// The rule that it breaks.
     pub fn accept_header(&mut self, header: &Header, now: u32) -> Result<Id, Reject> {
+        Ok(self.add_header(header, now)?.id())
+    }
+
+    /// As [`accept_header`](Self::accept_header), and tells whether it is new.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn add_header(&mut self, header: &Header, now: u32) -> Result<header::tree::Accepted, header::Error> {
         let accepted = self.tree.accept(header, now)?;
         if let header::tree::Accepted::New(id) = accepted {
             self.dirty.insert(id);
         }
-        Ok(accepted.id())
+        Ok(accepted)
     }
 
     /// Hands out what happened since the last call. Events wait until they are asked for: ask after each call of
@@ -245,6 +282,38 @@ impl Chainstate {
         self.tree.ancestor(self.tip, height)
     }
 
+    /// Whether the block's data is at hand.
+    #[must_use]
+    pub fn has_block(&self, id: Id) -> bool {
+        self.index.entry(id).block.is_some()
+    }
+
+    /// Whether the block is connected and its scripts are still being verified.
+    #[must_use]
+    pub fn is_in_flight(&self, id: Id) -> bool {
+        self.tree.is_ancestor(id, self.tip) && !self.tree.is_ancestor(id, self.verified_tip())
+    }
+
+    /// Transactions in a block, if its data ever was at hand.
+    #[must_use]
+    pub fn transactions(&self, id: Id) -> Option<u32> {
+        let entry = self.index.entry(id);
+        (entry.transactions > 0).then_some(entry.transactions)
+    }
+
+    /// Transactions in a block and all before it, if the data of all ever was at hand. Looks at each of them.
+    #[must_use]
+    pub fn transactions_up_to(&self, id: Id) -> Option<u64> {
+        let chain = std::iter::successors(Some(id), |&id| self.tree.parent(id));
+        chain.map(|id| self.transactions(id).map(u64::from)).sum()
+    }
+
+    /// Whether something waits to be committed.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty() || !self.unfiltered.is_empty()
+    }
+
     /// Whether a block was stored and deleted to save space.
     #[must_use]
     pub fn is_pruned(&self, id: Id) -> bool {
@@ -290,6 +359,49 @@ impl Chainstate {
         let Self { store, .. } = self;
         store.leave();
         flushed
+    }
+
+    /// Holds a block, and all on top of it, to be invalid, and leaves it.
+    ///
+    /// # Errors
+    /// If the ledger cannot go on, or, without a change, if a block on the way back was pruned.
+    pub fn invalidate(&mut self, id: Id) -> Result<(), Error> {
+        if let Some(parent) = self.tree.parent(id).filter(|_| self.tree.is_ancestor(id, self.tip)) {
+            self.check_readable(&self.tree.path(self.tip, parent).disconnect)?;
+        }
+        self.guard(|chainstate| {
+            chainstate.await_scripts()?;
+            while chainstate.tree.is_ancestor(id, chainstate.tip) && id != chainstate.tree.genesis() {
+                chainstate.disconnect_tip()?;
+            }
+            chainstate.mark_invalid(id);
+            chainstate.readmit();
+            chainstate.activate()
+        })
+    }
+
+    /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block and all on top of it.
+    ///
+    /// # Errors
+    /// If the ledger cannot go on.
+    pub fn reconsider(&mut self, id: Id) -> Result<(), Error> {
+        self.guard(|chainstate| {
+            let hash = chainstate.tree.hash(id);
+            chainstate.tree.reconsider(&hash);
+            chainstate.dirty.extend(chainstate.tree.iter().filter(|&other| chainstate.tree.is_ancestor(id, other)));
+            chainstate.dirty.insert(id);
+            chainstate.readmit();
+            chainstate.activate()
+        })
+    }
+
+    /// Lets every linked block that is not worse than the tip compete again.
+    fn readmit(&mut self) {
+        let work = self.tree.work(self.tip);
+        let fit = |&id: &Id| self.index.is_linked(id) && self.tree.work(id) >= work;
+        for id in self.tree.iter().filter(fit).collect::<Vec<_>>() {
+            self.index.add_candidate(id, &self.tree);
+        }
     }
 
     fn mark_invalid(&mut self, id: Id) {

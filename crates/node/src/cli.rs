@@ -4,56 +4,64 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | failed, or part of the input was refused; standard error says what |
-//! | 2 | the command line was wrong |
+//! | 2 | the command line, the environment or the configuration file was wrong |
+//! | 3 | no node runs that could be asked |
 //! | 130 | stopped by Ctrl-C; the same command goes on |
 
 mod block;
 mod chain;
+mod config;
 mod export;
 mod import;
 mod mend;
 mod output;
+mod settings;
 mod utxo;
 mod verify;
 
-use std::path::PathBuf;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use yap_chain::spec::{NAMES, Spec};
 
 use self::output::Output;
+use self::settings::{Everywhere, OfNode};
 use crate::chainstate::{self, Chainstate, Options};
+use crate::config::{Config, Environment, Flags, Key};
+use crate::home::{self, Running};
 
-/// Bitcoin's money and rules without anybody in the middle.
+/// Bitcoin's money and rules without anybody in the middle. Without a command, starts a node (as `yap up`).
 #[derive(Debug, Parser)]
-#[command(name = "yap", version, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "yap", version, propagate_version = true)]
 #[command(
     after_help = "Example:\n  yap --chain regtest import vectors/regtest-160.blk\n  yap --chain regtest utxo --muhash"
 )]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
+    #[command(flatten)]
+    node: OfNode<false>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// Chain: bitcoin, testnet4, signet, regtest, local, or a file that describes one (see `yap chain new`).
-    #[arg(long, value_name = "NAME|FILE", env = "YAP_CHAIN", default_value = "local", global = true)]
-    chain: String,
-    /// Directory that holds all state; each chain has its own directory in it.
-    #[arg(long, value_name = "DIR", env = "YAP_DATA_DIR", global = true)]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Everywhere,
     /// Print one JSON object, with Bitcoin Core's field names.
     #[arg(long, global = true)]
     json: bool,
     /// Say more on standard error; twice for details.
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
+    /// What flags, environment and file say together, once it was asked for.
+    #[arg(skip)]
+    config: OnceCell<Config>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +79,8 @@ enum Command {
     /// Show or make the description of a chain.
     #[command(subcommand)]
     Chain(chain::Chain),
+    /// Show what is set, and where each value comes from.
+    Config(config::Show),
 }
 
 /// Why a command failed, in words for whoever ran it.
@@ -117,9 +127,18 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// No place for the data.
-    #[error("no data directory: set --data-dir or YAP_DATA_DIR (the home directory is not known)")]
-    NoDataDir,
+    /// Flags, environment or file are wrong.
+    #[error(transparent)]
+    Config(#[from] crate::config::Error),
+    /// A flag of `yap up` was given to another command.
+    #[error("--{0} belongs to `yap up`: it says how a node is started")]
+    NodeFlag(&'static str),
+    /// The node's directory or ports can't be had.
+    #[error(transparent)]
+    Home(#[from] home::Error),
+    /// No node runs that could be asked.
+    #[error(transparent)]
+    NotRunning(#[from] home::NotRunning),
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -163,9 +182,28 @@ impl Error {
         if exists { Self::Exists { path } } else { Self::File { path, cause } }
     }
 
+    /// The exit code that tells of it.
+    fn code(&self) -> ExitCode {
+        if matches!(self, Self::NotRunning(_)) {
+            ExitCode::from(3)
+        } else if self.is_usage() {
+            ExitCode::from(2)
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+
     /// Whether what was typed is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
-        matches!(self, Self::NoChain { .. } | Self::NewChain { .. } | Self::NotAHash(_) | Self::NotAScript(_))
+        matches!(
+            self,
+            Self::NoChain { .. }
+                | Self::NewChain { .. }
+                | Self::NotAHash(_)
+                | Self::NotAScript(_)
+                | Self::Config(_)
+                | Self::NodeFlag(_)
+        )
     }
 }
 
@@ -197,50 +235,94 @@ pub fn main() -> ExitCode {
             // The ledger may be too damaged to say more than that.
             let advice = if damaged { mend::advice(&cli.global, mend::Loss::Nothing) } else { None };
             output.error(&error, advice.as_deref());
-            if error.is_usage() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            error.code()
         }
     }
 }
 
 fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
+    if let Some((name, _)) = cli.node.0.iter().next()
+        && !matches!(cli.command, Some(Command::Config(_)) | None)
+    {
+        return Err(Error::NodeFlag(Key::find(name).map_or(name, |key| key.flag.name())));
+    }
+    let global = &cli.global;
     match &cli.command {
-        Command::Import(import) => import.run(&cli.global, output),
-        Command::Export(export) => export.run(&cli.global, output),
-        Command::Utxo(utxo) => utxo.run(&cli.global, output),
-        Command::Block(block) => block.run(&cli.global, output),
-        Command::Verify(verify) => verify.run(&cli.global, output),
-        Command::Chain(chain) => chain.run(&cli.global, output),
+        None => {
+            let help = Cli::command().render_help();
+            output.text(&help.to_string())?;
+            Ok(Ending::Done)
+        }
+        Some(Command::Import(import)) => import.run(global, output),
+        Some(Command::Export(export)) => export.run(global, output),
+        Some(Command::Utxo(utxo)) => utxo.run(global, output),
+        Some(Command::Block(block)) => block.run(global, output),
+        Some(Command::Verify(verify)) => verify.run(global, output),
+        Some(Command::Chain(chain)) => chain.run(global, output),
+        Some(Command::Config(show)) => show.run(global, &cli.node.0, output),
     }
 }
 
 impl Global {
+    /// What flags, environment and file say together.
+    fn config(&self) -> Result<&Config, Error> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = self.config_with(&Flags::new())?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The same, with flags that only some commands have.
+    fn config_with(&self, more: &Flags) -> Result<Config, Error> {
+        let mut flags = self.settings.0.clone();
+        flags.extend(more.iter().map(|(name, value)| (*name, value.clone())));
+        Ok(Config::load(&flags, &Environment::of_process())?)
+    }
+
+    /// The node that commands ask: the first that runs on the chain, or the one whose HTTP port is given.
+    #[expect(dead_code, reason = "for the commands that ask a node")]
+    fn running(&self) -> Result<Running, Error> {
+        let config = self.config()?;
+        Ok(home::running(config, &self.spec()?.name)?)
+    }
+
     /// The chain's rules.
     fn spec(&self) -> Result<Spec, Error> {
-        if let Some(spec) = Spec::builtin(&self.chain) {
-            return Ok(spec);
-        }
-        let path = PathBuf::from(&self.chain);
-        let text =
-            std::fs::read_to_string(&path).map_err(|cause| Error::NoChain { name: self.chain.clone(), cause })?;
-        Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path, cause })
+        spec(&self.config()?.chain)
     }
 
     /// The directory that holds one chain's state.
     fn directory(&self, spec: &Spec) -> Result<PathBuf, Error> {
-        let base = match &self.data_dir {
-            Some(base) => base.clone(),
-            None => std::env::home_dir().ok_or(Error::NoDataDir)?.join(".yap"),
-        };
-        Ok(base.join(&spec.name))
+        Ok(self.config()?.directory(&spec.name))
+    }
+
+    /// Sees to it that no node runs in a directory whose files are about to be read or written here.
+    fn enter(&self, directory: &Path) -> Result<(), Error> {
+        Ok(home::check_idle(directory)?)
     }
 
     /// Opens the ledger, with everything committed that is there: what is shown is what is stored.
     fn open(&self, options: Options) -> Result<Chainstate, Error> {
         let spec = Arc::new(self.spec()?);
         let directory = self.directory(&spec)?;
+        self.enter(&directory)?;
         let mut chainstate = Chainstate::open(&directory, spec, options)?;
         chainstate.flush()?;
         tracing::info!(directory = %directory.display(), height = chainstate.tree().height(chainstate.tip()), "opened");
         Ok(chainstate)
     }
+}
+
+/// The chain of that name, or that a file of that name describes.
+fn spec(chain: &str) -> Result<Spec, Error> {
+    if let Some(spec) = Spec::builtin(chain) {
+        return Ok(spec);
+    }
+    let path = PathBuf::from(chain);
+    let text = std::fs::read_to_string(&path).map_err(|cause| Error::NoChain { name: chain.to_owned(), cause })?;
+    Spec::from_toml(&text).map_err(|cause| Error::ChainFile { path, cause })
 }

@@ -3,6 +3,8 @@
 //!
 //! Runs on any thread and keeps nothing, so that several blocks are prepared at once.
 
+mod stage;
+
 use std::sync::Arc;
 
 use yap_chain::block::Block;
@@ -12,6 +14,8 @@ use yap_chain::spec::Spec;
 use yap_script::Kernel;
 
 use crate::reject::Reject;
+
+pub use self::stage::{Stage, WAITING};
 
 /// A block that was read and looked at by itself.
 #[derive(Debug)]

@@ -33,6 +33,7 @@ use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::{BlockTransactions, CompactBlock, GetBlockTransactions, Inventory, Locate, Message, SendCompact};
 use crate::random::Random;
+use crate::tally::{Tally, count};
 use crate::time::{Time, Timestamp};
 
 mod announce;
@@ -112,6 +113,20 @@ pub struct State {
     told_behind: u32,
     /// The last block that was said to be on its way.
     relayed: Option<tree::Id>,
+    counts: Counts,
+}
+
+/// How blocks came since the start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// Whole, while catching up.
+    fetched: u64,
+    /// Whole, otherwise.
+    whole: u64,
+    /// From compact blocks, with what was at hand.
+    rebuilt: u64,
+    /// From compact blocks, with transactions that were asked for.
+    completed: u64,
 }
 
 impl State {
@@ -131,6 +146,7 @@ impl State {
             grown: false,
             told_behind: 0,
             relayed: None,
+            counts: Counts::default(),
             random,
         }
     }
@@ -295,7 +311,10 @@ impl State {
         let Some(id) = ledger.tree().get(&message.block) else { return turn.finish() };
         let witnesses = has_witnesses(id, ledger);
         match self.rebuild.answer(peer, id, &message.transactions, witnesses, now) {
-            Answer::Whole(id, whole) => self.rebuilt(peer, id, whole, turn),
+            Answer::Whole(id, whole) => {
+                count(&mut self.counts.completed, 1);
+                self.rebuilt(peer, id, whole, turn);
+            }
             Answer::Broken { asked, sent, then } => {
                 let fault = Fault::BlockTransactions { hash: message.block, asked, sent };
                 turn.out.push(Outcome::Fault(peer, fault));
@@ -416,6 +435,26 @@ impl State {
         all.into_iter().flatten().min()
     }
 
+    /// How many blocks were asked of a peer and did not come yet.
+    #[must_use]
+    pub fn in_flight(&self, peer: PeerId) -> usize {
+        self.download.in_flight(peer)
+    }
+
+    /// Whether new blocks go to a peer as compact blocks and unasked (BIP-0152), and whether they come from it so.
+    #[must_use]
+    pub fn high_bandwidth(&self, peer: PeerId) -> (bool, bool) {
+        self.announce.high_bandwidth(peer)
+    }
+
+    /// Adds what was counted here.
+    pub(crate) fn tally(&self, tally: &mut Tally) {
+        let Counts { fetched, whole, rebuilt, completed } = self.counts;
+        count(&mut tally.sync.stalls, self.download.stalls());
+        tally.sync.blocks = fetched;
+        (tally.blocks.whole, tally.blocks.rebuilt, tally.blocks.completed) = (whole, rebuilt, completed);
+    }
+
     /// Every peer of which something is kept.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> + '_ {
@@ -464,6 +503,7 @@ impl State {
             let unpooled = unpooled.map(|(index, _)| index).collect();
             self.send_on(id, block, unpooled, turn);
         }
+        count(if self.catching_up { &mut self.counts.fetched } else { &mut self.counts.whole }, 1);
         self.rebuild.forget(id);
         turn.out.push(Outcome::Process(Arc::clone(block)));
     }
@@ -496,7 +536,10 @@ impl State {
         };
         if partial.missing().is_empty() {
             match partial.complete(&[], has_witnesses(id, ledger)) {
-                Ok(whole) => self.rebuilt(peer, id, whole, turn),
+                Ok(whole) => {
+                    count(&mut self.counts.rebuilt, 1);
+                    self.rebuilt(peer, id, whole, turn);
+                }
                 // Two transactions have one short id: no fault of whoever sent it.
                 Err(_) => self.download.unhold(id, now, ledger),
             }

@@ -11,7 +11,7 @@ use crate::handshake::ClockOffset;
 use crate::link::{Link, PeerId, Purpose};
 use crate::message::{Irreversible, Message, PeerRecord};
 use crate::node::Fault;
-use crate::peers::AddError;
+use crate::peers::{AddError, ban};
 use crate::penalty::{Penalty, Reason};
 use crate::time::Timestamp;
 
@@ -132,6 +132,12 @@ pub enum Command {
     Advertise(Option<Arc<PeerRecord>>, Vec<Endpoint>),
     /// Part from a connected peer.
     Disconnect(PeerId),
+    /// Let somebody in no more until then, and part.
+    Ban(ban::Target, Timestamp),
+    /// Let somebody in again.
+    Unban(ban::Target),
+    /// Ping every peer.
+    Ping,
     /// End every connection, telling why.
     Shutdown,
 }

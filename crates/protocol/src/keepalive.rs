@@ -244,6 +244,24 @@ impl State {
         outcomes
     }
 
+    /// Pings everybody of whom no pong is waited for, whether it is due or not.
+    pub fn ping(&mut self, now: Time) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for (peer, entry) in &mut self.peers {
+            if entry.waiting.is_some() {
+                continue;
+            }
+            let nonce = self.random.next_u64();
+            entry.waiting = Some(nonce);
+            entry.pinged = now;
+            self.timers.remove(&(entry.timer, *peer));
+            entry.timer = now.after(self.config.timeout).max(now.after(Duration::from_micros(1)));
+            self.timers.insert((entry.timer, *peer));
+            outcomes.push(Outcome::Send(*peer, Message::Ping(nonce)));
+        }
+        outcomes
+    }
+
     /// When somebody must be looked at next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {

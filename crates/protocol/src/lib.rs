@@ -25,6 +25,7 @@
 //! | [`headers`] | learns every branch of headers, and serves ours |
 //! | [`irreversible`] | blocks that nobody can take back, on chains of signed blocks |
 //! | [`relay`] | transactions among peers |
+//! | [`tally`] | what the eight peer-to-peer operations did, in numbers |
 
 pub mod address;
 #[cfg(any(test, feature = "test-util"))]
@@ -49,6 +50,7 @@ pub mod peers;
 pub mod penalty;
 pub mod random;
 pub mod relay;
+pub mod tally;
 pub mod time;
 
 pub use address::Address;

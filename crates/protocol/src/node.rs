@@ -27,6 +27,7 @@ mod relay;
 mod request;
 mod session;
 mod shutdown;
+mod survey;
 #[cfg(test)]
 #[allow(
     clippy::arithmetic_side_effects,
@@ -39,6 +40,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::codec::{self, Framing};
 use crate::handshake::{self, Established};
 use crate::io::{Command, Event, Input, Output, Reply, Ticket};
 use crate::ledger::Ledger;
@@ -46,6 +48,7 @@ use crate::link::PeerId;
 use crate::message::{Message, PeerRecord};
 use crate::penalty::Reason;
 use crate::random::Random;
+use crate::tally::{self, Messages, Tally};
 use crate::time::{Time, Timestamp};
 use crate::{headers, irreversible, keepalive};
 
@@ -54,6 +57,7 @@ pub use self::fault::Fault;
 pub use self::request::MAX_REQUESTS;
 use self::request::Requests;
 use self::session::Session;
+pub use self::survey::PeerFacts;
 
 /// One peer of the network.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub struct Node {
     blocks: crate::blocks::State,
     relay: crate::relay::State,
     irreversible: irreversible::State,
+    tally: Tally,
+    messages: Messages,
 }
 
 /// What every part of one call needs.
@@ -118,6 +124,8 @@ impl Node {
             blocks: crate::blocks::State::new(config.blocks, random.fork("blocks")),
             relay,
             irreversible: irreversible::State::new(),
+            tally: Tally::default(),
+            messages: Messages::default(),
             config,
         }
     }
@@ -134,6 +142,7 @@ impl Node {
             Input::Connected { peer, link } => self.connected(peer, link, turn),
             Input::Disconnected { peer } => self.forget(peer, None, turn),
             Input::DialFailed { address } => {
+                tally::count(&mut self.tally.discovery.failures, 1);
                 let outcomes = self.peers.dial_failed(&address, turn.now);
                 self.peers_outcomes(outcomes, turn);
             }
@@ -169,6 +178,12 @@ impl Node {
     fn wall_at(&self, now: Time) -> Timestamp {
         let (told, at) = self.wall;
         told.after(now.since(at))
+    }
+
+    /// What that clock showed `then`.
+    fn wall_then(&self, then: Time) -> Timestamp {
+        let ago = self.now.since(then).as_secs();
+        Timestamp(self.wall_at(self.now).0.saturating_sub(ago))
     }
 
     fn start(&mut self, turn: &mut Turn<'_>) {
@@ -235,6 +250,23 @@ impl Node {
             } else {
                 Reply::NoPeer
             }),
+            Command::Ban(target, until) => {
+                let outcomes = self.peers.ban(target, until, turn.now);
+                self.peers_outcomes(outcomes, turn);
+                Some(Reply::Done)
+            }
+            Command::Unban(target) => match self.peers.unban(&target, turn.now) {
+                Some(outcomes) => {
+                    self.peers_outcomes(outcomes, turn);
+                    Some(Reply::Done)
+                }
+                None => Some(Reply::NoPeer),
+            },
+            Command::Ping => {
+                let outcomes = self.keepalive.ping(turn.now);
+                self.keepalive_outcomes(outcomes, turn);
+                Some(Reply::Done)
+            }
             Command::Shutdown => {
                 self.shut_down();
                 Some(Reply::Done)
@@ -265,9 +297,13 @@ impl Node {
 
     /// Sends, unless the connection is closing.
     fn send(&mut self, peer: PeerId, message: Message) {
-        if self.sessions.contains_key(&peer) {
-            self.outputs.push_back(Output::Send { peer, message });
-        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.sent = Some(self.now);
+        // The length is the same whatever the magic.
+        let bytes = codec::encoded_len(&message, Framing::of(session.link.carrier, [0; 4]));
+        self.messages.count_sent(&message, bytes);
+        self.tally.sent(&message);
+        self.outputs.push_back(Output::Send { peer, message });
     }
 
     fn established(&self, peer: PeerId) -> Option<&Established> {

@@ -97,6 +97,8 @@ pub struct State {
     /// What was told last about being alone.
     alone: Option<bool>,
     anchors: Vec<Address>,
+    /// Addresses that were new since the start: all of them, and those that peers told of.
+    learned: (u64, u64),
     /// Changes other than the book's that were not told yet.
     changes: ChangeSet,
 }
@@ -134,6 +136,7 @@ impl State {
             changes: ChangeSet { key: changes.key.is_none().then_some(key), ..ChangeSet::default() },
             peers: BTreeMap::new(),
             alone: None,
+            learned: (0, 0),
             config,
             random,
             bans,
@@ -210,6 +213,13 @@ impl State {
     /// Every known address, and what is known of it.
     pub fn known(&self) -> impl Iterator<Item = (&Address, &Known)> {
         self.book.iter().map(|entry| (&entry.address, &entry.known))
+    }
+
+    /// Addresses that were new since the start: those that no peer told of, and those that peers did.
+    #[must_use]
+    pub fn learned(&self) -> (u64, u64) {
+        let (all, told) = self.learned;
+        (all.saturating_sub(told), told)
     }
 
     /// How many addresses are known.

@@ -62,7 +62,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, at the place that is its number.
-    const ALL: [Self; 17] = [
+    pub const ALL: [Self; 17] = [
         Self::Shutdown,
         Self::Full,
         Self::Duplicate,
@@ -81,6 +81,29 @@ impl Reason {
         Self::Asked,
         Self::Overloaded,
     ];
+
+    /// Name of the count of handshakes that did not come to their end for it.
+    pub(crate) const fn refusal(self) -> &'static str {
+        match self {
+            Self::Shutdown => "refused_shutdown",
+            Self::Full => "refused_full",
+            Self::Duplicate => "refused_duplicate",
+            Self::Myself => "refused_myself",
+            Self::WrongChain => "refused_wrong_chain",
+            Self::Forked => "refused_forked",
+            Self::Useless => "refused_useless",
+            Self::Handshake => "refused_handshake",
+            Self::TooSlow => "refused_too_slow",
+            Self::Malformed => "refused_malformed",
+            Self::Misbehaved => "refused_misbehaved",
+            Self::Banned => "refused_banned",
+            Self::Invalid => "refused_invalid",
+            Self::Done => "refused_done",
+            Self::Evicted => "refused_evicted",
+            Self::Asked => "refused_asked",
+            Self::Overloaded => "refused_overloaded",
+        }
+    }
 
     /// The reason with this number, if we know it.
     #[must_use]

@@ -41,6 +41,7 @@ use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::{Announced, Inventory, PoolSummary};
 use crate::random::Random;
+use crate::tally::Tally;
 use crate::time::Time;
 
 mod config;
@@ -112,7 +113,23 @@ pub struct State {
     timers: Timers,
     /// The feerate that peers were last looked at for.
     fee_seen: Option<u64>,
+    counts: Counts,
     out: Vec<Outcome>,
+}
+
+/// What came of what peers sent, since the start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// Transactions that were not known.
+    new: u64,
+    /// Transactions that were known already.
+    known: u64,
+    /// Transactions that a peer gave and that became pending.
+    accepted: u64,
+    /// Summaries of mempools that differed from ours.
+    differing: u64,
+    /// Transactions that were announced to peers that were met, since they may lack them.
+    announced: u64,
 }
 
 impl State {
@@ -134,6 +151,7 @@ impl State {
             own: Own::default(),
             timers: Timers::default(),
             fee_seen: None,
+            counts: Counts::default(),
             out: Vec::new(),
             random,
         }
@@ -370,6 +388,26 @@ impl State {
     pub fn has(&self, peer: PeerId, transaction: &Transaction) -> bool {
         let ids = self.ids(transaction);
         self.peers.get(&peer).is_some_and(|peer| peer.has.contains(if peer.by_txid() { ids.1 } else { ids.0 }))
+    }
+
+    /// Satoshis per thousand virtual bytes below which a peer wants to hear of nothing; 0 if it did not say so.
+    #[must_use]
+    pub fn least_feerate(&self, peer: PeerId) -> u64 {
+        self.peers.get(&peer).map_or(0, |peer| peer.filter)
+    }
+
+    /// Whether small transactions go over the link to a peer at once.
+    #[must_use]
+    pub fn is_branch(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| peer.branch)
+    }
+
+    /// Adds what was counted here.
+    pub(crate) fn tally(&self, tally: &mut Tally) {
+        let Counts { new, known, accepted, differing, announced } = self.counts;
+        let transactions = &mut tally.transactions;
+        (transactions.received_new, transactions.received_known, transactions.accepted) = (new, known, accepted);
+        (tally.pools.differing, tally.pools.announced) = (differing, announced);
     }
 
     /// Panics if a bound or an invariant is broken.

@@ -21,7 +21,7 @@ mod queue;
 mod worker;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -101,10 +101,14 @@ impl Default for Options {
 #[error("the script queue is full")]
 pub struct Full(pub Batch);
 
+/// What tells somebody who waits for something else that there is a verdict.
+pub type Bell = Box<dyn Fn() + Send + Sync>;
+
 /// The threads that verify scripts.
 pub struct Pool<E: Engine> {
     queue: Arc<Queue<E>>,
     threads: Vec<JoinHandle<()>>,
+    bell: Arc<OnceLock<Bell>>,
     /// Threads that wait to hand over a verdict see its end.
     stop: Option<Sender<()>>,
 }
@@ -124,16 +128,17 @@ impl<E: Engine> Pool<E> {
         let engine = Arc::new(engine);
         let (verdicts, receiver) = bounded(VERDICTS);
         let (stop, stopped) = bounded(0);
+        let bell = Arc::new(OnceLock::new());
         let threads: Vec<_> = (0..wanted)
             .map_while(|number| {
                 let (verdicts, stopped, cache) = (verdicts.clone(), stopped.clone(), options.cache.clone());
-                let worker =
-                    worker::Worker { engine: Arc::clone(&engine), queue: Arc::clone(&queue), cache, verdicts, stopped };
+                let (engine, queue, bell) = (Arc::clone(&engine), Arc::clone(&queue), Arc::clone(&bell));
+                let worker = worker::Worker { engine, queue, cache, verdicts, bell, stopped };
                 std::thread::Builder::new().name(format!("script {number}")).spawn(move || worker.run()).ok()
             })
             .collect();
         assert!(!threads.is_empty(), "the system gives no thread");
-        (Self { queue, threads, stop: Some(stop) }, receiver)
+        (Self { queue, threads, bell, stop: Some(stop) }, receiver)
     }
 
     /// Hands over a batch; waits until there is room. A thread that also receives the verdicts uses
@@ -148,6 +153,12 @@ impl<E: Engine> Pool<E> {
     /// The batch, if there is none.
     pub fn try_submit(&self, batch: Batch) -> Result<(), Full> {
         self.queue.try_push(batch).map_err(Full)
+    }
+
+    /// Rings the bell on the thread that verified, after each verdict from now on. The first bell stays.
+    pub fn ring(&self, bell: Bell) {
+        // There may be one.
+        let _ = self.bell.set(bell);
     }
 
     /// Threads at work.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bitcoin::bip158::FilterHeader;
+use bitcoin::block::Header;
 use bitcoin::{BlockHash, OutPoint, Txid};
 use yap_chain::block::Block;
 use yap_chain::coin::Coin;
+use yap_chain::header;
 use yap_chain::header::tree::{Id, Tree};
 use yap_chain::mempool::{Mempool, Room, Template};
 use yap_chain::spec::Spec;
@@ -28,6 +30,18 @@ pub trait View {
 
     /// Whether the block's data was deleted to save space.
     fn is_pruned(&self, id: Id) -> bool;
+
+    /// Transactions in the block, if its data ever was at hand.
+    fn transactions(&self, id: Id) -> Option<u32>;
+
+    /// Transactions in the block and all before it, if that is known.
+    fn transactions_up_to(&self, id: Id) -> Option<u64>;
+
+    /// Adds a header to the tree, as if a peer had sent it.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    fn accept_header(&mut self, header: &Header) -> Result<(), header::Error>;
 
     /// A stored block, unread ([`Block::read`]).
     ///
@@ -100,6 +114,12 @@ pub trait View {
 
     /// Addresses of peers that are known, as many as asked for: address, services, and Unix time of the last news.
     fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)>;
+
+    /// Peers that were added ([`Backend::add_peer`](super::Backend::add_peer)), as they were given.
+    fn added_peers(&self) -> Vec<Added>;
+
+    /// Every ban.
+    fn bans(&self) -> Vec<Ban>;
 }
 
 /// The set of unspent outputs, as of some block.
@@ -146,6 +166,10 @@ pub struct Standing {
     pub progress: Option<Progress>,
     /// Name of this node.
     pub identity: String,
+    /// What it says of its program (BIP-0014).
+    pub agent: String,
+    /// Services that it offers, as bits.
+    pub services: u64,
     /// Addresses on which it listens, as multiaddrs.
     pub listening: Vec<String>,
     /// How it is reached.
@@ -282,6 +306,34 @@ pub struct Peer {
     pub blocks_in_flight: usize,
     /// The least fee rate that it takes, satoshis per thousand virtual bytes.
     pub least_feerate: u64,
+    /// Unix time at which it was last the first to give a valid block; 0 if it never was.
+    pub last_block: u64,
+    /// Unix time at which it was last the first to give a transaction that was accepted; 0 if it never was.
+    pub last_transaction: u64,
+    /// Unix time at which something was last sent to it; 0 if nothing was yet.
+    pub last_sent: u64,
+    /// Unix time at which something last came from it; 0 if nothing did yet.
+    pub last_received: u64,
+    /// Whether new blocks go to it, and come from it, as compact blocks and unasked (BIP-0152): to it, from it.
+    pub high_bandwidth: (bool, bool),
+}
+
+/// A peer that was added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// As it was given.
+    pub peer: String,
+    /// Numbers of the connections that lead there.
+    pub connections: Vec<u64>,
+}
+
+/// Somebody who is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// Who: the name of a peer, or a host.
+    pub target: String,
+    /// Unix time at which it ends.
+    pub until: u64,
 }
 
 /// Bytes of all connections since the start.

@@ -1,6 +1,7 @@
 //! The bits that the next header must have.
 //!
-//! As `GetNextWorkRequired` and `CalculateNextWorkRequired` of Bitcoin Core, and aserti3-2d for chains that ask for it.
+//! As `GetNextWorkRequired` and `CalculateNextWorkRequired` of Bitcoin Core, and for chains that ask for it aserti3-2d, or its
+//! arithmetic relative to the parent.
 
 use bitcoin::block::Header;
 use bitcoin::{CompactTarget, Target};
@@ -18,6 +19,10 @@ pub fn next_bits(tree: &Tree, parent: Id, time: u32) -> CompactTarget {
     match work.retarget {
         Retarget::None => tree.bits(parent),
         Retarget::Asert { half_life } => scheduled(tree.spec(), half_life, tree.time(parent), tree.height(parent)),
+        Retarget::Relative { half_life } => {
+            let before = tree.parent(parent).map(|before| tree.time(before));
+            relative(work, half_life, tree.bits(parent), took(tree.time(parent), before))
+        }
         Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 } => {
             let height = tree.height(parent).saturating_add(1);
             if height.checked_rem(interval) == Some(0) {
@@ -73,13 +78,15 @@ fn relaxed(tree: &Tree, parent: Id, time: u32, interval: u32) -> CompactTarget {
 /// what passes may still break one that needs more headers. For chains of headers that are not kept.
 ///
 /// As `PermittedDifficultyTransition` of Bitcoin Core: between adjustments nothing changes, at one at most fourfold, and
-/// networks with blocks of minimum difficulty can't be told. ASERT needs no more than the parent, so there it is exact.
+/// networks with blocks of minimum difficulty can't be told. ASERT needs no more than the parent, and the relative rule the
+/// time of the header before the parent, `before`, so there it is exact.
 #[must_use]
-pub fn permits(spec: &Spec, height: u32, parent: &Header, bits: CompactTarget) -> bool {
+pub fn permits(spec: &Spec, height: u32, parent: &Header, before: Option<u32>, bits: CompactTarget) -> bool {
     let work = &spec.work;
     match work.retarget {
         Retarget::None => bits == parent.bits,
         Retarget::Asert { half_life } => bits == scheduled(spec, half_life, parent.time, height.saturating_sub(1)),
+        Retarget::Relative { half_life } => bits == relative(work, half_life, parent.bits, took(parent.time, before)),
         Retarget::Bitcoin { min_difficulty_blocks: true, .. } => true,
         Retarget::Bitcoin { interval, .. } if height.checked_rem(interval) == Some(0) => {
             let (easiest, hardest) =
@@ -101,6 +108,26 @@ fn scheduled(spec: &Spec, half_life: u32, time: u32, height: u32) -> CompactTarg
     Schedule { anchor, limit, spacing, half_life }
         .next(i64::from(time).saturating_sub(start), height)
         .to_compact_lossy()
+}
+
+/// Seconds that a block took, if it is known when the one before it was made.
+fn took(time: u32, before: Option<u32>) -> Option<i64> {
+    before.map(|before| i64::from(time).saturating_sub(i64::from(before)))
+}
+
+/// The bits after a block of the given bits that took so many seconds: times 2^((seconds − spacing) ÷ half-life), with
+/// aserti3-2d's arithmetic and rounding, the block being its own anchor. The bits alone hold the state, so each block's are
+/// rounded down to what bits can tell: by less than 2^−15, which makes blocks 0.1 % rarer at 24 blocks to the half-life.
+///
+/// More seconds than spacing and half-life together count as these: the next block is at most twice as easy, however long
+/// nobody mined. After the genesis block, which took no time that is known, nothing changes.
+#[must_use]
+pub fn relative(work: &ProofOfWork, half_life: u32, bits: CompactTarget, took: Option<i64>) -> CompactTarget {
+    let ProofOfWork { limit, spacing, .. } = *work;
+    let anchor = pow::target(bits, &limit).unwrap_or(limit);
+    let most = i64::from(spacing).saturating_add(i64::from(half_life));
+    let took = took.unwrap_or_else(|| i64::from(spacing)).min(most);
+    Schedule { anchor, limit, spacing, half_life }.next(took, 0).to_compact_lossy()
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! As `ContextualCheckBlockHeader` of Bitcoin Core.
 
 use super::Error;
-use crate::spec::{Deployments, Retarget};
+use crate::spec::{Deployments, Retarget, Spec, Times};
 
-/// Seconds that a header's time may be ahead of the node's clock.
+/// Seconds that a header's time may be ahead of the node's clock on Bitcoin's networks.
 pub const MAX_FUTURE: u32 = 2 * 60 * 60;
 
 /// BIP-0094: seconds that the first header of a period may be before its parent.
@@ -29,10 +29,32 @@ pub(super) fn no_timewarp(retarget: &Retarget, height: u32, time: u32, parent_ti
     Ok(())
 }
 
-/// MUST: the time is at most two hours ahead. A header that breaks this rule may keep it later.
-pub(super) fn not_ahead(time: u32, now: u32) -> Result<(), Error> {
-    let latest = now.saturating_add(MAX_FUTURE);
+/// MUST, where times are monotone: the time is not before the parent's. So the seconds that blocks took can be summed, and
+/// whoever claims more of them for one block takes them from the next.
+pub(super) fn not_backwards(times: &Times, time: u32, parent: u32) -> Result<(), Error> {
+    if !times.monotone || time >= parent { Ok(()) } else { Err(Error::TimeBeforeParent { time, parent }) }
+}
+
+/// MUST: the time is at most as far ahead as the chain allows, Bitcoin's networks two hours. A header that breaks this rule
+/// may keep it later.
+pub(super) fn not_ahead(times: &Times, time: u32, now: u32) -> Result<(), Error> {
+    let latest = now.saturating_add(times.future);
     if time <= latest { Ok(()) } else { Err(Error::TimeTooNew { time, latest }) }
+}
+
+/// The earliest time that the rules above allow a header at `height`, if its parent has the given median and time. None is
+/// allowed after the last second that 32 bits can tell.
+pub(super) fn earliest(spec: &Spec, height: u32, median: u32, parent: u32) -> u32 {
+    let mut earliest = median.saturating_add(1);
+    if spec.times.monotone {
+        earliest = earliest.max(parent);
+    }
+    match spec.work.retarget {
+        Retarget::Bitcoin { interval, bip94: true, .. } if height.checked_rem(interval) == Some(0) => {
+            earliest.max(parent.saturating_sub(MAX_TIMEWARP))
+        }
+        Retarget::Bitcoin { .. } | Retarget::None | Retarget::Asert { .. } | Retarget::Relative { .. } => earliest,
+    }
 }
 
 /// MUST: once a soft fork holds that was signalled by a new version, older versions are no more (BIP-0034, BIP-0066,

@@ -157,8 +157,9 @@ impl Tree {
         }
         let height = self.height(parent).saturating_add(1);
         rules::after_median(header.time, self.median_time_past(parent))?;
+        rules::not_backwards(&self.spec.times, header.time, self.time(parent))?;
         rules::no_timewarp(&self.spec.work.retarget, height, header.time, self.time(parent))?;
-        rules::not_ahead(header.time, now)?;
+        rules::not_ahead(&self.spec.times, header.time, now)?;
         rules::version(&self.spec.deployments, height, header.version.to_consensus())
     }
 
@@ -297,6 +298,14 @@ impl Tree {
     #[must_use]
     pub fn median_time_past(&self, id: Id) -> u32 {
         self.entry(id).median
+    }
+
+    /// The earliest time of a header after `parent`, in seconds since 1970: after the median time, and what else the chain
+    /// demands. A miner claims the later of this and its clock's; if the clock is too far behind, it has to wait.
+    #[must_use]
+    pub fn earliest_time(&self, parent: Id) -> u32 {
+        let height = self.height(parent).saturating_add(1);
+        rules::earliest(&self.spec, height, self.median_time_past(parent), self.time(parent))
     }
 
     /// The bits of a header after `parent` with the given time.

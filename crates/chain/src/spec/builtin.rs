@@ -10,7 +10,7 @@ use bitcoin::script::Builder;
 use bitcoin::{Amount, Block, BlockHash, ScriptBuf, Target, Work};
 
 use super::genesis::Genesis;
-use super::{Addresses, Deployments, ProofOfWork, Retarget, Spec, Subsidy};
+use super::{Addresses, Deployments, ProofOfWork, Retarget, Spec, Subsidy, Times};
 use crate::verify::Flags;
 
 /// Names that [`Spec::builtin`] knows; a chain of one's own can't take one of them.
@@ -49,13 +49,15 @@ impl Spec {
 
     /// The chain that a node is on unless told otherwise: for a LAN or a café, mined by whoever is there.
     ///
-    /// Blocks are 10 s apart. ASERT halves or doubles the target by each 120 s (12 blocks) that the chain is ahead of
-    /// or behind its schedule: a laptop that doubles or halves the hash rate is absorbed within some 25 blocks, while
-    /// luck alone moves the target by a fifth (standard deviation); twice the half-life would take twice the blocks and
-    /// leave an eighth. The easiest target is regtest's, met by every second hash, so that any machine can go on alone.
-    /// The schedule counts from the genesis block: a chain that rests falls behind, and keeps the easiest target until
-    /// it has caught up. A block creates 1 YAP, halved every 10,500,000 blocks (3.3 years at full pace), which sums to
-    /// Bitcoin's 21 million and so keeps every amount within its limits.
+    /// Blocks are 10 s apart, and each has its target from its parent's and from how long that took
+    /// ([`Retarget::Relative`]): twice the hash rate is absorbed within 24 blocks of 5 to 10 s, while luck alone moves the
+    /// target by an eighth (standard deviation). The easiest target is regtest's, met by every second hash, so that any
+    /// machine can go on alone. A rest is forgiven: it makes the next block twice as easy at most, and is not made up for.
+    /// Times go forward, and at most one half-life ahead of the clock, so that whoever lies about them gains 24 blocks
+    /// once, and can't slow the chain down.
+    ///
+    /// A block creates 1 YAP, halved every 10,500,000 blocks (3.3 years at full pace), which sums to Bitcoin's 21 million
+    /// and so keeps every amount within its limits.
     ///
     /// Every soft fork holds from block 1. Addresses are written as regtest's.
     #[must_use]
@@ -74,7 +76,8 @@ impl Spec {
             ticker: "YAP".into(),
             magic: [0xfa, 0xce, 0x59, 0xa9],
             genesis: genesis.block(),
-            work: ProofOfWork { limit: half(), spacing: 10, retarget: Retarget::Asert { half_life: 120 } },
+            work: ProofOfWork { limit: half(), spacing: 10, retarget: Retarget::Relative { half_life: 240 } },
+            times: Times { future: 240, monotone: true },
             subsidy,
             deployments: Deployments::from_height(1),
             challenge: None,
@@ -93,6 +96,7 @@ impl Spec {
             magic: [0xfa, 0xbf, 0xb5, 0xda],
             genesis: satoshi(1_296_688_602, 0x207f_ffff, 2),
             work: ProofOfWork { limit: half(), spacing: TEN_MINUTES, retarget: Retarget::None },
+            times: Times::BITCOIN,
             subsidy: Subsidy { initial: FIFTY, halving: 150 },
             deployments: Deployments { segwit: 0, ..Deployments::from_height(1) },
             challenge: None,
@@ -130,6 +134,7 @@ impl Spec {
                 spacing: TEN_MINUTES,
                 retarget: Retarget::Bitcoin { interval: TWO_WEEKS, min_difficulty_blocks: false, bip94: false },
             },
+            times: Times::BITCOIN,
             subsidy: Subsidy { initial: FIFTY, halving: 210_000 },
             deployments: Deployments::from_height(1),
             challenge: Some(challenge),
@@ -160,6 +165,7 @@ impl Spec {
                 spacing: TEN_MINUTES,
                 retarget: Retarget::Bitcoin { interval: TWO_WEEKS, min_difficulty_blocks: true, bip94: true },
             },
+            times: Times::BITCOIN,
             subsidy: Subsidy { initial: FIFTY, halving: 210_000 },
             deployments: Deployments::from_height(1),
             challenge: None,
@@ -182,6 +188,7 @@ impl Spec {
                 spacing: TEN_MINUTES,
                 retarget: Retarget::Bitcoin { interval: TWO_WEEKS, min_difficulty_blocks: false, bip94: false },
             },
+            times: Times::BITCOIN,
             subsidy: Subsidy { initial: FIFTY, halving: 210_000 },
             deployments: Deployments::bitcoin(),
             challenge: None,

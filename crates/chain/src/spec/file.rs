@@ -20,10 +20,14 @@
 //! [work]
 //! limit = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 //! spacing = 30                          # seconds
-//! retarget = "bitcoin"                  # or "none", or "asert" with `half-life = <seconds>`
+//! retarget = "bitcoin"                  # or "none", or "asert" or "relative" with `half-life = <seconds>`
 //! interval = 144                        # these three for "bitcoin"
 //! min-difficulty-blocks = false
 //! bip94 = false
+//!
+//! [times]                               # optional: Bitcoin's unless given
+//! future = 7200                         # seconds
+//! monotone = false
 //!
 //! [subsidy]
 //! initial = 5000000000                  # of the coin's hundred-millionth parts
@@ -55,7 +59,7 @@ use bitcoin::{Amount, Block, CompactTarget, ScriptBuf, Target, WitnessVersion, W
 pub use self::error::Error;
 use self::reader::Reader;
 use super::builtin::{NAMES, no_work, unspendable};
-use super::{Addresses, Deployments, Genesis, MAX_MESSAGE, ProofOfWork, Retarget, Spec, Subsidy};
+use super::{Addresses, Deployments, Genesis, MAX_MESSAGE, ProofOfWork, Retarget, Spec, Subsidy, Times};
 use crate::header::pow;
 
 /// Longest file that is read, in bytes: far more than any spec needs.
@@ -69,6 +73,9 @@ const MAX_TICKER: usize = 8;
 
 /// Most seconds of a spacing or a half-life: a year. Past it a chain adjusts to nothing within a lifetime.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// Fewest seconds that times may be ahead of a clock: clocks that are set by hand differ by so much.
+const MIN_FUTURE: u64 = 10;
 
 /// Fewest blocks between adjustments: Bitcoin's rule leaves out one gap of each period, so a period of one block would
 /// seem to take no time, and each block would be four times as hard as the one before.
@@ -129,6 +136,7 @@ fn read(text: &str) -> Result<(Spec, usize), Error> {
             "magic",
             "genesis",
             "work",
+            "times",
             "subsidy",
             "challenge",
             "deployments",
@@ -148,6 +156,7 @@ fn read(text: &str) -> Result<(Spec, usize), Error> {
         ticker: root.text("ticker", "1 to 8 of A-Z, a-z and 0-9", is_ticker)?,
         magic: root.bytes("magic")?,
         genesis: genesis(&first, &work, subsidy.initial)?,
+        times: times(&root, &work.retarget)?,
         work,
         subsidy,
         deployments: deployments(&root)?,
@@ -176,12 +185,15 @@ fn work(table: &Reader<'_>) -> Result<ProofOfWork, Error> {
 }
 
 fn retarget(table: &Reader<'_>) -> Result<Retarget, Error> {
-    const RULES: &str = "none, bitcoin, asert";
+    const RULES: &str = "none, bitcoin, asert, relative";
     let rule = table.required("retarget")?;
     let (retarget, keys): (_, &[&str]) = match rule.str() {
         Some("none") => (Retarget::None, &[]),
         Some("asert") => {
             (Retarget::Asert { half_life: table.required("half-life")?.integer(1..=MAX_SECONDS)? }, &["half-life"])
+        }
+        Some("relative") => {
+            (Retarget::Relative { half_life: table.required("half-life")?.integer(1..=MAX_SECONDS)? }, &["half-life"])
         }
         Some("bitcoin") => (
             Retarget::Bitcoin {
@@ -201,6 +213,22 @@ fn retarget(table: &Reader<'_>) -> Result<Retarget, Error> {
         Some(stray) => Err(stray.misplaced(rule.str().unwrap_or_default())),
         None => Ok(retarget),
     }
+}
+
+/// Times go forward where targets follow from them block by block: seconds that were claimed twice would count twice.
+fn times(root: &Reader<'_>, retarget: &Retarget) -> Result<Times, Error> {
+    let relative = matches!(retarget, Retarget::Relative { .. });
+    let unsaid = Times { monotone: relative, ..Times::BITCOIN };
+    let Some(table) = root.optional_table("times", &["future", "monotone"])? else { return Ok(unsaid) };
+    let future = table.optional("future").map_or(Ok(unsaid.future), |value| value.integer(MIN_FUTURE..=MAX_SECONDS))?;
+    let monotone = match table.optional("monotone") {
+        None => unsaid.monotone,
+        Some(value) if relative && !table.flag("monotone")? => {
+            return Err(value.not_allowed("true, as work.retarget is \"relative\""));
+        }
+        Some(_) => table.flag("monotone")?,
+    };
+    Ok(Times { future, monotone })
 }
 
 fn subsidy(table: &Reader<'_>) -> Result<Subsidy, Error> {

@@ -54,13 +54,14 @@ fn rules_equal_those_of_the_bitcoin_crate() {
             spec.name
         );
         assert_eq!(u64::from(spec.work.spacing), params.pow_target_spacing, "{}", spec.name);
+        assert_eq!(spec.times, Times { future: 7_200, monotone: false }, "MAX_FUTURE_BLOCK_TIME of Bitcoin Core");
         match spec.work.retarget {
             Retarget::None => assert!(params.no_pow_retargeting),
             Retarget::Bitcoin { interval, min_difficulty_blocks, .. } => {
                 assert_eq!(u64::from(interval), params.difficulty_adjustment_interval());
                 assert_eq!(min_difficulty_blocks, params.allow_min_difficulty_blocks);
             }
-            Retarget::Asert { .. } => panic!("not Bitcoin's"),
+            Retarget::Asert { .. } | Retarget::Relative { .. } => panic!("not Bitcoin's"),
         }
     }
 }

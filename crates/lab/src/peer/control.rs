@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bitcoin::Txid;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use yap_net::Book;
 use yap_protocol::address::Identity;
 use yap_protocol::io::{Command, Judged, Reply};
 use yap_protocol::link::Purpose;
 use yap_protocol::{Address, Node, Role, node};
 
-use super::book::Book;
 use super::carrier::Carrier;
 use super::event::Event;
 use super::ledger::{Ledger, MakeError, Place};

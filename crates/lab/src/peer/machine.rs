@@ -18,12 +18,11 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
-use yap_net::Clock;
+use yap_net::{Book, Clock};
 use yap_protocol::address::Identity;
 use yap_protocol::io::{Command, Reply, Ticket};
 use yap_protocol::{Input, Node, PeerId};
 
-use super::book::Book;
 use super::carrier::Carrier;
 use super::event::Event;
 use super::ledger::Ledger;

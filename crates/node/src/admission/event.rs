@@ -55,6 +55,9 @@ pub enum Why {
     /// The coins could not be read.
     #[error(transparent)]
     Coins(#[from] yap_store::Error),
+    /// Too many transactions are on their way.
+    #[error("too many transactions are being judged: offer it again")]
+    Busy,
 }
 
 impl Why {
@@ -79,7 +82,7 @@ impl Why {
         match self {
             Self::Refused(refusal) => refusal.reason(),
             Self::Script { .. } => SCRIPT,
-            Self::Coins(_) => "error",
+            Self::Coins(_) | Self::Busy => "error",
         }
     }
 
@@ -102,7 +105,7 @@ impl Why {
             }
             // The verifier is at fault.
             Self::Script { .. } => Judged::Failed,
-            Self::Coins(_) => Judged::Failed,
+            Self::Coins(_) | Self::Busy => Judged::Failed,
         }
     }
 }

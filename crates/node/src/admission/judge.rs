@@ -234,7 +234,7 @@ impl Admission {
     }
 }
 
-fn place<'a, A>(next: &Next<'_>, ancestors: &'a A) -> Place<'a, A> {
+pub(super) fn place<'a, A>(next: &Next<'_>, ancestors: &'a A) -> Place<'a, A> {
     Place { height: next.height, median_time_past: next.median_time_past, ancestors, flags: next.flags }
 }
 
@@ -279,6 +279,6 @@ fn check_pair(pool: &Mempool, work: &Work, parent: &Arc<Transaction>, next: Next
 }
 
 /// The job, with policy to be asked too, unless the form of the inputs is answer enough.
-fn with_policy(transaction: &Transaction, job: Job) -> Job {
+pub(super) fn with_policy(transaction: &Transaction, job: Job) -> Job {
     if policy::script::is_usual(transaction, &job.spent) { job } else { relay::marked(job) }
 }

@@ -20,6 +20,13 @@ impl Chainstate {
     ///
     /// The way may be long: the first block of a chain can come last. So it commits on the way when that is due.
     pub(super) fn activate(&mut self) -> Result<(), Error> {
+        self.go(usize::MAX).map(|_| ())
+    }
+
+    /// As [`activate`](Self::activate), but stops once it has connected so many blocks. Gives whether the tip is the
+    /// best block. A branch that is left is left as a whole.
+    pub(super) fn go(&mut self, most: usize) -> Result<bool, Error> {
+        let mut left = most;
         self.collect()?;
         while let Some(best) = self.index.best().filter(|&best| best != self.tip) {
             let path = self.tree.path(self.tip, best);
@@ -32,6 +39,10 @@ impl Chainstate {
                 }
             }
             for id in path.connect {
+                if left == 0 {
+                    return Ok(false);
+                }
+                left = left.saturating_sub(1);
                 self.advance_to(id)?;
                 if self.tip != id {
                     // This block or one before it was refused: there may be a better branch now.
@@ -39,7 +50,7 @@ impl Chainstate {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Connects `id`, a child of the tip, unless it or a block in flight breaks a rule.
@@ -68,7 +79,7 @@ impl Chainstate {
     }
 
     /// That the verified blocks among these can be taken back, before anything is changed.
-    fn check_readable(&self, blocks: &[Id]) -> Result<(), Error> {
+    pub(super) fn check_readable(&self, blocks: &[Id]) -> Result<(), Error> {
         let gone = |&&id: &&Id| {
             let entry = self.index.entry(id);
             entry.verified && (entry.block.is_none() || entry.undo.is_none())
@@ -95,7 +106,7 @@ impl Chainstate {
     }
 
     /// Waits for every verdict that is due. Afterwards the tip is verified, but may not be the best.
-    fn await_scripts(&mut self) -> Result<(), Error> {
+    pub(super) fn await_scripts(&mut self) -> Result<(), Error> {
         while !self.in_flight.is_empty() {
             self.collect_one()?;
         }
@@ -236,7 +247,7 @@ impl Chainstate {
             let transactions = entry.transactions;
             self.dirty.insert(block.id);
             let (hash, height) = (block.block.hash(), self.tree.height(block.id));
-            self.events.push_back(Event::Connected { hash, height, transactions });
+            self.events.push_back(Event::Connected { hash, height, transactions, block: block.block });
             self.index.drop_worse_than(block.id, &self.tree);
         }
     }
@@ -257,6 +268,19 @@ impl Chainstate {
             return Err(Error::OtherBlock { hash });
         }
         Ok(Arc::new(block))
+    }
+
+    /// Reads a stored block, whose transactions are read where they are needed ([`Block::read`]). Only the header is held
+    /// against what was asked for: whoever takes the block checks it.
+    ///
+    /// # Errors
+    /// If it is pruned, another one, or the disk cannot be read.
+    pub fn read_unread(&self, id: Id) -> Result<Arc<Block>, Error> {
+        let hash = self.tree.hash(id);
+        let position = self.index.entry(id).block.ok_or(Error::Pruned { hash })?;
+        let bytes = self.store.reader().block(position)?;
+        let block = Block::unread(bytes).map_err(|cause| Error::Block { hash, cause })?;
+        if block.hash() == hash { Ok(Arc::new(block)) } else { Err(Error::OtherBlock { hash }) }
     }
 
     /// Reads the coins that a block spent.

@@ -1,6 +1,9 @@
 //! What a chainstate tells whoever drives it.
 
+use std::sync::Arc;
+
 use yap_chain::bitcoin::BlockHash;
+use yap_chain::block::Block;
 
 use crate::reject::Reject;
 
@@ -16,6 +19,8 @@ pub enum Event {
         height: u32,
         /// Transactions in it.
         transactions: u32,
+        /// Its data.
+        block: Arc<Block>,
     },
     /// A block that was connected is no longer part of the best chain.
     Disconnected {

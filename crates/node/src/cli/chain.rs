@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use yap_chain::bitcoin::hashes::Hash;
 use yap_chain::bitcoin::{Amount, Block, CompactTarget, Denomination, ScriptBuf, Target};
-use yap_chain::spec::{Genesis, MAX_MESSAGE, NAMES, Retarget, Spec};
+use yap_chain::spec::{Genesis, MAX_MESSAGE, NAMES, Retarget, Spec, Times};
 
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
@@ -41,11 +41,14 @@ pub(super) struct New {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     spacing: u32,
     /// How the target of proof of work follows the blocks' times.
-    #[arg(long, value_enum, default_value_t = Rule::Asert)]
+    #[arg(long, value_enum, default_value_t = Rule::Relative)]
     retarget: Rule,
-    /// With asert: seconds of delay that double the target [default: 12 blocks].
+    /// With relative and asert: seconds of delay that double the target [default: 24 and 12 blocks].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     half_life: Option<u32>,
+    /// Seconds that a block's time may be ahead of the clock [default: 7200; with relative, the half-life].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(10..))]
+    future: Option<u32>,
     /// With bitcoin: blocks between adjustments.
     #[arg(long, value_name = "BLOCKS", default_value_t = 2016, value_parser = clap::value_parser!(u32).range(2..))]
     interval: u32,
@@ -69,7 +72,9 @@ enum Rule {
     None,
     /// Every 2,016 blocks, or as --interval says.
     Bitcoin,
-    /// Each block (aserti3-2d): for a few computers that come and go.
+    /// Each block, by how long the one before took: for a few computers that come and go, and rest between.
+    Relative,
+    /// Each block, by how far the chain is ahead of its schedule (aserti3-2d): for computers of which one always mines.
     Asert,
 }
 
@@ -140,11 +145,18 @@ impl New {
         spec.name.clone_from(&self.name);
         spec.ticker.clone_from(&self.ticker);
         spec.work.spacing = self.spacing;
+        spec.times = Times { future: self.future.unwrap_or(Times::BITCOIN.future), ..Times::BITCOIN };
         spec.work.retarget = match self.retarget {
             Rule::None => Retarget::None,
             Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
             Rule::Asert => {
                 Retarget::Asert { half_life: self.half_life.unwrap_or_else(|| self.spacing.saturating_mul(12)) }
+            }
+            Rule::Relative => {
+                let half_life = self.half_life.unwrap_or_else(|| self.spacing.saturating_mul(24));
+                // Times that are further ahead would not count in full, and could be used to slow the chain down.
+                spec.times = Times { future: self.future.unwrap_or(half_life), monotone: true };
+                Retarget::Relative { half_life }
             }
         };
         spec.subsidy.initial = self.subsidy;

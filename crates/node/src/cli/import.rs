@@ -50,6 +50,7 @@ impl Import {
             prune_bytes: self.prune.map(|mib| u64::from(mib).saturating_mul(1 << 20)),
             ..Options::default()
         };
+        global.enter(&directory)?;
         let mut chainstate = Chainstate::open(&directory, Arc::new(spec), options)?;
         let height = chainstate.tree().height(chainstate.tip());
         tracing::info!(directory = %directory.display(), height, threads, "opened");

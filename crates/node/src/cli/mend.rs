@@ -59,9 +59,10 @@ pub(super) fn advice(global: &Global, loss: Loss) -> Option<String> {
     let mut away = directory.clone().into_os_string();
     away.push(".damaged");
     let away = quoted(Path::new(&away));
-    let mut command = format!("yap --chain {}", quoted(Path::new(&global.chain)));
-    if let Some(base) = &global.data_dir {
-        command.push_str(&format!(" --data-dir {}", quoted(base)));
+    let config = global.config().ok()?;
+    let mut command = format!("yap --chain {}", quoted(Path::new(&config.chain)));
+    if config.is_given("data_dir") {
+        command.push_str(&format!(" --data-dir {}", quoted(&config.data_dir)));
     }
     let moved = format!("mv {} {away}", quoted(&directory));
     let rebuild = format!("{command} import {away}/blocks/blk*.dat");

@@ -151,6 +151,11 @@ impl State {
         }
     }
 
+    /// Whether new blocks go to the peer unasked, and whether they come from it so.
+    pub(super) fn high_bandwidth(&self, id: PeerId) -> (bool, bool) {
+        (self.peers.get(&id).is_some_and(|peer| peer.high_bandwidth), self.chosen.contains(&id))
+    }
+
     pub(super) fn sendheaders(&mut self, id: PeerId) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.headers = true;

@@ -112,6 +112,8 @@ pub(super) struct State {
     paused: Option<Time>,
     /// When [`plan`](Self::plan) has something to do without anything coming.
     plan_at: Option<Time>,
+    /// Times that a peer owed blocks for too long.
+    stalls: usize,
 }
 
 impl State {
@@ -194,6 +196,16 @@ impl State {
     pub(super) fn behind(&self, ledger: &dyn Ledger) -> u32 {
         let tree = ledger.tree();
         self.target.map_or(0, |target| tree.height(target).saturating_sub(tree.height(ledger.tip())))
+    }
+
+    /// How many blocks the peer owes.
+    pub(super) fn in_flight(&self, peer: PeerId) -> usize {
+        self.lines.get(&peer).map_or(0, |line| line.owed.len())
+    }
+
+    /// Times that a peer owed blocks for too long.
+    pub(super) fn stalls(&self) -> usize {
+        self.stalls
     }
 
     /// Whether the peer is connected.
@@ -382,6 +394,7 @@ impl State {
                 && others
             {
                 Self::stalled(peer, line, turn);
+                self.stalls = self.stalls.saturating_add(1);
                 self.stale = true;
             }
             self.slots.release(key, None);
@@ -415,6 +428,7 @@ impl State {
             }
             Some(_) => {
                 Self::stalled(peer, line, turn);
+                self.stalls = self.stalls.saturating_add(1);
                 self.slots.release_all(peer, line.owed.keys().copied());
                 self.stale = true;
                 self.replan(now);

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::{Hash, siphash24};
 use bitcoin::{BlockHash, CompactTarget, TxMerkleNode, Work};
-use yap_chain::header::{MAX_FUTURE, pow, retarget, tree};
+use yap_chain::header::{pow, retarget, tree};
 
 use super::{Config, Fault};
 use crate::random::Random;
@@ -52,6 +52,8 @@ pub(super) struct Presync {
     /// The last header of this pass, its hash and height, and the work up to it.
     tail: Header,
     tail_hash: BlockHash,
+    /// The time of the header before it; none before the genesis header.
+    before_tail: Option<u32>,
     height: u32,
     work: Work,
     keeping: Option<Keeping>,
@@ -112,7 +114,10 @@ impl Presync {
         wall: Timestamp,
     ) -> Self {
         let period = config.commitment_period.max(1);
-        let age = wall.0.saturating_sub(u64::from(tree.median_time_past(start))).saturating_add(u64::from(MAX_FUTURE));
+        let age = wall
+            .0
+            .saturating_sub(u64::from(tree.median_time_past(start)))
+            .saturating_add(u64::from(tree.spec().times.future));
         let longest = age.saturating_mul(MAX_RATE).checked_div(u64::from(period)).unwrap_or(0);
         Self {
             start,
@@ -125,6 +130,7 @@ impl Presync {
             commitments: Bits::default(),
             tail: tree.header(start),
             tail_hash: tree.hash(start),
+            before_tail: time_before(tree, start),
             height: tree.height(start),
             work: tree.work(start),
             keeping: None,
@@ -199,10 +205,11 @@ impl Presync {
     fn step(&mut self, tree: &tree::Tree, header: &Header, hash: BlockHash) -> Result<(), Fault> {
         let height = self.height.saturating_add(1);
         // Else few headers could claim any work: a chain that gets harder faster than the rules let it proves nothing.
-        if !retarget::permits(tree.spec(), height, &self.tail, header.bits) {
+        if !retarget::permits(tree.spec(), height, &self.tail, self.before_tail, header.bits) {
             return Err(Fault::Transition { hash, height });
         }
         self.work = pow::sum(self.work, pow::work(header.bits));
+        self.before_tail = Some(self.tail.time);
         (self.tail, self.tail_hash, self.height) = (*header, hash, height);
         Ok(())
     }
@@ -231,6 +238,7 @@ impl Presync {
     fn fetch_again(&mut self, tree: &tree::Tree) {
         self.tail = tree.header(self.start);
         self.tail_hash = tree.hash(self.start);
+        self.before_tail = time_before(tree, self.start);
         self.height = tree.height(self.start);
         self.work = tree.work(self.start);
         self.keeping = Some(Keeping { held: VecDeque::new(), before: self.tail_hash, enough: false });
@@ -243,6 +251,11 @@ impl Presync {
         let bits = self.commitments.words.capacity().saturating_mul(size_of::<u64>());
         held.saturating_mul(size_of::<Packed>()).saturating_add(bits)
     }
+}
+
+/// The time of the header before one.
+fn time_before(tree: &tree::Tree, id: tree::Id) -> Option<u32> {
+    tree.parent(id).map(|before| tree.time(before))
 }
 
 impl Keeping {

@@ -44,6 +44,25 @@ fn silent_peer_is_dropped() {
 }
 
 #[test]
+fn who_is_pinged_out_of_turn_keeps_one_timer() {
+    let mut state = state();
+    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(BOB, QUICK, Time::ZERO);
+    let asked = Time::from_secs(7);
+    let pings = state.ping(asked);
+    assert_eq!(pings.len(), 2, "{pings:?}");
+    assert_eq!(state.ping(asked), [], "their answers are waited for");
+    state.check();
+    let sent = pings.iter().find_map(|ping| match ping {
+        Outcome::Send(BOB, Message::Ping(nonce)) => Some(*nonce),
+        Outcome::Send(..) | Outcome::Part(..) => None,
+    });
+    assert_eq!(state.on_pong(BOB, sent.unwrap(), asked.after(QUICK)), []);
+    let (when, outcomes) = next(&mut state);
+    assert_eq!((when, outcomes), (asked.after(PING_TIMEOUT), vec![Outcome::Part(ALICE, Reason::TooSlow)]));
+}
+
+#[test]
 fn a_peer_that_answers_stays() {
     let mut state = state();
     state.ready(ALICE, QUICK, Time::ZERO);

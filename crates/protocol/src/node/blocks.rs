@@ -8,7 +8,8 @@ use crate::io::{Event, Output, Processed, Reply, TipChange};
 use crate::link::PeerId;
 use crate::message::{Inventory, Message};
 use crate::peers::Useful;
-use crate::{blocks, headers};
+use crate::penalty::Reason;
+use crate::{blocks, headers, tally};
 
 use super::{Node, Turn};
 
@@ -27,8 +28,16 @@ impl Node {
                         self.blocks.has(peer, id, turn.now, turn.ledger);
                     }
                 }
-                headers::Outcome::New { peer, .. } => self.peers.useful(peer, Useful::Headers, turn.now),
-                headers::Outcome::Part(peer, why) => self.part(peer, why, turn),
+                headers::Outcome::New { peer, count, .. } => {
+                    tally::count(&mut self.tally.sync.headers, usize::try_from(count).unwrap_or(usize::MAX));
+                    self.peers.useful(peer, Useful::Headers, turn.now);
+                }
+                headers::Outcome::Part(peer, why) => {
+                    if why == Reason::TooSlow {
+                        tally::count(&mut self.tally.sync.stalls, 1);
+                    }
+                    self.part(peer, why, turn);
+                }
                 headers::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),
             }
         }

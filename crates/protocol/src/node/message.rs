@@ -13,8 +13,11 @@ use super::{Node, Turn};
 
 impl Node {
     pub(super) fn message(&mut self, peer: PeerId, message: Message, size: usize, turn: &mut Turn<'_>) {
-        let Some(session) = self.sessions.get(&peer) else { return };
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.received = Some(turn.now);
         tracing::trace!(%peer, message = message.name(), size, "received");
+        self.messages.count_received(&message, size);
+        self.tally.received(&message);
         if session.established.is_some() {
             self.keepalive.heard(peer, turn.now);
             self.dispatch(peer, message, turn);

@@ -1,7 +1,7 @@
 //! What follows from the machine `peers`, and from `irreversible` and `keepalive`.
 
 use crate::io::{Event, Output};
-use crate::{irreversible, keepalive, peers};
+use crate::{irreversible, keepalive, peers, tally};
 
 use super::{Node, Turn};
 
@@ -14,7 +14,10 @@ impl Node {
 
     pub(super) fn peers_outcome(&mut self, outcome: peers::Outcome, turn: &mut Turn<'_>) {
         match outcome {
-            peers::Outcome::Dial { address, purpose } => self.outputs.push_back(Output::Dial { address, purpose }),
+            peers::Outcome::Dial { address, purpose } => {
+                tally::count(&mut self.tally.discovery.dials, 1);
+                self.outputs.push_back(Output::Dial { address, purpose });
+            }
             peers::Outcome::Send(peer, message) => self.send(peer, message),
             peers::Outcome::Part(peer, why) => self.part(peer, why, turn),
             peers::Outcome::Fault(peer, fault) => self.fault(peer, fault.into(), turn),

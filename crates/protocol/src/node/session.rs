@@ -1,12 +1,13 @@
 //! Sessions: connections that are open, from the first word to the parting.
 
 use crate::handshake::{self, Established, Standing};
-use crate::io::{Event, Output};
+use crate::io::{Comparison, Event, Output};
 use crate::link::{Direction, Link, PeerId, Purpose};
 use crate::message::{Features, Goodbye, Inventory, Locate, Message, Services};
 use crate::peers::Verdict;
 use crate::penalty::Reason;
-use crate::{blocks, compare, headers, peers, relay};
+use crate::time::Time;
+use crate::{blocks, compare, headers, peers, relay, tally};
 
 use super::{Node, Turn};
 
@@ -16,6 +17,11 @@ pub(super) struct Session {
     pub(super) link: Link,
     /// What the handshake found, once it is done.
     pub(super) established: Option<Box<Established>>,
+    /// How its chain compared with ours when it greeted us.
+    pub(super) comparison: Option<Comparison>,
+    /// When something last came from it, and was sent to it.
+    pub(super) received: Option<Time>,
+    pub(super) sent: Option<Time>,
     /// Why the peer says that it parts.
     pub(super) told: Option<Reason>,
     /// What is sent to it piles up.
@@ -37,6 +43,8 @@ impl Node {
         let verdict = self.peers.connected(peer, &link, turn.now);
         let instead = match verdict {
             Verdict::Refuse(why) => {
+                tally::count(&mut self.tally.handshakes.begun, 1);
+                self.tally.handshakes.failed(Some(why));
                 self.outputs.push_back(Output::Disconnect { peer, why });
                 return;
             }
@@ -46,7 +54,18 @@ impl Node {
         let link = Link { purpose: self.peers.purpose(peer), ..link };
         let standing = self.standing(turn);
         let outcomes = self.handshake.connected(peer, &link, &standing, turn.now);
-        self.sessions.insert(peer, Session { link, established: None, told: None, congested: false, asked: None });
+        tally::count(&mut self.tally.handshakes.begun, 1);
+        let session = Session {
+            link,
+            established: None,
+            comparison: None,
+            received: None,
+            sent: None,
+            told: None,
+            congested: false,
+            asked: None,
+        };
+        self.sessions.insert(peer, session);
         if let Some((other, why)) = instead {
             self.part(other, why, turn);
         }
@@ -71,7 +90,12 @@ impl Node {
         let known = *established.clone();
         let link = session.link.clone();
         session.established = Some(established);
+        tally::count(&mut self.tally.handshakes.done, 1);
         let comparison = known.greeting.map(|greeting| compare::compare(turn.ledger, &greeting.tip, greeting.work()));
+        session.comparison = comparison;
+        if let Some(comparison) = comparison {
+            self.tally.compared(comparison);
+        }
         self.event(Event::PeerReady { peer, comparison });
         self.keepalive.ready(peer, known.latency, turn.now);
         let outcomes = self.peers.ready(peer, peers_facts(&known), turn.now);
@@ -133,7 +157,9 @@ impl Node {
     pub(super) fn forget(&mut self, peer: PeerId, why: Option<Reason>, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.remove(&peer) else { return };
         let why = why.or(session.told);
-        if session.established.is_some() {
+        if session.established.is_none() {
+            self.tally.handshakes.failed(why);
+        } else {
             self.event(Event::PeerGone { peer, why });
         }
         self.handshake.disconnected(peer);

@@ -17,7 +17,9 @@ impl Node {
         let peers: Vec<PeerId> = self.sessions.keys().copied().collect();
         for peer in peers {
             self.say_goodbye(peer, Reason::Shutdown);
-            self.sessions.remove(&peer);
+            if self.sessions.remove(&peer).is_some_and(|session| session.established.is_none()) {
+                self.tally.handshakes.failed(Some(Reason::Shutdown));
+            }
         }
         self.stopped = true;
     }

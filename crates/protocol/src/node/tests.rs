@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
 mod chaos;
+mod counts;
 mod line;
 mod networks;
 mod stories;

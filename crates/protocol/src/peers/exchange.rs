@@ -133,6 +133,12 @@ impl State {
         Some(if unasked { Err(Fault::Unasked(excess)) } else { Ok(taken) })
     }
 
+    /// What was learned since all that was learned were `before`, a peer told.
+    fn told_since(&mut self, before: u64) {
+        let (all, told) = self.learned;
+        self.learned.1 = told.saturating_add(all.saturating_sub(before));
+    }
+
     /// Whether we asked a peer for addresses, and it has not answered yet.
     fn was_asked(&self, peer: PeerId) -> bool {
         self.peers.get(&peer).and_then(|peer| peer.talk.as_ref()).is_some_and(|talk| talk.asked)
@@ -140,6 +146,7 @@ impl State {
 
     /// `addr` or `addrv2` came.
     pub fn on_addresses(&mut self, peer: PeerId, addresses: &[KnownAddress], now: Time) -> Vec<Outcome> {
+        let before = self.learned.0;
         let mut out = Vec::new();
         let answer = self.was_asked(peer);
         let taken = match self.allow(peer, addresses.len(), now) {
@@ -166,6 +173,7 @@ impl State {
                 self.pass_on(peer, &KnownAddress { seen, ..known.clone() }, &address, now);
             }
         }
+        self.told_since(before);
         self.answered(peer, addresses.len(), now);
         self.timers.at_latest(Timer::Refill, now.after(Duration::from_millis(100)));
         self.finish(out, now)
@@ -185,7 +193,10 @@ impl State {
         };
         self.takes_part(peer, now, &mut out);
         for record in records.iter().take(taken) {
-            match self.hear_record(peer, record, now) {
+            let before = self.learned.0;
+            let heard = self.hear_record(peer, record, now);
+            self.told_since(before);
+            match heard {
                 Ok(fresh) if fresh && !answer && records.len() <= NEWS => self.pass_on_record(peer, record, now),
                 Ok(_) => {}
                 Err(fault) => {
@@ -265,8 +276,13 @@ impl State {
             return false;
         }
         let heard = Heard { address: address.clone(), services, seen, source, penalty };
+        let known = self.book.get(address).is_some();
         let _ = self.book.hear(&heard, wall, &mut self.random);
-        self.book.get(address).is_some()
+        let kept = self.book.get(address).is_some();
+        if kept && !known {
+            self.learned.0 = self.learned.0.saturating_add(1);
+        }
+        kept
     }
 
     fn note_recent(&mut self, peer: PeerId, address: &Address) {

@@ -136,6 +136,10 @@ pub struct Status {
     pub latency: Option<Duration>,
     /// Blocks, transactions and batches of headers that it was first to give.
     pub useful: [u32; 3],
+    /// When it was last the first to give a block that is valid.
+    pub last_block: Option<Time>,
+    /// When it was last the first to give a transaction that was accepted.
+    pub last_transaction: Option<Time>,
     /// The user named it.
     pub manual: bool,
     /// It is always let in.

@@ -139,6 +139,8 @@ impl Peer {
             services: self.facts.map_or(Services::NONE, |facts| facts.services),
             latency: self.latency,
             useful: self.useful,
+            last_block: self.last_block,
+            last_transaction: self.last_transaction,
             manual: self.manual,
             unconditional: self.unconditional,
         }

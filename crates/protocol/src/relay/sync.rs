@@ -19,6 +19,7 @@ use bitcoin::hashes::Hash;
 use crate::ledger::{Ledger, Pooled};
 use crate::link::PeerId;
 use crate::message::{MAX_POOL_SUMS, Message, PoolSummary};
+use crate::tally::count;
 use crate::time::Time;
 
 use super::id::Id;
@@ -166,6 +167,7 @@ impl State {
     pub(super) fn compare(&mut self, name: PeerId, summary: &PoolSummary, now: Time) {
         let Some(peer) = self.peers.get_mut(&name) else { return };
         let parts = self.sums.differing(summary);
+        count(&mut self.counts.differing, usize::from(parts.contains(&true)));
         if peer.sync.begun() || !self.config.relay || !parts.contains(&true) {
             return;
         }
@@ -221,6 +223,7 @@ impl State {
         } else {
             self.timers.set(name, Timer::Sync, now.after(SYNC_PAUSE));
         }
+        count(&mut self.counts.announced, part.len());
         self.announce(name, &part, ledger);
     }
 

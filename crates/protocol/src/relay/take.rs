@@ -8,6 +8,7 @@ use yap_chain::transaction::Transaction;
 use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::{Announced, Inventory, Message};
+use crate::tally::count;
 use crate::time::Time;
 
 use super::id::Id;
@@ -139,6 +140,7 @@ impl State {
         let pending = self.known.at_hand(ids.0);
         let orphan = self.orphans.get(ids.0).is_some();
         if pending || orphan || self.known.refused_or_confirmed(ids.0, requested) {
+            count(&mut self.counts.known, 1);
             if pending && !requested {
                 self.copied(name, ids.0, now);
                 self.prune(name);
@@ -152,6 +154,7 @@ impl State {
             self.ask(now);
             return;
         }
+        count(&mut self.counts.new, 1);
         if requested {
             self.fetched(ids.0, by_wtxid.waited, now);
         } else {

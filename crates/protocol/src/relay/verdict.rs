@@ -9,6 +9,7 @@ use yap_chain::transaction::Transaction;
 use crate::io::{Judged, TipChange};
 use crate::link::PeerId;
 use crate::message::Inventory;
+use crate::tally::count;
 use crate::time::Time;
 
 use super::id::Id;
@@ -65,6 +66,7 @@ impl State {
     fn accepted(&mut self, id: Id, judging: &Judging) {
         self.orphans.remove(id);
         if let Some(giver) = judging.giver {
+            count(&mut self.counts.accepted, 1);
             self.out.push(Outcome::Useful(giver));
             if judging.graft {
                 self.graft(giver);

@@ -1,14 +1,14 @@
 //! One thread of the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender, select};
 use yap_chain::verify::Job;
 
-use super::Verdict;
 use super::progress::{Progress, Ready, Run};
 use super::queue::Queue;
+use super::{Bell, Verdict};
 use crate::cache::Cache;
 use crate::engine::{Engine, No, Reason, Span};
 
@@ -17,6 +17,8 @@ pub(super) struct Worker<E: Engine> {
     pub(super) queue: Arc<Queue<E>>,
     pub(super) cache: Option<Arc<Cache>>,
     pub(super) verdicts: Sender<Verdict>,
+    /// Rung after each verdict.
+    pub(super) bell: Arc<OnceLock<Bell>>,
     /// Disconnected when the pool is dropped.
     pub(super) stopped: Receiver<()>,
 }
@@ -113,6 +115,9 @@ impl<E: Engine> Worker<E> {
             // Fails if nobody wants verdicts any more.
             send(self.verdicts, verdict) -> _ => {}
             recv(self.stopped) -> _ => {}
+        }
+        if let Some(bell) = self.bell.get() {
+            bell();
         }
     }
 }

@@ -7,7 +7,7 @@ use bitcoin::consensus::encode;
 use bitcoin::{Amount, Script, ScriptBuf};
 use yap_chain::block::{Block, signet};
 use yap_chain::header::{Accepted, Tree, pow};
-use yap_chain::spec::{Retarget, Spec, file};
+use yap_chain::spec::{Retarget, Spec, Times, file};
 use yap_chain::transaction::Transaction;
 
 use super::Outcome;
@@ -49,11 +49,15 @@ pub fn spec(data: &[u8]) -> Outcome {
 /// A chain whose blocks anyone can find, with the retarget rule of that number.
 pub(super) fn with_rule(number: u8) -> Spec {
     let mut spec = Spec::regtest();
-    spec.work.retarget = match number % 4 {
+    spec.work.retarget = match number % 5 {
         0 => Retarget::None,
         1 => Retarget::Bitcoin { interval: 4, min_difficulty_blocks: true, bip94: false },
         2 => Retarget::Bitcoin { interval: 5, min_difficulty_blocks: false, bip94: true },
-        _ => Retarget::Asert { half_life: 120 },
+        3 => Retarget::Asert { half_life: 120 },
+        _ => {
+            spec.times = Times { future: 240, monotone: true };
+            Retarget::Relative { half_life: 240 }
+        }
     };
     spec
 }
@@ -90,7 +94,7 @@ fn accept(tree: &mut Tree, header: &Header) {
             assert_eq!(tree.work(id), tree.work(parent) + header.work());
             assert!(tree.work(id) > tree.work(parent));
             assert_eq!(tree.next_bits(parent, header.time), header.bits);
-            assert!(tree.median_time_past(parent) < header.time);
+            assert!(tree.median_time_past(parent) < header.time && tree.earliest_time(parent) <= header.time);
             assert_eq!(tree.work(tree.best()), tree.work(best).max(tree.work(id)));
             let after = tree.next_bits(id, header.time.saturating_add(1));
             assert!(pow::target(after, &with_rule(0).work.limit).is_some(), "the next header could not be made");

@@ -143,6 +143,7 @@ pub(super) fn specs() -> Vec<Vec<u8>> {
         Retarget::Bitcoin { interval: 144, min_difficulty_blocks: true, bip94: false },
         Retarget::Bitcoin { interval: 2_016, min_difficulty_blocks: false, bip94: true },
         Retarget::Asert { half_life: 120 },
+        Retarget::Relative { half_life: 240 },
     ];
     let text = |(number, retarget): (usize, Retarget)| {
         let mut spec = Spec::local();
@@ -152,12 +153,12 @@ pub(super) fn specs() -> Vec<Vec<u8>> {
         spec.assume_valid = (number % 3 == 0).then(|| spec.genesis.block_hash());
         spec.to_toml().into_bytes()
     };
-    rules.into_iter().cycle().take(12).enumerate().map(text).collect()
+    rules.into_iter().cycle().take(15).enumerate().map(text).collect()
 }
 
 /// Chains of some headers under every retarget rule, forks included.
 pub(super) fn headers() -> Vec<Vec<u8>> {
-    let mined = (0..16).map(|number: u8| {
+    let mined = (0..20).map(|number: u8| {
         let mut random = Random::new(u64::from(number)).fork("headers");
         let mut tree = Tree::new(Arc::new(with_rule(number)), 0);
         let mut bytes = vec![number];

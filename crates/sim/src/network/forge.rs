@@ -37,7 +37,7 @@ impl Draft<'_> {
         let coinbase = self.coinbase(height, tree.spec().subsidy_at(height) + self.fees);
         let txids = self.transactions.iter().map(|transaction| transaction.txid().to_raw_hash());
         let leaves = std::iter::once(coinbase.compute_txid().to_raw_hash()).chain(txids).collect();
-        let time = self.time.max(tree.median_time_past(parent) + 1);
+        let time = self.time.max(tree.earliest_time(parent));
         let mut header = Header {
             version: Version::from_consensus(0x2000_0000),
             prev_blockhash: tree.hash(parent),

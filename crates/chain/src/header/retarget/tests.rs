@@ -7,7 +7,7 @@ use bitcoin::{TxMerkleNode, Work};
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::Spec;
+use crate::spec::{Spec, Times};
 
 /// A chain on the genesis header of `spec` with the given seconds between headers. Each has the bits that are required,
 /// and none has work: the tree takes it on trust.
@@ -66,6 +66,20 @@ fn with_interval(spec: Spec, interval: u32) -> Spec {
     Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec }
 }
 
+/// A chain with aserti3-2d, which no built-in one has.
+fn asert() -> Spec {
+    let local = Spec::local();
+    let work = ProofOfWork { retarget: Retarget::Asert { half_life: 120 }, ..local.work.clone() };
+    Spec { name: "asert".into(), work, times: Times::BITCOIN, ..local }
+}
+
+/// A chain with each rule, built-in or not.
+fn specs() -> impl Strategy<Value = Spec> {
+    let mut specs: Vec<Spec> = crate::spec::NAMES.iter().filter_map(|name| Spec::builtin(name)).collect();
+    specs.push(asert());
+    prop::sample::select(specs)
+}
+
 /// Bitcoin Core, `src/test/pow_tests.cpp`, `get_next_work` and its siblings (MIT).
 #[test]
 fn adjustments_equal_cores() {
@@ -101,9 +115,8 @@ proptest! {
 proptest! {
     #[test]
     fn whatever_the_times_the_next_target_is_allowed(
-        name in prop::sample::select(&crate::spec::NAMES[..]), times in prop::collection::vec(any::<u32>(), 1..60)
+        spec in specs(), times in prop::collection::vec(any::<u32>(), 1..60)
     ) {
-        let spec = Spec::builtin(name).unwrap();
         let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
         let limit = spec.work.limit;
         let mut chain = Chain::new(spec);
@@ -195,7 +208,7 @@ fn bip94_adjusts_from_the_first_block_of_a_period() {
 
 #[test]
 fn asert_follows_the_hash_rate() {
-    let mut chain = Chain::new(Spec::local());
+    let mut chain = Chain::new(asert());
     assert_eq!(chain.next_bits(0), chain.tree.bits(chain.tip), "the first block has the genesis block's target");
     let target = |chain: &Chain| Target::from_compact(chain.next_bits(0));
     let before = target(&chain);
@@ -214,16 +227,16 @@ fn asert_follows_the_hash_rate() {
 proptest! {
     #[test]
     fn whatever_is_required_is_permitted(
-        name in prop::sample::select(&crate::spec::NAMES[..]), gaps in prop::collection::vec(-10_i64..3_000, 1..60)
+        spec in specs(), gaps in prop::collection::vec(-10_i64..3_000, 1..60)
     ) {
-        let spec = Spec::builtin(name).unwrap();
         let spec = if matches!(spec.work.retarget, Retarget::Bitcoin { .. }) { with_interval(spec, 6) } else { spec };
         let mut chain = Chain::new(spec);
         for gap in gaps {
             let parent = chain.tree.header(chain.tip);
+            let before = chain.tree.parent(chain.tip).map(|before| chain.tree.time(before));
             chain.push(gap);
             let (height, bits) = (chain.tree.height(chain.tip), chain.tree.bits(chain.tip));
-            prop_assert!(permits(chain.tree.spec(), height, &parent, bits), "{:x} at {}", bits, height);
+            prop_assert!(permits(chain.tree.spec(), height, &parent, before, bits), "{:x} at {}", bits, height);
         }
     }
 }
@@ -232,8 +245,9 @@ proptest! {
 #[test]
 fn a_target_beyond_what_an_adjustment_allows_is_not_permitted() {
     let spec = Spec::bitcoin();
-    let after =
-        |last, height, next| permits(&spec, height, &Header { bits: bits(last), ..spec.genesis.header }, bits(next));
+    let after = |last, height, next| {
+        permits(&spec, height, &Header { bits: bits(last), ..spec.genesis.header }, None, bits(next))
+    };
     assert!(after(0x1d00_ffff, 32_256, 0x1d00_d86a));
     assert!(after(0x1c05_a3f4, 68_544, 0x1c01_68fd), "exactly a quarter");
     assert!(!after(0x1c05_a3f4, 68_544, 0x1c01_68fc), "less than a quarter");
@@ -242,8 +256,11 @@ fn a_target_beyond_what_an_adjustment_allows_is_not_permitted() {
     assert!(!after(0x1d00_ffff, 32_257, 0x1d00_d86a), "not at the end of a period");
     assert!(!after(0x1c38_7f6f, 46_368, 0x0100_0000), "no target");
     let regtest = Spec::regtest();
-    assert!(!permits(&regtest, 1, &regtest.genesis.header, bits(0x2000_ffff)));
+    assert!(!permits(&regtest, 1, &regtest.genesis.header, None, bits(0x2000_ffff)));
     let local = Spec::local();
-    assert!(permits(&local, 1, &local.genesis.header, bits(0x207f_ffff)));
-    assert!(!permits(&local, 1, &local.genesis.header, bits(0x207f_fffe)), "there is one alone that ASERT allows");
+    assert!(permits(&local, 1, &local.genesis.header, None, bits(0x207f_ffff)));
+    assert!(
+        !permits(&local, 1, &local.genesis.header, None, bits(0x207f_fffe)),
+        "there is one alone that the rule allows"
+    );
 }

@@ -122,7 +122,7 @@ fn a_genesis_block_without_its_work_is_refused() {
 fn errors_say_where_what_and_what_else() {
     assert_eq!(
         broken("retarget = \"bitcoin\"", "retarget = \"foo\""),
-        "line 14: work.retarget: \"foo\" is not allowed; allowed: none, bitcoin, asert"
+        "line 14: work.retarget: \"foo\" is not allowed; allowed: none, bitcoin, asert, relative"
     );
     assert_eq!(
         broken("spacing = 30", "spacing = 0"),

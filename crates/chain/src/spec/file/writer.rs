@@ -31,6 +31,10 @@ pub(super) fn write(spec: &Spec) -> String {
     lines.extend(retarget(&spec.work.retarget));
     lines.extend([
         String::new(),
+        "[times]".to_owned(),
+        format!("future = {}", spec.times.future),
+        format!("monotone = {}", spec.times.monotone),
+        String::new(),
         "[subsidy]".to_owned(),
         format!("initial = {}", spec.subsidy.initial.to_sat()),
         format!("halving = {}", spec.subsidy.halving),
@@ -52,6 +56,9 @@ fn retarget(retarget: &Retarget) -> Vec<String> {
     match *retarget {
         Retarget::None => vec!["retarget = \"none\"".to_owned()],
         Retarget::Asert { half_life } => vec!["retarget = \"asert\"".to_owned(), format!("half-life = {half_life}")],
+        Retarget::Relative { half_life } => {
+            vec!["retarget = \"relative\"".to_owned(), format!("half-life = {half_life}")]
+        }
         Retarget::Bitcoin { interval, min_difficulty_blocks, bip94 } => vec![
             "retarget = \"bitcoin\"".to_owned(),
             format!("interval = {interval}"),

@@ -1,19 +1,21 @@
-//! What the node wants kept across restarts, as one file in the directory.
+//! What the node wants kept across restarts (the address book), as one file in its directory.
 //!
 //! The file is replaced as a whole: written beside, then renamed, so that a kill leaves the old one or the new one.
 //! A file that can't be read is put aside and told of: a peer without its address book still works.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use yap_protocol::peers::ChangeSet;
+
+use crate::private;
 
 /// The file's name.
 const FILE: &str = "peers.dat";
 
 /// What was kept, and what changed since it was written.
 #[derive(Debug)]
-pub(super) struct Book {
+pub struct Book {
     path: PathBuf,
     kept: ChangeSet,
     changed: bool,
@@ -21,7 +23,10 @@ pub(super) struct Book {
 
 impl Book {
     /// Reads what an earlier run kept in the directory.
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the file is there and can't be read, or can't be put aside.
+    pub fn open(directory: &Path) -> io::Result<Self> {
         let path = directory.join(FILE);
         let kept = match std::fs::read(&path) {
             Ok(bytes) => ChangeSet::decode(&bytes).or_else(|error| {
@@ -36,22 +41,26 @@ impl Book {
     }
 
     /// What was kept.
-    pub(super) const fn kept(&self) -> &ChangeSet {
+    #[must_use]
+    pub const fn kept(&self) -> &ChangeSet {
         &self.kept
     }
 
     /// Adds a change; it is not on disk before [`save`](Self::save).
-    pub(super) fn add(&mut self, change: ChangeSet) {
+    pub fn add(&mut self, change: ChangeSet) {
         self.kept.merge(change);
         self.kept.compact();
         self.changed = true;
     }
 
     /// Writes everything, if anything changed.
-    pub(super) fn save(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it can't be written; what was there stays.
+    pub fn save(&mut self) -> io::Result<()> {
         if self.changed {
             let new = self.path.with_extension("new");
-            std::fs::write(&new, self.kept.encode())?;
+            private::file().create(true).truncate(true).open(&new)?.write_all(&self.kept.encode())?;
             std::fs::rename(&new, &self.path)?;
             self.changed = false;
         }

@@ -1,0 +1,8 @@
+//! Transactions that wait for a block.
+
+use crate::method::Methods;
+
+/// Adds the methods.
+pub(super) const fn add(methods: Methods) -> Methods {
+    methods
+}

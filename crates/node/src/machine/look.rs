@@ -1,0 +1,363 @@
+//! What jobs that look at the node see.
+
+use std::sync::Arc;
+
+use yap_api::backend::{Added, Ban, Coins, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View};
+use yap_chain::bitcoin::bip158::FilterHeader;
+use yap_chain::bitcoin::block::Header;
+use yap_chain::bitcoin::{BlockHash, OutPoint, Txid};
+use yap_chain::block::Block;
+use yap_chain::coin::Coin;
+use yap_chain::connect::Coins as _;
+use yap_chain::header::{
+    self,
+    tree::{Id, Tree},
+};
+use yap_chain::mempool::{Mempool, Room, Template};
+use yap_chain::spec::Spec;
+use yap_chain::undo::Undo;
+use yap_chain::utxo::{Hashes, Stats, Totals};
+use yap_net::Given;
+use yap_net::identity::Name;
+use yap_net::status::{self, Path, Via};
+use yap_protocol::handshake::TOLERANCE;
+use yap_protocol::io::Comparison;
+use yap_protocol::link::{Direction, Purpose};
+use yap_protocol::node::PeerFacts;
+use yap_protocol::peers::ban::Target;
+
+use super::Machine;
+use crate::chainstate::Error;
+
+/// What went wrong with the ledger, in words; what is only missing is told apart.
+fn unreadable(error: &Error) -> ReadError {
+    match error {
+        Error::Pruned { .. } => ReadError::Pruned,
+        _ => ReadError::Damaged(error.to_string()),
+    }
+}
+
+fn damaged(error: &impl ToString) -> ReadError {
+    ReadError::Damaged(error.to_string())
+}
+
+impl Machine {
+    /// A block whose data should be at hand.
+    fn held(&self, id: Id) -> Result<(), ReadError> {
+        let chain = self.ledger.chain();
+        match (chain.has_block(id), chain.is_pruned(id)) {
+            (true, _) => Ok(()),
+            (false, true) => Err(ReadError::Pruned),
+            (false, false) => Err(ReadError::Missing),
+        }
+    }
+
+    /// Keeps the first failure of the ledger that a job has met, so that the node stops on it.
+    fn fail(&mut self, error: Error) -> ReadError {
+        let told = unreadable(&error);
+        if !matches!(error, Error::Pruned { .. }) {
+            self.failed.get_or_insert(error);
+        }
+        told
+    }
+
+    /// The failure that a job has met.
+    pub(super) fn look_failed(&mut self) -> Result<(), Error> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let chain = self.ledger.chain();
+        let (tree, tip) = (chain.tree(), chain.verified_tip());
+        let behind = tree.height(tree.best()).saturating_sub(tree.height(tip));
+        if behind == 0 || !self.node.is_catching_up() {
+            return None;
+        }
+        let rate = self.chores.rate();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts from floats saturate")]
+        let left = (rate > 0.0).then(|| (f64::from(behind) / rate).ceil() as u64);
+        Some(Progress { behind, rate, left })
+    }
+
+    fn peer(&self, facts: &PeerFacts, there: Option<&status::Peer>) -> Peer {
+        let tree = self.ledger.chain().tree();
+        let greeting = facts.established.as_deref();
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Peer {
+            id: facts.peer.0,
+            identity: facts.link.identity.map(|identity| Name(identity).to_string()),
+            address: there.map_or_else(|| facts.link.address.to_string(), |one| one.address.clone()),
+            path: there.map(|one| one.path.to_string()).unwrap_or_default(),
+            transport: there.map_or("", |one| transport(&one.path)),
+            inbound: facts.link.direction == Direction::Inbound,
+            kind: kind(facts.link.direction, facts.link.purpose),
+            version: greeting.map_or(0, |greeting| greeting.version),
+            agent: greeting.map(|greeting| greeting.user_agent.to_string()).unwrap_or_default(),
+            services: facts.status.services.0,
+            relays: greeting.is_some_and(|greeting| greeting.relay),
+            starting_height: greeting.map_or(-1, |greeting| greeting.start_height),
+            best_header: facts.best_header.map(|id| tree.height(id)),
+            comparison: facts.comparison.map(|comparison| match comparison {
+                Comparison::Same => "same",
+                Comparison::Behind => "behind",
+                Comparison::Ahead => "ahead",
+                Comparison::Forked => "forked",
+            }),
+            time_offset: greeting.map_or(0, |greeting| greeting.clock_offset),
+            ping: facts.latency.as_ref().map(|latency| (micros(latency.last), micros(latency.min))),
+            connected: facts.connected.0,
+            bytes: there.map_or((0, 0), |one| (one.received, one.sent)),
+            score: facts.status.score.into(),
+            blocks_in_flight: facts.blocks_in_flight,
+            least_feerate: facts.least_feerate,
+            last_block: facts.last_block.map_or(0, |time| time.0),
+            last_received: facts.last_received.map_or(0, |time| time.0),
+            last_sent: facts.last_sent.map_or(0, |time| time.0),
+            last_transaction: facts.last_transaction.map_or(0, |time| time.0),
+            high_bandwidth: facts.high_bandwidth,
+        }
+    }
+}
+
+/// Whether a connection leads to a peer that the user named. A name that has to be resolved is known by its port.
+fn leads(facts: &PeerFacts, given: &Given) -> bool {
+    let address = &facts.link.address;
+    match given {
+        Given::Peer(identity) => facts.link.identity == Some(*identity),
+        Given::Host { port, .. } if given.name().is_some() => {
+            facts.link.purpose == Some(Purpose::Manual) && address.to_string().contains(&format!("/{port}"))
+        }
+        Given::Host { .. } | Given::Address(_) => {
+            given.addresses(&[]).iter().any(|one| one.endpoint == address.endpoint)
+        }
+    }
+}
+
+fn transport(path: &Path) -> &'static str {
+    match path {
+        Path::Relayed(_) => "relayed",
+        Path::Direct(via) | Path::Punched(via) => match via {
+            Via::Tcp => "tcp",
+            Via::Quic => "quic",
+            Via::WebSocket => "websocket",
+            Via::SecureWebSocket => "wss",
+            Via::Bitcoin => "bitcoin",
+            Via::Memory => "memory",
+        },
+    }
+}
+
+fn kind(direction: Direction, purpose: Option<Purpose>) -> &'static str {
+    match (direction, purpose) {
+        (Direction::Inbound, _) => "inbound",
+        (Direction::Outbound, Some(Purpose::Full) | None) => "outbound-full-relay",
+        (Direction::Outbound, Some(Purpose::BlockOnly)) => "block-relay-only",
+        (Direction::Outbound, Some(Purpose::Feeler)) => "feeler",
+        (Direction::Outbound, Some(Purpose::Seed)) => "addr-fetch",
+        (Direction::Outbound, Some(Purpose::Manual)) => "manual",
+    }
+}
+
+fn reach(reach: &status::Reach) -> Reach {
+    let (kind, addresses) = match reach {
+        status::Reach::Unknown => ("unknown", Vec::new()),
+        status::Reach::Public { addresses, .. } => ("public", addresses.clone()),
+        status::Reach::Local { addresses } => ("local", addresses.clone()),
+        status::Reach::Relayed { .. } => ("relayed", Vec::new()),
+        status::Reach::Hidden => ("hidden", Vec::new()),
+    };
+    Reach { kind, text: reach.to_string(), addresses }
+}
+
+impl View for Machine {
+    fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
+    fn tree(&self) -> &Tree {
+        self.ledger.chain().tree()
+    }
+
+    fn tip(&self) -> Id {
+        self.ledger.chain().verified_tip()
+    }
+
+    fn has_block(&self, id: Id) -> bool {
+        self.ledger.chain().has_block(id)
+    }
+
+    fn is_pruned(&self, id: Id) -> bool {
+        self.ledger.chain().is_pruned(id)
+    }
+
+    fn transactions(&self, id: Id) -> Option<u32> {
+        self.ledger.chain().transactions(id)
+    }
+
+    fn transactions_up_to(&self, id: Id) -> Option<u64> {
+        self.ledger.chain().transactions_up_to(id)
+    }
+
+    fn accept_header(&mut self, header: &Header) -> Result<(), header::Error> {
+        let now = self.clock.wall().header_time();
+        self.ledger.chain_mut().add_header(header, now).map(|_| ())
+    }
+
+    fn block(&self, id: Id) -> Result<Arc<Block>, ReadError> {
+        self.held(id)?;
+        self.ledger.chain().read_unread(id).map_err(|error| unreadable(&error))
+    }
+
+    fn undo(&self, id: Id) -> Result<Undo, ReadError> {
+        self.held(id)?;
+        if self.tree().genesis() == id {
+            return Ok(Undo::default());
+        }
+        self.ledger.chain().read_undo(id).map_err(|error| unreadable(&error))
+    }
+
+    fn filter(&self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
+        let (height, hash) = (self.tree().height(id), self.tree().hash(id));
+        let reader = self.ledger.chain().store().reader();
+        let bytes = reader.filter(height, &hash).map_err(|error| damaged(&error))?;
+        let header = reader.filter_header(height, &hash).map_err(|error| damaged(&error))?;
+        bytes.zip(header).ok_or(ReadError::Missing)
+    }
+
+    fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, ReadError> {
+        self.ledger.chain_mut().next().coins.coin(outpoint).map_err(|error| damaged(&error))
+    }
+
+    fn coins(&mut self) -> Result<Box<dyn Coins>, ReadError> {
+        self.ledger.chain_mut().flush().map_err(|error| self.fail(error))?;
+        let utxos = self.ledger.chain().store().reader().utxos().map_err(|error| damaged(&error))?;
+        let tip = utxos.tip().map(|tip| tip.hash).ok_or(ReadError::Missing)?;
+        Ok(Box::new(Snapshot { tip, utxos }))
+    }
+
+    fn size_on_disk(&self) -> u64 {
+        let reader = self.ledger.chain().store().reader();
+        reader.block_files_size().saturating_add(reader.tables_size().unwrap_or_default())
+    }
+
+    fn pool(&self) -> &Mempool {
+        self.ledger.admission().pool()
+    }
+
+    fn template(&self, room: &Room) -> Option<Template> {
+        self.ledger.admission().template(room)
+    }
+
+    fn prioritise(&mut self, txid: Txid, delta: i64) -> Option<i64> {
+        self.ledger.admission_mut().prioritise(txid, delta)
+    }
+
+    fn invalidate(&mut self, id: Id) -> Result<(), ReadError> {
+        self.ledger.chain_mut().invalidate(id).map_err(|error| self.fail(error))
+    }
+
+    fn reconsider(&mut self, id: Id) -> Result<(), ReadError> {
+        self.ledger.chain_mut().reconsider(id).map_err(|error| self.fail(error))
+    }
+
+    fn now(&self) -> u32 {
+        self.clock.wall().header_time()
+    }
+
+    fn standing(&self) -> Standing {
+        let network = self.network.status();
+        let offset = self.node.clock_offset().map(|offset| offset.0).filter(|offset| offset.abs() > TOLERANCE);
+        Standing {
+            started: self.chores.started,
+            catching_up: self.node.is_catching_up(),
+            progress: self.progress(),
+            identity: Name(self.network.identity()).to_string(),
+            agent: self.greeting.0.clone(),
+            services: self.greeting.1.0,
+            listening: network.listening.clone(),
+            reach: reach(&network.reach),
+            alone: network.is_alone(),
+            clock_offset: offset,
+            records: (network.records, network.routing),
+            miner: self.miner(),
+            wallet: self.wallet_standing(),
+            directory: self.directory.display().to_string(),
+            warnings: self.warnings(offset),
+        }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        let network = self.network.status();
+        let facts = self.node.survey();
+        let there = |facts: &PeerFacts| network.peers.iter().find(|one| one.peer == facts.peer);
+        facts.iter().map(|facts| self.peer(facts, there(facts))).collect()
+    }
+
+    fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
+        for (_, received, sent) in self.node.messages().rows() {
+            traffic.received = traffic.received.saturating_add(received.bytes);
+            traffic.sent = traffic.sent.saturating_add(sent.bytes);
+        }
+        traffic
+    }
+
+    fn tally(&self) -> Vec<Tally> {
+        let rows = self.node.tally().rows();
+        rows.into_iter().map(|row| Tally { id: row.id, name: row.name, counts: row.counts }).collect()
+    }
+
+    fn added_peers(&self) -> Vec<Added> {
+        let survey = self.node.survey();
+        let leading =
+            |given: &Given| survey.iter().filter(|facts| leads(facts, given)).map(|facts| facts.peer.0).collect();
+        self.added.iter().map(|given| Added { peer: given.to_string(), connections: leading(given) }).collect()
+    }
+
+    fn bans(&self) -> Vec<Ban> {
+        let target = |target: &Target| match target {
+            Target::Identity(identity) => Name(*identity).to_string(),
+            Target::Host(host) => host.to_string(),
+        };
+        self.node.bans().map(|(who, until)| Ban { target: target(who), until: until.0 }).collect()
+    }
+
+    fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)> {
+        let known = self.node.known(most);
+        known.into_iter().map(|(address, known)| (address.to_string(), known.services.0, known.seen.0)).collect()
+    }
+}
+
+/// The coins of the last commit.
+struct Snapshot {
+    tip: BlockHash,
+    utxos: yap_store::Utxos,
+}
+
+impl Coins for Snapshot {
+    fn tip(&self) -> BlockHash {
+        self.tip
+    }
+
+    fn totals(&mut self, hashes: Hashes, stop: &dyn Fn() -> bool) -> Result<Option<Totals>, ReadError> {
+        let mut stats = Stats::new(hashes);
+        for coin in self.utxos.by_ref() {
+            if stop() {
+                return Ok(None);
+            }
+            let (outpoint, coin) = coin.map_err(|error| damaged(&error))?;
+            stats.add(&outpoint, &coin).map_err(|error| damaged(&error))?;
+        }
+        Ok(Some(stats.finish()))
+    }
+
+    fn each(&mut self, visit: &mut dyn FnMut(&OutPoint, &Coin) -> bool) -> Result<(), ReadError> {
+        for coin in self.utxos.by_ref() {
+            let (outpoint, coin) = coin.map_err(|error| damaged(&error))?;
+            if !visit(&outpoint, &coin) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

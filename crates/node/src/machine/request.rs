@@ -1,0 +1,151 @@
+//! What users ask of the machine.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use yap_api::backend::{Job, Mining, PeerError, Tested};
+use yap_chain::transaction::Transaction;
+use yap_net::Given;
+use yap_net::given::MAX_PEERS;
+use yap_net::identity::Name;
+use yap_protocol::Input;
+use yap_protocol::io::{Command, Reply};
+
+use super::Machine;
+use crate::chainstate::Error;
+
+/// A request, and where its answer goes.
+pub(crate) enum Request {
+    /// Look at the node.
+    Look(Job),
+    /// Something for the protocol.
+    Command(Command, oneshot::Sender<Reply>),
+    /// Judge transactions as a trial.
+    Test(Vec<Arc<Transaction>>, oneshot::Sender<Vec<Tested>>),
+    /// Keep a peer connected.
+    Add(Given, oneshot::Sender<Result<(), PeerError>>),
+    /// Take that back.
+    Remove(Given, oneshot::Sender<Result<(), PeerError>>),
+    /// Part from a peer.
+    Part(String, oneshot::Sender<Result<(), PeerError>>),
+    /// Something for the miner.
+    Mine(Order),
+    /// Write the pending transactions; gives the file.
+    Save(oneshot::Sender<Result<String, String>>),
+    /// Stop.
+    Stop,
+}
+
+/// What is asked of the miner.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Blocks.
+    Blocks(yap_api::backend::MiningOrder, oneshot::Sender<Mined>),
+    /// When to mine.
+    Mode(Mining, oneshot::Sender<()>),
+}
+
+/// What came of an order of blocks.
+pub(crate) type Mined = Result<Vec<yap_chain::bitcoin::BlockHash>, yap_api::backend::MineError>;
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Look(_) => "Look",
+            Self::Command(..) => "Command",
+            Self::Test(..) => "Test",
+            Self::Add(..) => "Add",
+            Self::Remove(..) => "Remove",
+            Self::Part(..) => "Part",
+            Self::Mine(_) => "Mine",
+            Self::Save(_) => "Save",
+            Self::Stop => "Stop",
+        })
+    }
+}
+
+impl Machine {
+    /// Does what a user asks, or begins to. Whoever asked may have gone: then nobody hears the answer.
+    pub(super) fn request(&mut self, request: Request) -> Result<(), Error> {
+        match request {
+            Request::Look(job) => {
+                job(self);
+                self.look_failed()?;
+                // It may have changed what the ledger has to do.
+                self.busy = true;
+            }
+            Request::Command(command, answer) => {
+                let ticket = self.ticket();
+                self.waiting.insert(ticket, answer);
+                self.inputs.push_back(Input::Command { ticket, command });
+            }
+            Request::Test(transactions, answer) => self.test(transactions, answer),
+            Request::Add(given, answer) => {
+                let _ = answer.send(self.add_peer(given));
+            }
+            Request::Remove(given, answer) => {
+                let _ = answer.send(self.remove_peer(&given));
+            }
+            Request::Part(peer, answer) => {
+                let _ = answer.send(self.part(&peer));
+            }
+            Request::Mine(order) => self.mining(order),
+            Request::Save(answer) => {
+                let _ = answer.send(self.save_mempool());
+            }
+            Request::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn add_peer(&mut self, given: Given) -> Result<(), PeerError> {
+        if self.added.contains(&given) {
+            return Err(PeerError::Added);
+        }
+        if self.added.len() >= MAX_PEERS {
+            return Err(PeerError::Full);
+        }
+        self.network.add_peer(given.clone());
+        self.added.push(given);
+        Ok(())
+    }
+
+    fn remove_peer(&mut self, given: &Given) -> Result<(), PeerError> {
+        let place = self.added.iter().position(|one| one == given).ok_or(PeerError::None)?;
+        self.network.remove_peer(self.added.remove(place));
+        Ok(())
+    }
+
+    /// Parts from a peer: by the number of its connection, its name, or its address.
+    fn part(&mut self, which: &str) -> Result<(), PeerError> {
+        let named = |identity: &yap_protocol::address::Identity| Name(*identity).to_string() == which;
+        let status = self.network.status();
+        let peers: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(peer, identity)| {
+                let address = status.peers.iter().find(|one| one.peer == **peer).map(|one| one.address.as_str());
+                peer.0.to_string() == which || identity.as_ref().is_some_and(named) || address == Some(which)
+            })
+            .map(|(peer, _)| *peer)
+            .collect();
+        if peers.is_empty() {
+            return Err(PeerError::None);
+        }
+        for peer in peers {
+            let input = self.command(Command::Disconnect(peer));
+            self.inputs.push_back(input);
+        }
+        Ok(())
+    }
+
+    fn save_mempool(&self) -> Result<String, String> {
+        let Some(path) = self.chores.mempool() else {
+            return Err("pending transactions are not kept: the configuration says so ([mempool] persist)".into());
+        };
+        if self.ledger.admission().is_restoring() {
+            return Err("the pending transactions of before are still being taken in: try again".into());
+        }
+        self.ledger.admission().save(path).map(|_| path.display().to_string()).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,28 @@
+//! How the node stands, where several parts have a word in it.
+
+use yap_api::backend::{Miner, WalletStanding};
+
+use super::Machine;
+
+impl Machine {
+    pub(super) fn miner(&self) -> Miner {
+        Miner::default()
+    }
+
+    pub(super) fn wallet_standing(&self) -> Option<WalletStanding> {
+        None
+    }
+
+    /// What the user should know, in words.
+    pub(super) fn warnings(&self, clock: Option<i64>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(offset) = clock {
+            warnings.push(format!(
+                "this computer's clock differs from that of most peers by {offset} seconds: set it right"
+            ));
+        }
+        warnings
+    }
+
+    pub(super) fn mining(&mut self, _order: super::Order) {}
+}

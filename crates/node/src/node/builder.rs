@@ -1,0 +1,157 @@
+//! What a node is told before it starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use yap_api::backend::Mining;
+use yap_api::server;
+use yap_chain::bitcoin::ScriptBuf;
+use yap_chain::spec::Spec;
+use yap_net::config::{Find, Limits, Listen, Reach};
+use yap_net::{Given, config};
+
+use super::{Node, StartError};
+use crate::{admission, chainstate};
+
+/// What a node is told before it starts; everything else is as by default.
+#[derive(Debug)]
+pub struct Builder {
+    pub(super) spec: Arc<Spec>,
+    pub(super) directory: PathBuf,
+    pub(super) listen: Listen,
+    pub(super) peers: Vec<Given>,
+    pub(super) find: Find,
+    pub(super) reach: Reach,
+    pub(super) limits: Limits,
+    pub(super) ledger: chainstate::Options,
+    pub(super) mempool: admission::Options,
+    pub(super) keep_mempool: bool,
+    pub(super) http: Option<server::Config>,
+    pub(super) wallet: bool,
+    pub(super) mining: Mining,
+    pub(super) mining_threads: usize,
+    pub(super) mining_script: Option<ScriptBuf>,
+    pub(super) agent: Option<String>,
+}
+
+impl Builder {
+    pub(super) fn new(spec: Arc<Spec>, directory: PathBuf) -> Self {
+        let cookie = directory.join(".cookie");
+        // Whoever comes and goes mines the chain of the café; others are mined by those who mean to.
+        let mining = if spec.name == "local" { Mining::OnDemand } else { Mining::Off };
+        let find = Find { registry: yap_net::default_registry(), ..Find::default() };
+        Self {
+            spec,
+            directory,
+            listen: Listen::default(),
+            peers: Vec::new(),
+            find,
+            reach: Reach::default(),
+            limits: Limits::default(),
+            ledger: chainstate::Options::default(),
+            mempool: admission::Options::default(),
+            keep_mempool: true,
+            http: Some(server::Config::new(cookie)),
+            wallet: true,
+            mining,
+            mining_threads: 1,
+            mining_script: None,
+            agent: None,
+        }
+    }
+
+    /// Where peers reach it: port, addresses, certificate.
+    #[must_use]
+    pub fn listen(mut self, listen: Listen) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Peers that are kept connected.
+    #[must_use]
+    pub fn peers(mut self, peers: Vec<Given>) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// How other peers are found.
+    #[must_use]
+    pub fn find(mut self, find: config::Find) -> Self {
+        self.find = find;
+        self
+    }
+
+    /// How it is reached behind NAT, and whether it relays for others.
+    #[must_use]
+    pub fn reach(mut self, reach: config::Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    /// What others may take of it.
+    #[must_use]
+    pub fn limits(mut self, limits: config::Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How the ledger is kept: threads, memory, pruning.
+    #[must_use]
+    pub fn ledger(mut self, options: chainstate::Options) -> Self {
+        self.ledger = options;
+        self
+    }
+
+    /// Which transactions wait, and how many; whether they are kept across restarts.
+    #[must_use]
+    pub fn mempool(mut self, options: admission::Options, keep: bool) -> Self {
+        (self.mempool, self.keep_mempool) = (options, keep);
+        self
+    }
+
+    /// The HTTP interface; none at all with `None`.
+    #[must_use]
+    pub fn http(mut self, config: Option<server::Config>) -> Self {
+        self.http = config;
+        self
+    }
+
+    /// The HTTP interface, at these addresses.
+    #[must_use]
+    pub fn http_at(mut self, addresses: Vec<SocketAddr>) -> Self {
+        let cookie = self.directory.join(".cookie");
+        self.http = Some(server::Config { addresses, ..server::Config::new(cookie) });
+        self
+    }
+
+    /// Whether it has a wallet.
+    #[must_use]
+    pub fn wallet(mut self, wallet: bool) -> Self {
+        self.wallet = wallet;
+        self
+    }
+
+    /// When it mines by itself, by how many threads (0: one per core), and for whom; for its wallet, if it is not said.
+    #[must_use]
+    pub fn mining(mut self, mining: Mining, threads: usize, script: Option<ScriptBuf>) -> Self {
+        (self.mining, self.mining_threads, self.mining_script) = (mining, threads, script);
+        self
+    }
+
+    /// What it says of its program, such as `/yap:0.1.0/`; at most 256 bytes.
+    #[must_use]
+    pub fn agent(mut self, agent: String) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// Starts the node. Needs a tokio runtime of several threads, with time and IO.
+    ///
+    /// # Errors
+    /// If its directory, its ports or another thing that it was given can't be used.
+    pub async fn start(self) -> Result<Node, StartError> {
+        // Starting carries much, which whoever awaits it need not.
+        Box::pin(super::start::start(self)).await
+    }
+}
