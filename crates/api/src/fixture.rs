@@ -73,7 +73,7 @@ impl Default for Still {
 impl Still {
     /// Tells an event to whoever listens.
     pub(crate) fn tell(&self, event: Event) {
-        let id = self.told.fetch_add(1, Ordering::SeqCst) as u64 + 1;
+        let id = (self.told.fetch_add(1, Ordering::SeqCst) as u64).saturating_add(1);
         // Nobody may listen.
         let _ = self.events.send(Arc::new(Stamped { id, time: 1_700_000_000_000, event }));
     }

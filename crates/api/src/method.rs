@@ -68,10 +68,10 @@ pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
     const GROUP: Group;
     /// Who may call it.
     const ACCESS: Access;
-    /// Other names of parameters: the other name, and the field that it stands for.
-    const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// Whether a reply may be so large, such as a block in full, that it is written down on a thread for long work.
     const LARGE: bool = false;
+    /// Other names of parameters: the other name, and the field that it stands for.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// What it answers.
     type Reply: Serialize + JsonSchema + Send + 'static;
 
@@ -93,8 +93,6 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
-    /// Whether a reply may be so large that it is written down on a thread for long work.
-    pub large: bool,
     name: &'static str,
     names: Vec<String>,
     aliases: &'static [(&'static str, &'static str)],
@@ -127,17 +125,7 @@ impl Entry {
                 written.map_err(|error| Error::new(Code::Internal, error.to_string()))
             }))
         };
-        Self {
-            group: M::GROUP,
-            access: M::ACCESS,
-            parameters,
-            reply,
-            large: M::LARGE,
-            name: M::NAME,
-            names,
-            aliases: M::ALIASES,
-            call,
-        }
+        Self { group: M::GROUP, access: M::ACCESS, parameters, reply, name: M::NAME, names, aliases: M::ALIASES, call }
     }
 
     /// Names of the parameters, in the order of their positions.

@@ -11,7 +11,7 @@ use crate::server::limits::{BODY_OPEN, CONNECTIONS, DEPTH, HEAD_BYTES, HEADERS, 
 /// A call of `echo` whose body has exactly so many bytes.
 fn echo(bytes: usize) -> String {
     let frame = r#"{"id":1,"method":"echo","params":[""]}"#;
-    format!(r#"{{"id":1,"method":"echo","params":["{}"]}}"#, "x".repeat(bytes - frame.len()))
+    format!(r#"{{"id":1,"method":"echo","params":["{}"]}}"#, "x".repeat(bytes.saturating_sub(frame.len())))
 }
 
 #[tokio::test]
