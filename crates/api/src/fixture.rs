@@ -132,8 +132,8 @@ impl Backend for Still {
         self.later(Err(MineError::Busy))
     }
 
-    fn set_mining(&self, _: Mining) -> Pending<()> {
-        self.later(())
+    fn set_mining(&self, _: Mining) -> Pending<Result<(), MineError>> {
+        self.later(Ok(()))
     }
 
     fn add_peer(&self, _: &str, _: bool) -> Pending<Result<(), PeerError>> {

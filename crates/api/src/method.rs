@@ -93,6 +93,8 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
+    /// Whether a reply may be so large that it is written down on a thread for long work.
+    pub large: bool,
     name: &'static str,
     names: Vec<String>,
     aliases: &'static [(&'static str, &'static str)],
@@ -125,7 +127,17 @@ impl Entry {
                 written.map_err(|error| Error::new(Code::Internal, error.to_string()))
             }))
         };
-        Self { group: M::GROUP, access: M::ACCESS, parameters, reply, name: M::NAME, names, aliases: M::ALIASES, call }
+        Self {
+            group: M::GROUP,
+            access: M::ACCESS,
+            parameters,
+            reply,
+            large: M::LARGE,
+            name: M::NAME,
+            names,
+            aliases: M::ALIASES,
+            call,
+        }
     }
 
     /// Names of the parameters, in the order of their positions.
