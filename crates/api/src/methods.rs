@@ -22,6 +22,8 @@ mod mining;
 mod network;
 mod raw;
 mod records;
+#[cfg(test)]
+mod stand_in;
 pub mod types;
 mod util;
 
