@@ -25,12 +25,14 @@ use crate::transaction::Transaction;
 mod assemble;
 mod check;
 mod contextual;
+mod draft;
 mod error;
 pub mod merkle;
 pub mod witness;
 
 pub use check::check;
 pub use contextual::{Context, check_in_context};
+pub use draft::{Contents, Draft};
 pub use error::Error;
 
 /// Most weight units of a block (BIP-0141).

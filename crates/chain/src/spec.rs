@@ -103,6 +103,17 @@ pub struct ProofOfWork {
     pub retarget: Retarget,
 }
 
+impl ProofOfWork {
+    /// Whether a block's time has no influence on its own target.
+    #[must_use]
+    pub fn time_is_free(&self) -> bool {
+        match self.retarget {
+            Retarget::Bitcoin { min_difficulty_blocks, .. } => !min_difficulty_blocks,
+            Retarget::None | Retarget::Asert { .. } | Retarget::Relative { .. } => true,
+        }
+    }
+}
+
 /// How the target follows the blocks' times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retarget {

@@ -10,12 +10,16 @@
 
 mod block;
 mod chain;
+mod client;
+mod completions;
 mod config;
+mod demo;
 mod export;
 mod import;
 mod mend;
 mod output;
 mod settings;
+mod up;
 mod utxo;
 mod verify;
 
@@ -24,14 +28,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use yap_chain::spec::{NAMES, Spec};
 
+pub use self::client::{AmountError, Error as ClientError};
+pub use self::demo::{Error as DemoError, LastWords};
 use self::output::Output;
 use self::settings::{Everywhere, OfNode};
 use crate::chainstate::{self, Chainstate, Options};
 use crate::config::{Config, Environment, Flags, Key};
 use crate::home::{self, Running};
+
+/// Name of the cookie file in a chain's directory, as Bitcoin Core's.
+const COOKIE: &str = ".cookie";
 
 /// Bitcoin's money and rules without anybody in the middle. Without a command, starts a node (as `yap up`).
 #[derive(Debug, Parser)]
@@ -66,6 +75,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a node: it finds peers, keeps the ledger and the wallet, and runs until Ctrl-C. So does `yap` by itself.
+    Up(up::Up),
     /// Import blocks from files in Bitcoin Core's blk framing, and verify every rule and script.
     Import(import::Import),
     /// Write the blocks of the best chain in Bitcoin Core's blk framing.
@@ -81,6 +92,12 @@ enum Command {
     Chain(chain::Chain),
     /// Show what is set, and where each value comes from.
     Config(config::Show),
+    /// Show what it can do: three nodes on this computer, step by step.
+    Demo(demo::Demo),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    #[command(flatten)]
+    Client(client::Client),
 }
 
 /// Why a command failed, in words for whoever ran it.
@@ -136,9 +153,24 @@ pub enum Error {
     /// The node's directory or ports can't be had.
     #[error(transparent)]
     Home(#[from] home::Error),
+    /// The node did not start.
+    #[error(transparent)]
+    Start(#[from] Box<crate::node::StartError>),
+    /// The node failed while it ran.
+    #[error("the node stopped: {0}")]
+    Node(#[source] Arc<chainstate::Error>),
+    /// The system gives no threads.
+    #[error("the system gives no threads: {0}")]
+    Threads(#[source] std::io::Error),
     /// No node runs that could be asked.
     #[error(transparent)]
     NotRunning(#[from] home::NotRunning),
+    /// The node was not asked, or refused.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// The demonstration did not go as it should.
+    #[error("the demonstration failed: {0}")]
+    Demo(#[from] demo::Error),
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -184,7 +216,8 @@ impl Error {
 
     /// The exit code that tells of it.
     fn code(&self) -> ExitCode {
-        if matches!(self, Self::NotRunning(_)) {
+        let no_node = matches!(self, Self::Client(error) if error.is_no_node());
+        if no_node || matches!(self, Self::NotRunning(_)) {
             ExitCode::from(3)
         } else if self.is_usage() {
             ExitCode::from(2)
@@ -195,6 +228,9 @@ impl Error {
 
     /// Whether what was typed is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
+        if let Self::Client(error) = self {
+            return error.is_usage();
+        }
         matches!(
             self,
             Self::NoChain { .. }
@@ -222,14 +258,21 @@ pub enum Ending {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    output::start_log(cli.global.verbose);
+    // A node that is started has a log of its own kind.
+    if !matches!(cli.command, None | Some(Command::Up(_))) {
+        output::start_log(cli.global.verbose);
+    }
     let output = Output::new(cli.global.json);
     match run(&cli, &output) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Refused) => ExitCode::FAILURE,
         Ok(Ending::Stopped) => ExitCode::from(130),
         // Whoever reads our output has had enough (`yap export - | head`).
-        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Output(error) | Error::Demo(demo::Error::Output(error)))
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             let damaged = mend::is_damage(&error);
             // The ledger may be too damaged to say more than that.
@@ -242,17 +285,14 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
     if let Some((name, _)) = cli.node.0.iter().next()
-        && !matches!(cli.command, Some(Command::Config(_)) | None)
+        && !matches!(cli.command, Some(Command::Config(_) | Command::Up(_)) | None)
     {
         return Err(Error::NodeFlag(Key::find(name).map_or(name, |key| key.flag.name())));
     }
     let global = &cli.global;
     match &cli.command {
-        None => {
-            let help = Cli::command().render_help();
-            output.text(&help.to_string())?;
-            Ok(Ending::Done)
-        }
+        None => up::Up::default().run(global, &cli.node.0, output),
+        Some(Command::Up(up)) => up.run(global, &cli.node.0, output),
         Some(Command::Import(import)) => import.run(global, output),
         Some(Command::Export(export)) => export.run(global, output),
         Some(Command::Utxo(utxo)) => utxo.run(global, output),
@@ -260,6 +300,9 @@ fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
         Some(Command::Verify(verify)) => verify.run(global, output),
         Some(Command::Chain(chain)) => chain.run(global, output),
         Some(Command::Config(show)) => show.run(global, &cli.node.0, output),
+        Some(Command::Demo(demo)) => demo.run(global, output),
+        Some(Command::Completions(completions)) => completions.run(output),
+        Some(Command::Client(client)) => client.run(global, output),
     }
 }
 
@@ -284,10 +327,18 @@ impl Global {
     }
 
     /// The node that commands ask: the first that runs on the chain, or the one whose HTTP port is given.
-    #[expect(dead_code, reason = "for the commands that ask a node")]
     fn running(&self) -> Result<Running, Error> {
         let config = self.config()?;
         Ok(home::running(config, &self.spec()?.name)?)
+    }
+
+    /// The way to ask that node.
+    fn link(&self) -> Result<client::Link, Error> {
+        let running = self.running()?;
+        let address = running.http.map(|http| http.to_string()).unwrap_or_default();
+        let cookie = running.directory.join(COOKIE);
+        let client = yap_api::Client::new(&address, Some(&cookie)).map_err(client::Error::Call)?;
+        Ok(client::Link::new(client, Arc::new(self.spec()?)))
     }
 
     /// The chain's rules.

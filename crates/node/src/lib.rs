@@ -12,6 +12,7 @@
 //! | `machine` | the loop of a running node |
 //! | [`observer`] | what happens, as log lines, metrics and the event stream |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
+//! | [`miner`] | finding blocks: when, for whom, and the threads that hash |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`config`] | everything that a node is told, and where each value comes from |
 //! | [`home`] | the directory and the ports of a running node, and how others find it |
@@ -21,13 +22,14 @@ pub mod admission;
 pub mod audit;
 pub mod chainstate;
 pub mod cli;
-mod handle;
 pub mod config;
+mod handle;
 pub mod home;
 pub mod import;
 pub mod ledger;
 mod machine;
 mod metrics;
+pub mod miner;
 pub mod node;
 pub mod observer;
 pub mod prepare;

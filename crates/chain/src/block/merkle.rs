@@ -44,6 +44,30 @@ fn node(left: &sha256d::Hash, right: &sha256d::Hash) -> sha256d::Hash {
     sha256d::Hash::from_engine(engine)
 }
 
+/// What the first leaf is hashed with on its way to the root, from the bottom up, whatever that leaf is; `others` are the
+/// leaves behind it. So a coinbase can change without hashing the other transactions again.
+#[must_use]
+pub fn branch(others: Vec<sha256d::Hash>) -> Vec<sha256d::Hash> {
+    let mut branch = Vec::new();
+    let mut level = others;
+    while let Some((sibling, rest)) = level.split_first() {
+        branch.push(*sibling);
+        let parent = |pair: &[sha256d::Hash]| match pair {
+            [left, right] => Some(node(left, right)),
+            [only] => Some(node(only, only)),
+            _ => None,
+        };
+        level = rest.chunks(2).filter_map(parent).collect();
+    }
+    branch
+}
+
+/// The root over a first leaf and its [`branch`].
+#[must_use]
+pub fn climb(first: sha256d::Hash, branch: &[sha256d::Hash]) -> sha256d::Hash {
+    branch.iter().fold(first, |hash, sibling| node(&hash, sibling))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +94,14 @@ mod tests {
         for count in 0..=70 {
             let leaves = leaves(count);
             assert_eq!(root(leaves.clone()), Root { hash: naive(&leaves), repeated: false }, "{count} leaves");
+        }
+    }
+
+    #[test]
+    fn the_first_leaf_climbs_to_the_root() {
+        for count in 1..=70 {
+            let all = leaves(count);
+            assert_eq!(climb(all[0], &branch(all[1..].to_vec())), naive(&all), "{count} leaves");
         }
     }
 

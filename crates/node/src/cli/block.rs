@@ -1,21 +1,23 @@
-//! `yap block`: what Bitcoin Core's `getblock` shows.
+//! `yap block`: what Bitcoin Core's `getblock` shows, asked of the node that runs, or else read from its files.
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use yap_chain::bitcoin::BlockHash;
 use yap_chain::bitcoin::consensus::encode::serialize_hex;
 use yap_chain::bitcoin::hex::DisplayHex;
 use yap_chain::header::tree::Id;
 
+use super::client::Link;
 use super::output::{Fields, Output};
 use super::{Ending, Error, Global};
 use crate::chainstate::{Chainstate, Options};
+use crate::home::NotRunning;
 
 #[derive(Debug, Args)]
 pub(super) struct Block {
-    /// Hash of any known block, or height in the best chain.
+    /// Hash of any known block, or height in the best chain [default: the newest block].
     #[arg(value_name = "HASH|HEIGHT")]
-    block: String,
+    block: Option<String>,
     /// Print the serialised block in hexadecimal digits, and nothing else.
     #[arg(long)]
     raw: bool,
@@ -23,8 +25,40 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn run(&self, global: &Global, output: &Output) -> Result<Ending, Error> {
+        match global.link() {
+            Ok(link) => self.ask(&link, output),
+            Err(Error::NotRunning(NotRunning::None { .. } | NotRunning::OtherPort { .. })) => self.read(global, output),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the node that runs.
+    fn ask(&self, link: &Link, output: &Output) -> Result<Ending, Error> {
+        // A hash may be of decimal digits alone.
+        let hash = match &self.block {
+            Some(hash) if hash.parse::<BlockHash>().is_ok() => json!(hash),
+            Some(height) => {
+                let height: u32 = height.parse().map_err(|_| Error::NoBlock(height.clone()))?;
+                link.call("getblockhash", json!([height]))?
+            }
+            None => link.call("getbestblockhash", json!([]))?,
+        };
+        let reply = link.call("getblock", json!([hash, if self.raw { 0 } else { 1 }]))?;
+        match (reply, self.raw && !output.is_json()) {
+            (Value::String(hex), true) => output.text(&hex)?,
+            (Value::String(data), false) => {
+                output.fields(Fields::default().with("hash", hash).with("data", data))?;
+            }
+            (Value::Object(fields), _) => output.fields(Fields::from(fields))?,
+            (reply, _) => output.json(&reply)?,
+        }
+        Ok(Ending::Done)
+    }
+
+    /// Reads the files, which no node is about to change.
+    fn read(&self, global: &Global, output: &Output) -> Result<Ending, Error> {
         let chainstate = global.open(Options::default())?;
-        let id = self.find(&chainstate).ok_or_else(|| Error::NoBlock(self.block.clone()))?;
+        let id = self.find(&chainstate).ok_or_else(|| Error::NoBlock(self.block.clone().unwrap_or_default()))?;
         let block = chainstate.read_block(id)?;
         if self.raw {
             let hex = block.bytes().to_lower_hex_string();
@@ -40,10 +74,11 @@ impl Block {
     }
 
     fn find(&self, chainstate: &Chainstate) -> Option<Id> {
+        let Some(block) = &self.block else { return Some(chainstate.tip()) };
         // A hash may be of decimal digits alone.
-        match self.block.parse::<BlockHash>() {
+        match block.parse::<BlockHash>() {
             Ok(hash) => chainstate.tree().get(&hash),
-            Err(_) => chainstate.at_height(self.block.parse().ok()?),
+            Err(_) => chainstate.at_height(block.parse().ok()?),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where output goes: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Number, Value};
@@ -8,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use yap_chain::bitcoin::Amount;
 
 use super::Error;
+use super::client::text::harmless;
 
 /// Starts logging to standard error: warnings, with `-v` also information, with `-vv` everything.
 pub(super) fn start_log(verbose: u8) {
@@ -32,6 +34,21 @@ pub(super) fn bar(total: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {pos} of {len}  {eta} left");
     // The template is constant; a wrong one would show in the first run.
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Time between two pictures of a spinner.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Something that turns on standard error while `text` goes on; hidden unless that is a terminal.
+pub(super) fn spinner(text: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+    let spinner = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    spinner.set_message(text.to_owned());
+    spinner.enable_steady_tick(TICK);
+    spinner
 }
 
 /// How results are written.
@@ -67,6 +84,12 @@ impl Fields {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+}
+
+impl From<Map<String, Value>> for Fields {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
     }
 }
 
@@ -119,6 +142,39 @@ impl Output {
     /// Writes a line of text as the result.
     pub(super) fn text(&self, text: &str) -> Result<(), Error> {
         writeln!(io::stdout().lock(), "{text}").map_err(Error::Output)
+    }
+
+    /// Writes a node's reply: unchanged for programs, else in words, of which those that come from others can do nothing
+    /// to the terminal.
+    pub(super) fn reply(&self, reply: &Value, words: impl FnOnce() -> String) -> Result<(), Error> {
+        if self.json { self.json(reply) } else { self.lines(&words()) }
+    }
+
+    /// Writes a value as JSON over several lines.
+    pub(super) fn json(&self, value: &Value) -> Result<(), Error> {
+        let mut out = io::stdout().lock();
+        let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+        written.and_then(|()| writeln!(out)).map_err(Error::Output)
+    }
+
+    /// Writes a value as JSON in one line, at once: for streams.
+    pub(super) fn compact(&self, value: &Value) -> Result<(), Error> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{value}").and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
+    /// Writes words, at once. What would steer a terminal is made harmless there, and left as it is elsewhere.
+    pub(super) fn lines(&self, text: &str) -> Result<(), Error> {
+        let mut out = io::stdout().lock();
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let written = if out.is_terminal() { writeln!(out, "{}", harmless(text)) } else { writeln!(out, "{text}") };
+        written.and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
+    /// Shows something on standard error that is asked about next.
+    pub(super) fn aside(&self, text: &str) {
+        // Whoever can't see it will not agree.
+        let _ = write!(io::stderr().lock(), "{}", harmless(text));
     }
 
     /// Tells something beside the result.

@@ -3,34 +3,69 @@
 use std::sync::Arc;
 
 use yap_api::backend::Mining;
+use yap_api::server;
+use yap_chain::bitcoin::ScriptBuf;
 use yap_chain::mempool;
 use yap_chain::spec::Spec;
-use yap_net::config::{Chain, Find, Limits, Listen, Reach, Tls};
-use yap_net::identity::Keys;
+use yap_net::config::{Find, Limits, Listen, Reach, Tls};
 
-use super::Config;
+use super::{Config, Error};
+use crate::home::Home;
+use crate::node::{Builder, Node};
 use crate::{admission, chainstate};
 
+/// The file in a chain's directory by which its owner's programs are let in.
+const COOKIE: &str = ".cookie";
+
 impl Config {
-    /// What the network is told. `port` is the one that was found to be free; records are kept in `directory`.
-    #[must_use]
-    pub fn network(&self, keys: Keys, spec: &Spec, port: u16) -> yap_net::Config {
+    /// A node of that chain in its place, told all of this.
+    ///
+    /// # Errors
+    /// If the address to mine for is none of the chain.
+    pub fn builder(&self, spec: &Arc<Spec>, home: &Home) -> Result<Builder, Error> {
         let p2p = &self.p2p;
-        let chain = Chain { name: spec.name.clone(), genesis: spec.genesis.block_hash(), magic: spec.magic };
-        let tls =
-            p2p.tls_certificate.clone().zip(p2p.tls_key.clone()).map(|(certificate, key)| Tls { certificate, key });
-        let mut config = yap_net::Config::new(keys, chain);
-        config.listen = Listen { port, hosts: p2p.listen.clone(), tls, memory: None, external: p2p.external.clone() };
-        config.peers.clone_from(&p2p.peers);
-        config.find = Find {
-            mdns: p2p.mdns,
-            registry: if p2p.registry { yap_net::default_registry() } else { None },
-            dht: p2p.dht,
-            trust: p2p.trust.clone(),
+        let tls = p2p.tls_certificate.clone().zip(p2p.tls_key.clone());
+        let tls = tls.map(|(certificate, key)| Tls { certificate, key });
+        let listen = Listen {
+            port: home.p2p_port(),
+            hosts: p2p.listen.clone(),
+            tls,
+            memory: None,
+            external: p2p.external.clone(),
         };
-        config.reach = Reach { upnp: p2p.upnp, relay: p2p.relay, punch: p2p.punch, ..Reach::default() };
-        config.limits = Limits { inbound: p2p.max_inbound, outbound: p2p.max_outbound, ..Limits::default() };
-        config
+        let registry = if p2p.registry { yap_net::default_registry() } else { None };
+        let find = Find { mdns: p2p.mdns, registry, dht: p2p.dht, trust: p2p.trust.clone() };
+        let reach = Reach { upnp: p2p.upnp, relay: p2p.relay, punch: p2p.punch, ..Reach::default() };
+        let limits = Limits { inbound: p2p.max_inbound, outbound: p2p.max_outbound, ..Limits::default() };
+        let http = home.http_port().map(|port| server::Config {
+            addresses: vec![(self.http.listen, port).into()],
+            allow_hosts: self.http.allow_hosts.clone(),
+            allow_origins: self.http.allow_origins.clone(),
+            ..server::Config::new(home.directory().join(COOKIE))
+        });
+        let builder = Node::builder(Arc::clone(spec), home.directory())
+            .listen(listen)
+            .peers(p2p.peers.clone())
+            .find(find)
+            .reach(reach)
+            .limits(limits)
+            .ledger(self.ledger())
+            .mempool(self.admission(), self.mempool.persist)
+            .http(http)
+            .wallet(self.wallet)
+            .mining(self.mining_mode(spec), self.mining_threads(), self.mining_script(spec)?);
+        Ok(builder)
+    }
+
+    /// Who gets what is mined, if it is said.
+    fn mining_script(&self, spec: &Spec) -> Result<Option<ScriptBuf>, Error> {
+        let Some(address) = &self.mining.address else { return Ok(None) };
+        let script = yap_chain::address::parse(address, &spec.addresses).map_err(|cause| Error::Address {
+            origin: self.origin("mining.address"),
+            address: address.clone(),
+            cause: Box::new(cause),
+        })?;
+        Ok(Some(script))
     }
 
     /// How the ledger is opened.

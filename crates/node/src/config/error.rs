@@ -110,6 +110,17 @@ pub enum Error {
         /// The one that is missing.
         missing: &'static str,
     },
+    /// The address to mine for is none of the chain.
+    #[error("{origin}: mining.address can't be {address:?}: {cause}")]
+    Address {
+        /// Where it stands.
+        origin: Origin,
+        /// What stands there.
+        address: String,
+        /// What is wrong with it.
+        #[source]
+        cause: Box<yap_chain::address::Error>,
+    },
     /// Nobody said where the data is to be.
     #[error("no data directory: set --data-dir or YAP_DATA_DIR (the home directory is not known)")]
     NoHome,

@@ -33,6 +33,7 @@ pub struct Builder {
     pub(super) mining_threads: usize,
     pub(super) mining_script: Option<ScriptBuf>,
     pub(super) agent: Option<String>,
+    pub(super) ends_process: bool,
 }
 
 impl Builder {
@@ -58,6 +59,7 @@ impl Builder {
             mining_threads: 1,
             mining_script: None,
             agent: None,
+            ends_process: false,
         }
     }
 
@@ -143,6 +145,14 @@ impl Builder {
     #[must_use]
     pub fn agent(mut self, agent: String) -> Self {
         self.agent = Some(agent);
+        self
+    }
+
+    /// The process ends when the node does: it then need not wait until the store has tidied its tables, and is gone sooner.
+    /// Until the process ends, the directory stays locked.
+    #[must_use]
+    pub fn ends_process(mut self) -> Self {
+        self.ends_process = true;
         self
     }
 

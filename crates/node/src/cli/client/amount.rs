@@ -16,7 +16,7 @@ const LEAST_SHOWN: usize = 2;
 
 /// Why a text is no amount.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::cli) enum AmountError {
+pub enum AmountError {
     /// It is no number.
     #[error("{0:?} is not an amount: write coins such as 0.5 or 12, or satoshis such as \"10 sat\"")]
     NotANumber(String),

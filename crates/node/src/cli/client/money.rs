@@ -27,8 +27,7 @@ fn show_balance(reply: &Value, ticker: &str) -> String {
         let _ = writeln!(text, "{} more is pending: it counts once a block has it", amount::show(pending, ticker));
     }
     if young != 0 {
-        let _ =
-            writeln!(text, "{} more was mined and can be spent 100 blocks later", amount::show(young, ticker));
+        let _ = writeln!(text, "{} more was mined and can be spent 100 blocks later", amount::show(young, ticker));
     }
     if (ready, pending, young) == (0, 0, 0) {
         text.push_str("`yap mine 101` makes the first coins, `yap address` gives an address to be paid at\n");
@@ -37,7 +36,7 @@ fn show_balance(reply: &Value, ticker: &str) -> String {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Address {
+pub(in crate::cli) struct Address {
     /// What it is for; shown beside payments to it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
@@ -84,7 +83,7 @@ impl Address {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct History {
+pub(in crate::cli) struct History {
     /// How many payments, newest first.
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -161,10 +160,10 @@ mod tests {
         ]);
         assert_eq!(
             show_history(&reply, now),
-            "When      Amount  State              Address or label  Transaction\n\
-             5 s ago    -0.10  pending, no peers  bcrt1qw5…t080     bb\n\
-             3 min ago +12.50  3 confirmations    rent\\u{1b}[1m     d2f1a09c…77b0\n\
-             2 h ago    +1.00  young (7 of 100)   mined             aa\n"
+            "When       Amount  State              Address or label  Transaction\n\
+             5 s ago     -0.10  pending, no peers  bcrt1qw5…t080     bb\n\
+             3 min ago  +12.50  3 confirmations    rent\\u{1b}[1m     d2f1a09c…77b0\n\
+             2 h ago     +1.00  young (7 of 100)   mined             aa\n"
         );
         assert!(show_history(&json!([]), now).starts_with("No payments yet."));
     }

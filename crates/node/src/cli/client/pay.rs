@@ -13,7 +13,7 @@ use super::{Error, Link, Output, Run, amount, secret, wait};
 use crate::cli::Ending;
 
 #[derive(Debug, Args)]
-pub(super) struct Pay {
+pub(in crate::cli) struct Pay {
     /// Address, or a payment request such as `yap:ADDRESS?amount=0.5`.
     #[arg(value_name = "ADDRESS|URI")]
     to: String,
@@ -44,11 +44,10 @@ pub(super) struct Pay {
 
 /// A fee rate: a number of zero or more, kept as it was typed.
 pub(super) fn rate(text: &str) -> Result<String, String> {
-    let number = text.parse::<f64>().is_ok_and(|rate| rate.is_finite() && rate >= 0.0);
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.starts_with(char::is_numeric);
-    (number && plain && !text.ends_with('.'))
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    (plain && serde_json::from_str::<serde_json::Number>(text).is_ok())
         .then(|| text.to_owned())
-        .ok_or_else(|| "satoshis per virtual byte are expected, such as 2 or 1.5".into())
+        .ok_or_else(|| "satoshis per virtual byte are expected, such as 2 or 0.5".into())
 }
 
 /// A payment as it was asked for.
@@ -90,8 +89,8 @@ impl Pay {
         let given = (!self.amount.is_empty()).then(|| self.amount.join(" "));
         let given = given.map(|text| amount::parse(&text, link.ticker())).transpose()?;
         let (address, asked, label) = if uri::is_one(&self.to) {
-            let request = uri::parse(&self.to, link.spec())
-                .map_err(|cause| Error::Request { given: self.to.clone(), cause })?;
+            let request =
+                uri::parse(&self.to, link.spec()).map_err(|cause| Error::Request { given: self.to.clone(), cause })?;
             (request.address, request.amount, request.label)
         } else {
             address::parse(&self.to, &link.spec().addresses)
@@ -189,7 +188,7 @@ mod tests {
             assert_eq!(rate(good).unwrap(), good);
             assert!(serde_json::from_str::<Value>(good).unwrap().is_number());
         }
-        for bad in ["", "-1", "inf", "NaN", "1e3", "+2", ".5", "2.", "1,5"] {
+        for bad in ["", "-1", "inf", "NaN", "1e3", "+2", ".5", "2.", "1,5", "007"] {
             assert!(rate(bad).is_err(), "{bad}");
         }
     }

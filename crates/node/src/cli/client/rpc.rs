@@ -19,7 +19,7 @@ const HASH_DIGITS: usize = 20;
 const MOST_LINES: usize = 10_000;
 
 #[derive(Debug, Args)]
-pub(super) struct Rpc {
+pub(in crate::cli) struct Rpc {
     /// Method, as `yap rpc help` lists them.
     method: String,
     /// Parameters by position, or with --named as `name=value`.

@@ -24,6 +24,11 @@ pub(in crate::cli) struct Source {
 }
 
 impl Source {
+    /// A file, or whoever sits at the terminal.
+    pub(in crate::cli) fn of(passphrase_file: Option<PathBuf>) -> Self {
+        Self { passphrase_file }
+    }
+
     /// The passphrase of a wallet that has one.
     pub(in crate::cli) fn ask(&self, prompt: &str) -> Result<String, Error> {
         match &self.passphrase_file {

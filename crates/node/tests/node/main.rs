@@ -1,0 +1,12 @@
+//! Whole nodes in one process, over real connections on this machine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test may panic: it fails"
+)]
+
+mod peers;
+mod town;
