@@ -90,7 +90,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
     fn mine(&self, order: MiningOrder) -> Pending<Result<Vec<BlockHash>, MineError>>;
 
     /// Changes when this node mines by itself.
-    fn set_mining(&self, mining: Mining) -> Pending<()>;
+    fn set_mining(&self, mining: Mining) -> Pending<Result<(), MineError>>;
 
     /// Keeps a peer connected: `host:port`, a multiaddr, a URL (`ws://host:port`) or a name. With `once`, it is tried one
     /// time.

@@ -15,8 +15,18 @@
 //!
 //! A method takes from the node what it needs in one short job, and writes it down outside.
 
+/// What is known of a method beside its parameters: name, group, and who may call it.
+macro_rules! known_as {
+    ($name:literal, $group:ident, $access:ident) => {
+        const NAME: &'static str = $name;
+        const GROUP: crate::method::Group = crate::method::Group::$group;
+        const ACCESS: crate::method::Access = crate::method::Access::$access;
+    };
+}
+
 mod blockchain;
 mod control;
+mod describe;
 mod mempool;
 mod mining;
 mod network;

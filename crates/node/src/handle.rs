@@ -148,7 +148,7 @@ impl Backend for Handle {
         self.ask(|answer| Request::Mine(Order::Blocks(order, answer)))
     }
 
-    fn set_mining(&self, mining: Mining) -> Pending<()> {
+    fn set_mining(&self, mining: Mining) -> Pending<Result<(), MineError>> {
         self.ask(|answer| Request::Mine(Order::Mode(mining, answer)))
     }
 

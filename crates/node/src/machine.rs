@@ -16,6 +16,7 @@
 
 mod chores;
 mod look;
+mod mine;
 mod request;
 mod status;
 mod trial;
@@ -37,9 +38,11 @@ use yap_protocol::{Input, Node, PeerId};
 
 use crate::chainstate::Error;
 use crate::ledger::Ledger;
+use crate::miner::Report;
 use crate::observer::Observer;
 use crate::prepare::{Prepared, Stage};
 
+pub(crate) use self::mine::{Payout, Setting};
 pub(crate) use self::request::{Order, Request};
 pub(crate) use self::work::PING;
 
@@ -80,6 +83,8 @@ pub(crate) struct Machine {
     greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
     failed: Option<Error>,
+    mine: mine::Mine,
+    reports: mpsc::Receiver<Report>,
     chores: chores::Chores,
     directory: PathBuf,
     ends_process: bool,
@@ -103,6 +108,9 @@ pub(crate) struct Parts {
     pub(crate) greeting: (String, Services),
     /// Whether the process ends with the node.
     pub(crate) ends_process: bool,
+    pub(crate) mining: mine::Setting,
+    /// Secret numbers.
+    pub(crate) seed: [u8; 32],
 }
 
 impl Machine {
@@ -121,6 +129,7 @@ impl Machine {
         };
         ledger.chain().ring(ring(&bell));
         ledger.admission_mut().ring(ring(&bell));
+        let (mine, reports) = mine::Mine::new(parts.mining, &spec, parts.seed);
         let clock = Clock::start();
         let mempool = parts.keep_mempool.then(|| directory.join(chores::MEMPOOL));
         Ok(Self {
@@ -145,6 +154,8 @@ impl Machine {
             added: parts.peers,
             greeting: parts.greeting,
             ends_process: parts.ends_process,
+            mine,
+            reports,
             failed: None,
             directory,
         })
@@ -173,6 +184,7 @@ impl Machine {
                     Some(request) => self.request(request)?,
                 },
                 Some(prepared) = self.prepared.recv() => self.take_in(prepared)?,
+                Some(report) = self.reports.recv() => self.report(report),
                 () = self.bell.notified() => self.busy = true,
                 () = sleep_until(due) => self.due()?,
                 () = std::future::ready(()), if self.busy => {}
@@ -190,6 +202,8 @@ impl Machine {
                 self.happened(happening);
             }
         }
+        self.feed_all()?;
+        self.mining_turn();
         self.feed_all()
     }
 

@@ -1,8 +1,39 @@
 //! Blocks, the chain, and its coins.
 
+mod block;
+mod coins;
+mod deployment;
+mod info;
+mod scan;
+mod stats;
+mod tips;
+mod verify;
+mod wait;
+
 use crate::method::Methods;
 
 /// Adds the methods.
-pub(super) const fn add(methods: Methods) -> Methods {
+pub(super) fn add(methods: Methods) -> Methods {
     methods
+        .with::<info::GetBlockchainInfo>()
+        .with::<info::GetBlockCount>()
+        .with::<info::GetBestBlockHash>()
+        .with::<info::GetDifficulty>()
+        .with::<info::GetChainTxStats>()
+        .with::<block::GetBlockHash>()
+        .with::<block::GetBlockHeader>()
+        .with::<block::GetBlock>()
+        .with::<block::GetBlockFilter>()
+        .with::<stats::GetBlockStats>()
+        .with::<tips::GetChainTips>()
+        .with::<tips::InvalidateBlock>()
+        .with::<tips::ReconsiderBlock>()
+        .with::<coins::GetTxOut>()
+        .with::<coins::GetTxOutSetInfo>()
+        .with::<scan::ScanTxOutSet>()
+        .with::<deployment::GetDeploymentInfo>()
+        .with::<verify::VerifyChain>()
+        .with::<wait::WaitForNewBlock>()
+        .with::<wait::WaitForBlock>()
+        .with::<wait::WaitForBlockHeight>()
 }

@@ -1,8 +1,21 @@
 //! Transactions as bytes, and PSBT (BIP-0174).
 
+mod create;
+mod decode;
+mod psbt;
+mod read;
+mod send;
+
 use crate::method::Methods;
 
 /// Adds the methods.
-pub(super) const fn add(methods: Methods) -> Methods {
-    methods
+pub(super) fn add(methods: Methods) -> Methods {
+    let methods = methods
+        .with::<read::GetRawTransaction>()
+        .with::<decode::DecodeRawTransaction>()
+        .with::<decode::DecodeScript>()
+        .with::<create::CreateRawTransaction>()
+        .with::<send::SendRawTransaction>()
+        .with::<send::TestMempoolAccept>();
+    psbt::add(methods)
 }

@@ -12,11 +12,12 @@ use std::str::FromStr;
 
 use bitcoin::hex::FromHex;
 use bitcoin::{BlockHash, Txid, consensus};
+use yap_chain::header::tree::Id;
 use yap_chain::transaction::Transaction;
 
 pub use self::btc::{AmountError, Btc};
 pub use self::verbosity::Verbosity;
-use crate::backend::{ReadError, Unavailable};
+use crate::backend::{ReadError, Unavailable, View};
 use crate::error::{Code, Error};
 
 /// Hexadecimal digits of a hash.
@@ -67,6 +68,33 @@ pub fn bytes(text: &str, name: &str) -> Result<Vec<u8>, Error> {
 pub fn transaction(text: &str) -> Result<Transaction, Error> {
     let refused = || Error::new(Code::Deserialization, "TX decode failed. Make sure the tx has at least one input.");
     Transaction::parse(Vec::from_hex(text).map_err(|_| refused())?).map_err(|_| refused())
+}
+
+/// The block of the best chain at a height.
+pub(crate) fn at_height(view: &dyn View, height: u32) -> Option<Id> {
+    view.tree().ancestor(view.tip(), height)
+}
+
+/// Blocks on the best chain from a block on; -1 if it is not on the best chain.
+pub(crate) fn confirmations(view: &dyn View, id: Id) -> i64 {
+    let (tree, tip) = (view.tree(), view.tip());
+    if !tree.is_ancestor(id, tip) {
+        return -1;
+    }
+    i64::from(tree.height(tip)).saturating_sub(tree.height(id).into()).saturating_add(1)
+}
+
+/// The known block with that hash.
+pub(crate) fn known(view: &dyn View, hash: &BlockHash) -> Result<Id, Error> {
+    view.tree().get(hash).ok_or_else(|| Error::new(Code::NotFound, "Block not found"))
+}
+
+/// Runs what takes long where it holds up nobody.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::new(Code::Internal, error.to_string()))?
 }
 
 /// What is consensus-encoded in hexadecimal digits.

@@ -1,8 +1,22 @@
 //! Addresses, descriptors, fees, signed messages.
 
+mod address;
+pub(super) mod descriptor;
+mod fee;
+mod index;
+mod message;
+
 use crate::method::Methods;
 
 /// Adds the methods.
-pub(super) const fn add(methods: Methods) -> Methods {
+pub(super) fn add(methods: Methods) -> Methods {
     methods
+        .with::<address::ValidateAddress>()
+        .with::<address::CreateMultisig>()
+        .with::<descriptor::GetDescriptorInfo>()
+        .with::<descriptor::DeriveAddresses>()
+        .with::<fee::EstimateSmartFee>()
+        .with::<index::GetIndexInfo>()
+        .with::<message::VerifyMessage>()
+        .with::<message::SignMessageWithPrivKey>()
 }

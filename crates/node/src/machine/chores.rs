@@ -113,7 +113,8 @@ impl Machine {
     /// When something is due, if nothing happens before.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let node = self.node.next_deadline().map(|due| self.clock.instant(due));
-        [node, self.chores.book, self.chores.commit, Some(self.chores.look)].into_iter().flatten().min()
+        let mine = self.mine.next_deadline().map(|due| self.clock.instant(due));
+        [node, mine, self.chores.book, self.chores.commit, Some(self.chores.look)].into_iter().flatten().min()
     }
 
     pub(super) fn due(&mut self) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use yap_api::backend::{Job, Mining, PeerError, Tested};
+use yap_api::backend::{Job, MineError, Mining, PeerError, Tested};
 use yap_chain::transaction::Transaction;
 use yap_net::Given;
 use yap_net::given::MAX_PEERS;
@@ -42,11 +42,11 @@ pub(crate) enum Order {
     /// Blocks.
     Blocks(yap_api::backend::MiningOrder, oneshot::Sender<Mined>),
     /// When to mine.
-    Mode(Mining, oneshot::Sender<()>),
+    Mode(Mining, oneshot::Sender<Result<(), MineError>>),
 }
 
 /// What came of an order of blocks.
-pub(crate) type Mined = Result<Vec<yap_chain::bitcoin::BlockHash>, yap_api::backend::MineError>;
+pub(crate) type Mined = Result<Vec<yap_chain::bitcoin::BlockHash>, MineError>;
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -75,6 +75,9 @@ impl Machine {
                 self.busy = true;
             }
             Request::Command(command, answer) => {
+                if let Command::Submit(transaction) = &command {
+                    self.mine.submitted(transaction.txid());
+                }
                 let ticket = self.ticket();
                 self.waiting.insert(ticket, answer);
                 self.inputs.push_back(Input::Command { ticket, command });

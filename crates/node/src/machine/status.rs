@@ -6,7 +6,7 @@ use super::Machine;
 
 impl Machine {
     pub(super) fn miner(&self) -> Miner {
-        Miner::default()
+        self.mine.miner()
     }
 
     pub(super) fn wallet_standing(&self) -> Option<WalletStanding> {
@@ -23,6 +23,4 @@ impl Machine {
         }
         warnings
     }
-
-    pub(super) fn mining(&mut self, _order: super::Order) {}
 }

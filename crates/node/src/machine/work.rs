@@ -85,6 +85,9 @@ impl Machine {
                 self.chores.book_changed();
             }
             Output::Reply { ticket, reply } => {
+                if let Some(hash) = self.mine.answered(ticket) {
+                    self.judged_mined(hash, &reply);
+                }
                 if let Some(waiting) = self.waiting.remove(&ticket) {
                     // Whoever asked may have gone.
                     let _ = waiting.send(reply);
@@ -129,6 +132,7 @@ impl Machine {
         match &happening {
             Happening::Tip(change) => self.tip_moved(change),
             Happening::Pool(added, removed) => {
+                self.mine.pool(added, removed);
                 for entry in added {
                     self.observer.tell(Event::TransactionAdded { txid: entry.txid() });
                 }
@@ -143,6 +147,7 @@ impl Machine {
             Happening::Processed(hash, io::Processed::Invalid { reason, .. }) => {
                 tracing::info!(%hash, reason, "a block was refused");
             }
+            Happening::Judged(transaction, Err(_)) => self.mine.refused(&transaction.txid()),
             Happening::Processed(..) | Happening::Judged(..) | Happening::Restored(_) => {}
         }
         self.inputs.extend(happening.into_input());

@@ -17,7 +17,7 @@ use crate::admission::Admission;
 use crate::chainstate::{self, Chainstate};
 use crate::handle::Handle;
 use crate::ledger::Ledger;
-use crate::machine::{Machine, PING, Parts, REQUESTS};
+use crate::machine::{Machine, PING, Parts, Payout, REQUESTS, Setting};
 use crate::observer::Observer;
 
 /// The file of the node's own key.
@@ -72,6 +72,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         network: network.clone(),
         observer: observer.clone(),
     });
+    let script = builder.mining_script.take();
+    let payout: Payout = Arc::new(move || script.clone());
     let parts = Parts {
         node: protocol,
         ledger,
@@ -86,6 +88,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         peers: std::mem::take(&mut builder.peers),
         greeting,
         ends_process: builder.ends_process,
+        mining: Setting { mining: builder.mining, threads: builder.mining_threads, payout },
+        seed: random()?,
     };
     let ended = run(parts).await?;
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
@@ -133,10 +137,15 @@ fn protocol(builder: &Builder, book: &Book) -> Result<(yap_protocol::Node, (Stri
     if !matches!(builder.spec.name.as_str(), "bitcoin" | "testnet4" | "signet") {
         config.blocks.max_tip_age = None;
     }
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
     let greeting = (config.handshake.user_agent.to_string(), config.handshake.services);
-    Ok((yap_protocol::Node::restore(config, seed, book.kept().clone()), greeting))
+    Ok((yap_protocol::Node::restore(config, random()?, book.kept().clone()), greeting))
+}
+
+/// Numbers that nobody else knows.
+fn random() -> std::io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
 }
 
 async fn network(builder: &Builder, keys: Keys, directory: &Path) -> Result<(Network, Events), StartError> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Miner, Mining};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::method::{Access, Context, Group, Method};
 
 /// When a node mines by itself.
@@ -95,7 +95,8 @@ impl Method for SetMining {
     type Reply = MinerInfo;
 
     async fn call(self, context: Context) -> Result<MinerInfo, Error> {
-        context.backend.set_mining(self.mining.into()).await?;
+        let set = context.backend.set_mining(self.mining.into()).await?;
+        set.map_err(|why| Error::new(Code::Misc, why.to_string()))?;
         Ok(context.backend.ask(|view| view.standing().miner).await?.into())
     }
 }

@@ -1,3 +1,5 @@
+mod simulation;
+
 use std::sync::Arc;
 
 use bitcoin::block::{Header, Version};
@@ -78,6 +80,11 @@ fn specs() -> impl Strategy<Value = Spec> {
     let mut specs: Vec<Spec> = crate::spec::NAMES.iter().filter_map(|name| Spec::builtin(name)).collect();
     specs.push(asert());
     prop::sample::select(specs)
+}
+
+/// Hashes that meeting a target takes on average.
+fn hashes(target: Target) -> f64 {
+    target.to_be_bytes().iter().rev().fold(0.0, |sum, byte| (sum + f64::from(*byte)) / 256.0).recip()
 }
 
 /// Bitcoin Core, `src/test/pow_tests.cpp`, `get_next_work` and its siblings (MIT).
@@ -222,6 +229,53 @@ fn asert_follows_the_hash_rate() {
     assert_eq!(target(&chain), before, "a half-life of waiting doubles it");
     chain.push(100_000);
     assert_eq!(target(&chain), before, "the limit holds");
+}
+
+/// Runs of `vectors/relative.py`: a header line `run bits limit spacing half-life`, then lines `seconds bits`.
+const RELATIVE: &str = include_str!("../../../../../vectors/relative.txt");
+
+#[test]
+fn relative_targets_equal_those_of_an_independent_computation() {
+    let mut run = None;
+    let mut compared = 0;
+    for line in RELATIVE.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let hex = |text| bits(u32::from_str_radix(text, 16).unwrap());
+        if let ["run", start, limit, spacing, half_life] = fields[..] {
+            let (limit, half_life) = (Target::from_unprefixed_hex(limit).unwrap(), half_life.parse().unwrap());
+            let retarget = Retarget::Relative { half_life };
+            run = Some((ProofOfWork { limit, spacing: spacing.parse().unwrap(), retarget }, half_life, hex(start)));
+            continue;
+        }
+        let (work, half_life, before) = run.as_mut().unwrap();
+        let next = relative(work, *half_life, *before, Some(fields[0].parse().unwrap()));
+        assert_eq!(next, hex(fields[1]), "{line}");
+        *before = next;
+        compared += 1;
+    }
+    assert!(compared > 2_000, "{compared}");
+}
+
+#[test]
+fn a_relative_target_follows_what_the_parent_took() {
+    let mut chain = Chain::new(Spec::local());
+    let target = |chain: &Chain| Target::from_compact(chain.next_bits(0));
+    let limit = target(&chain);
+    chain.push(50_000);
+    assert_eq!(target(&chain), limit, "who mines the first block late finds the next as easy");
+    chain.grow(24, 0);
+    let ratio = hashes(target(&chain)) / hashes(limit);
+    assert!((ratio - 2.0).abs() < 0.01, "a half-life of blocks at once: {ratio}");
+    let before = target(&chain);
+    chain.push(10);
+    assert_eq!(target(&chain), before, "a block on time changes nothing");
+    chain.grow(24, 0);
+    let hard = target(&chain);
+    chain.push(1_000_000);
+    let doubled = Wide::from(hard).doubled(1).map(Wide::to_target);
+    assert_eq!(Some(target(&chain)), doubled, "however long the rest, the next block is twice as easy");
+    chain.push(0);
+    assert!(target(&chain) < before, "a rest is not made up for by blocks that follow it");
 }
 
 proptest! {
