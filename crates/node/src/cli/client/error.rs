@@ -102,6 +102,9 @@ pub enum Error {
         /// What was typed.
         text: String,
     },
+    /// The node has no such method.
+    #[error("there is no method {0:?}: `yap rpc help` lists those that there are")]
+    NoMethod(String),
     /// The node's answer makes no sense.
     #[error("the node's answer to {method} is not understood; `yap --version` and the node's should be the same")]
     Strange {
