@@ -91,7 +91,11 @@ pub(super) enum Client {
 
 impl Client {
     pub(super) fn run(&self, global: &Global, output: &Output) -> Run {
-        self.ask(&global.link()?, output)
+        match self {
+            Self::Wallet(wallet::Wallet::Create) => wallet::make::create(global, output),
+            Self::Wallet(wallet::Wallet::Restore(restore)) => restore.run(global, output),
+            asking => asking.ask(&global.link()?, output),
+        }
     }
 
     fn ask(&self, link: &Link, output: &Output) -> Run {

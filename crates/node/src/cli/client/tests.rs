@@ -93,7 +93,8 @@ fn serve(stream: TcpStream, mut answer: impl FnMut(&str, &Value) -> Result<Value
             Err((code, message)) => json!({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message}}),
         };
         let text = reply.to_string();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", text.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", text.len());
         reader.get_mut().write_all(head.as_bytes()).unwrap();
         reader.get_mut().write_all(text.as_bytes()).unwrap();
     }
@@ -286,18 +287,19 @@ fn a_node_that_is_gone_is_told_from_one_that_refuses() {
 }
 
 #[test]
-fn words_are_sent_in_one_line() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("words");
-    std::fs::write(&file, "abandon\n  about\tzoo \n").unwrap();
+fn a_running_node_s_wallet_is_not_made_beside_it() {
     let node = Played::new(rich);
-    node.run(&["wallet", "restore", "--words-file", file.to_str().unwrap()]).unwrap();
-    assert!(node.calls.lock().unwrap()[0].1.to_string().contains("abandon about zoo"));
+    for arguments in [&["wallet", "create"][..], &["wallet", "restore"]] {
+        assert!(matches!(client_error(node.run(arguments)), Error::NodeRuns));
+    }
+    assert_eq!(node.called(), [""; 0]);
 }
 
 #[test]
 fn passphrases_are_never_on_the_command_line() {
-    for arguments in [&["wallet", "unlock", "secret"][..], &["wallet", "encrypt", "secret"], &["wallet", "restore", "zoo"]] {
+    for arguments in
+        [&["wallet", "unlock", "secret"][..], &["wallet", "encrypt", "secret"], &["wallet", "restore", "zoo"]]
+    {
         assert!(Cli::try_parse_from(["yap"].iter().chain(arguments)).is_err(), "{arguments:?}");
     }
 }
