@@ -315,4 +315,32 @@ mod tests {
         drop(held);
         assert!(lane.room(4 << 10).is_some());
     }
+
+    #[test]
+    fn the_documented_bounds_are_those_that_hold() {
+        let page = include_str!("../../../../docs/http.md");
+        let mib = |bytes: usize| bytes >> 20;
+        let kib = |bytes: usize| bytes >> 10;
+        let grouped = |number: usize| match (number / 1000, number % 1000) {
+            (0, rest) => rest.to_string(),
+            (thousands, rest) => format!("{thousands},{rest:03}"),
+        };
+        let lines = [
+            format!("| body | {} MiB | {} MiB |", mib(BODY), mib(BODY_OPEN)),
+            format!("| bodies at a time, together | {} MiB | {} MiB |", mib(BODIES), mib(BODIES_OPEN)),
+            format!("| values in a body | {} | {} |", grouped(VALUES), grouped(VALUES_OPEN)),
+            format!("| requests at a time | {REQUESTS} | {REQUESTS_OPEN} |"),
+            format!("| connections | {CONNECTIONS}; {CONNECTIONS_PER_ADDRESS} from one address"),
+            format!("| head of a request | {} KiB, {HEADERS} headers, {} s |", kib(HEAD_BYTES), HEAD_TIME.as_secs()),
+            format!("| body, reply | {} s, then {} KiB each second |", TRANSFER_TIME.as_secs(), kib(RATE)),
+            format!("| waiting for the next request | {} s |", IDLE_TIME.as_secs()),
+            format!("| levels of lists and objects | {DEPTH} |"),
+            format!("| batch | {} requests; none is answered after {} MiB", grouped(BATCH), mib(BATCH_REPLY)),
+            format!("| event streams | {STREAMS} |"),
+            format!("| requests that are being answered at a stop | {} s |", STOP.as_secs()),
+        ];
+        for line in lines {
+            assert!(page.contains(&line), "docs/http.md lacks: {line}");
+        }
+    }
 }
