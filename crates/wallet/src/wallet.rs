@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `open` | making, opening and writing it |
+//! | `backup` | one file that is all of it |
 //! | `keys` | words, passphrase, lock |
 //! | `follow` | blocks, reorganisations, mempool, rescans |
 //! | `addresses` | addresses and labels |
@@ -12,6 +13,7 @@
 //! | `psbt`, `sign` | BIP-0174 |
 
 mod addresses;
+mod backup;
 mod bump;
 mod draft;
 mod follow;
@@ -32,6 +34,7 @@ use bitcoin::{BlockHash, ScriptBuf};
 use yap_chain::spec::Spec;
 
 pub use self::addresses::{AddressInfo, LabelError, MAX_LABEL, MAX_LABELS};
+pub use self::backup::{BACKUP_MAGIC, BackupError};
 pub use self::bump::BumpError;
 pub use self::follow::{FollowError, MAX_NOTICES, Notice};
 pub use self::history::{Entry, Output, Status};
