@@ -93,6 +93,8 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
+    /// Whether a reply may be so large that it is written down on a thread for long work.
+    pub large: bool,
     name: &'static str,
     names: Vec<String>,
     aliases: &'static [(&'static str, &'static str)],
@@ -130,6 +132,7 @@ impl Entry {
             access: M::ACCESS,
             parameters,
             reply,
+            large: M::LARGE,
             name: M::NAME,
             names,
             aliases: M::ALIASES,

@@ -32,6 +32,8 @@ mod mining;
 mod network;
 mod raw;
 mod records;
+#[cfg(test)]
+mod stand_in;
 pub mod types;
 mod util;
 

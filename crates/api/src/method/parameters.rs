@@ -85,9 +85,8 @@ impl Entry {
             if !expected.is_empty() {
                 let expected = expected.iter().map(|kind| core_name(kind)).collect::<Vec<_>>().join(" or ");
                 let place = format!("Position {} ({name})", position.saturating_add(1));
-                wrong.push(format!(
-                    "    \"{place}\": \"JSON value of type {kind} is not of expected type {expected}\""
-                ));
+                wrong
+                    .push(format!("    \"{place}\": \"JSON value of type {kind} is not of expected type {expected}\""));
             }
         }
         let text = if wrong.is_empty() {

@@ -42,10 +42,15 @@ impl Method for Echo {
     }
 }
 
+/// Runs what does not wait.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
 fn call(parameters: Value) -> Result<Value, Error> {
     let methods = Arc::new(Methods::default().with::<Echo>());
     let context = Context { backend: Arc::new(Still::default()), methods: Arc::clone(&methods) };
-    futures::executor::block_on(methods.call("echo", parameters, context))
+    now(methods.call("echo", parameters, context))
 }
 
 fn said(parameters: Value) -> String {
@@ -110,7 +115,7 @@ fn wrong_types_are_told_in_bitcoin_cores_words() {
 fn a_method_that_is_not_there_is_not_found() {
     let methods = Arc::new(Methods::default());
     let context = Context { backend: Arc::new(Still::default()), methods: Arc::clone(&methods) };
-    let error = futures::executor::block_on(methods.call("echo", Value::Null, context)).unwrap_err();
+    let error = now(methods.call("echo", Value::Null, context)).unwrap_err();
     assert_eq!((error.code, error.message.as_str()), (Code::MethodNotFound, "Method not found"));
 }
 

@@ -80,12 +80,7 @@ pub(crate) struct Received {
 }
 
 /// Reads a body, as long as it keeps to the bounds. How long it takes is the connection's concern.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    lane: &Lane,
-    pulse: &Pulse,
-) -> Result<Received, Refusal> {
+pub(super) async fn read(headers: &HeaderMap, body: Body, lane: &Lane, pulse: &Pulse) -> Result<Received, Refusal> {
     let mut body = body;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let most = lane.body;
@@ -168,10 +163,7 @@ impl HttpBody for Sent {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // It is asked for more when the reader has taken what came before.
         self.pulse.taken();
@@ -192,4 +184,3 @@ impl Drop for Sent {
         self.pulse.enter(Stage::Idle(Instant::now()));
     }
 }
-

@@ -263,9 +263,7 @@ impl Drop for Seat {
 fn counted(from: IpAddr) -> Option<IpAddr> {
     match from.to_canonical() {
         address if address.is_loopback() => None,
-        IpAddr::V6(address) => {
-            Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))))
-        }
+        IpAddr::V6(address) => Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))),
         address @ IpAddr::V4(_) => Some(address),
     }
 }

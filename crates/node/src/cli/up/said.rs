@@ -96,7 +96,7 @@ impl Teller {
             Event::TransactionRemoved { txid, why } => {
                 said(Tone::Detail, format!("transaction {} waits no more: {why}", short_hash(&txid.to_string())))
             }
-            Event::Notice { text } => said(Tone::Warning, text.clone()),
+            Event::Notice { text } => said(Tone::News, text.clone()),
             Event::Stopping => said(Tone::News, "stopping".to_owned()),
             // The interface may come to tell more.
             _ => None,
