@@ -100,7 +100,7 @@ fn rpc_prints_what_a_shell_can_use() {
     let named = place.run(["rpc", "--named", "getblock", &format!("blockhash={}", hash.trim_end()), "verbosity=0"]);
     assert!(named.ends(0).out.len() > 160);
     let mut command = place.command();
-    let mut asking = command.args(["rpc", "--stdin", "getblockheader"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let asking = command.args(["rpc", "--stdin", "getblockheader"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut asking = asking.stderr(Stdio::piped()).spawn().unwrap();
     write!(asking.stdin.take().unwrap(), "{}\ntrue\n", hash.trim_end()).unwrap();
     let ran: Ran = asking.wait_with_output().unwrap().into();
