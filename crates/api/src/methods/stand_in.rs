@@ -45,6 +45,8 @@ pub(super) struct Scene {
     /// What was asked for.
     pub(super) calls: Vec<String>,
     pub(super) stopped: bool,
+    /// Whether blocks are signed, and none is mined.
+    pub(super) signed: bool,
     pub(super) tree: Tree,
     pub(super) pool: Mempool,
 }
@@ -72,6 +74,7 @@ impl StandIn {
             judged: Judged::Accepted,
             calls: Vec::new(),
             stopped: false,
+            signed: false,
             tree: Tree::new(Arc::clone(&spec), 1),
             pool: Mempool::new(Limits::default(), 1),
         };
@@ -167,9 +170,14 @@ impl Backend for StandIn {
         now(Err(MineError::Busy))
     }
 
-    fn set_mining(&self, mining: Mining) -> Pending<()> {
-        self.scene().standing.miner.mining = mining;
-        self.done(format!("set_mining {mining:?}"))
+    fn set_mining(&self, mining: Mining) -> Pending<Result<(), MineError>> {
+        self.note(format!("set_mining {mining:?}"));
+        let mut scene = self.scene();
+        if scene.signed {
+            return now(Err(MineError::Signed));
+        }
+        scene.standing.miner.mining = mining;
+        now(Ok(()))
     }
 
     fn add_peer(&self, peer: &str, once: bool) -> Pending<Result<(), PeerError>> {

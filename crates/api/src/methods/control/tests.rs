@@ -55,6 +55,9 @@ fn the_miner_is_set() {
     let error = node.call("setmining", json!(["fast"])).unwrap_err();
     assert!(error.message.contains("ondemand"), "it says what there is: {error:?}");
     assert_eq!(node.calls(), Vec::<String>::new());
+    node.scene().signed = true;
+    let error = node.call("setmining", json!(["ondemand"])).unwrap_err();
+    assert!(error.message.contains("signed by its producers"), "{error:?}");
 }
 
 #[test]
