@@ -8,8 +8,8 @@ use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
 use yap_chain::spec::Spec;
-use yap_net::config::{Find, Limits, Listen, Reach};
 use yap_net::Given;
+use yap_net::config::{Find, Limits, Listen, Reach};
 
 use super::{Node, StartError};
 use crate::{admission, chainstate};
