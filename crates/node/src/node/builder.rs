@@ -8,8 +8,8 @@ use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
 use yap_chain::spec::Spec;
+use yap_net::Given;
 use yap_net::config::{Find, Limits, Listen, Reach};
-use yap_net::{Given, config};
 
 use super::{Node, StartError};
 use crate::{admission, chainstate};
@@ -79,21 +79,21 @@ impl Builder {
 
     /// How other peers are found.
     #[must_use]
-    pub fn find(mut self, find: config::Find) -> Self {
+    pub fn find(mut self, find: Find) -> Self {
         self.find = find;
         self
     }
 
     /// How it is reached behind NAT, and whether it relays for others.
     #[must_use]
-    pub fn reach(mut self, reach: config::Reach) -> Self {
+    pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
     }
 
     /// What others may take of it.
     #[must_use]
-    pub fn limits(mut self, limits: config::Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }

@@ -96,7 +96,7 @@ impl Teller {
             Event::TransactionRemoved { txid, why } => {
                 said(Tone::Detail, format!("transaction {} waits no more: {why}", short_hash(&txid.to_string())))
             }
-            Event::Notice { text } => said(Tone::Warning, text.clone()),
+            Event::Notice { text } => said(Tone::News, text.clone()),
             Event::Stopping => said(Tone::News, "stopping".to_owned()),
             // The interface may come to tell more.
             _ => None,
@@ -164,8 +164,8 @@ fn first(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use yap_chain::bitcoin::BlockHash;
     use yap_chain::bitcoin::hashes::Hash as _;
+    use yap_chain::bitcoin::{BlockHash, Txid};
 
     use super::*;
 
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn payments_are_told_with_direction_and_state() {
         let mut teller = Teller::new("YAP");
-        let txid = yap_chain::bitcoin::Txid::all_zeros();
+        let txid = Txid::all_zeros();
         let mut text = |amount, height| teller.tell(&Event::Payment { txid, amount, height }).unwrap().text;
         assert_eq!(text(150_000_000, None), "received 1.5 YAP, waits for a block");
         assert_eq!(text(-1_000, Some(1_234)), "paid 0.00001 YAP, confirmed in block 1,234");
