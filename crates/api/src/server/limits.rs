@@ -170,10 +170,17 @@ impl Lane {
         Self { body, values, bodies, requests: Arc::new(Semaphore::new(width)), turn, width }
     }
 
-    /// Room for so many bytes more of a body, if there is any.
+    /// Room for so many bytes of a body, if there is any.
     pub(crate) fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).ok()?;
         Arc::clone(&self.bodies).try_acquire_many_owned(pieces).ok()
+    }
+
+    /// Makes a body's room large enough for so many bytes, if that can be.
+    pub(crate) fn widen(&self, room: &mut OwnedSemaphorePermit, bytes: usize) -> Option<()> {
+        let missing = bytes.saturating_sub(room.num_permits().saturating_mul(PIECE));
+        room.merge(self.room(missing)?);
+        Some(())
     }
 
     /// A request's turn; none if it does not come in time.
@@ -314,6 +321,12 @@ mod tests {
         assert!(lane.room((1 << 10) + 1).is_none(), "one past the bound");
         drop(held);
         assert!(lane.room(4 << 10).is_some());
+        let mut grown = lane.room(0).unwrap();
+        for bytes in [1, 2, 1 << 10, (1 << 10) + 1, 4 << 10] {
+            assert_eq!(lane.widen(&mut grown, bytes), Some(()));
+            assert_eq!(grown.num_permits(), bytes.div_ceil(PIECE), "small pieces do not take more");
+        }
+        assert_eq!(lane.widen(&mut grown, (4 << 10) + 1), None);
     }
 
     #[test]
