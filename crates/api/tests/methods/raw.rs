@@ -88,7 +88,8 @@ fn what_breaks_a_rule_is_not_sent() {
 
     let tried = node.ask("testmempoolaccept", json!([[hex(&good), hex(&missing), hex(&dear), hex(&free)]]));
     let reasons: Vec<&Value> = tried.as_array().unwrap().iter().map(|one| &one["reject-reason"]).collect();
-    assert_eq!(reasons, [&Value::Null, "missing-inputs", "max-fee-exceeded", "min relay fee not met"]);
+    let expected = json!([null, "missing-inputs", "max-fee-exceeded", "min relay fee not met"]);
+    assert_eq!(json!(reasons), expected);
     assert_eq!(tried[1]["reject-details"], "bad-txns-inputs-missingorspent");
     let text = "Array must contain between 1 and 25 transactions.";
     assert_eq!(node.refusal("testmempoolaccept", json!([[]])), (-8, text.into()));
@@ -102,7 +103,7 @@ fn what_breaks_a_rule_is_not_sent() {
 fn money_is_not_burnt_by_mistake() {
     let node = Node::mined(101);
     let mut burning = node.spend(1, 1000).decoded().clone();
-    burning.output[0].script_pubkey = bitcoin::ScriptBuf::from_bytes(vec![0x6a]);
+    burning.output[0].script_pubkey = bitcoin::ScriptBuf::new_op_return([7; 32]);
     let text = bitcoin::consensus::encode::serialize_hex(&burning);
     let refused = "Unspendable output exceeds maximum configured by user (maxburnamount)";
     assert_eq!(node.refusal("sendrawtransaction", json!([text])), (-25, refused.into()));
