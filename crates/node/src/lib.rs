@@ -13,6 +13,7 @@
 //! | [`observer`] | what happens, as log lines, metrics and the event stream |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`miner`] | finding blocks: when, for whom, and the threads that hash |
+//! | [`purse`] | the wallet of a running node: its file, and the thread that owns it |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`config`] | everything that a node is told, and where each value comes from |
 //! | [`home`] | the directory and the ports of a running node, and how others find it |
@@ -33,6 +34,7 @@ pub mod miner;
 pub mod node;
 pub mod observer;
 pub mod prepare;
+pub mod purse;
 pub mod reject;
 
 pub use admission::Admission;

@@ -24,6 +24,7 @@ use yap_api::{Backend, server};
 use crate::chainstate::Error;
 use crate::handle::Handle;
 use crate::machine::Request;
+use crate::purse::Purse;
 
 pub use self::builder::Builder;
 pub use self::start::StartError;
@@ -36,6 +37,7 @@ type Outcome = Option<Result<(), Arc<Error>>>;
 pub struct Node {
     handle: Arc<Handle>,
     server: Option<server::Server>,
+    purse: Option<Purse>,
     ended: watch::Receiver<Outcome>,
 }
 
@@ -80,6 +82,11 @@ impl Node {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-        self.finished().await
+        let outcome = self.finished().await;
+        if let Some(purse) = self.purse.take() {
+            // It may be writing. Its thread is waited for where that holds nobody up.
+            let _ = tokio::task::spawn_blocking(|| purse.stop()).await;
+        }
+        outcome
     }
 }

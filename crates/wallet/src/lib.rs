@@ -37,9 +37,9 @@ pub use self::keychain::{Exhausted, Keychain, Kind, LOOK_AHEAD, LOOK_AHEAD_CHANG
 pub use self::ledger::{Balance, InBlock, MAX_LOCKED, Unspent};
 pub use self::sealed::{Key, MAGIC, MAX_PASSPHRASE, MAX_RECORD, OpenError, Opener};
 pub use self::wallet::{
-    AddressInfo, BumpError, Changes, Draft, Entry, FollowError, KeyError, LabelError, MAX_FEE, MAX_FEERATE, MAX_LABEL,
-    MAX_LABELS, MAX_NOTICES, MAX_RECIPIENTS, Notice, Opened, Options, Output, PayError, Payment, Processed, PsbtError,
-    Recipient, Status, Wallet, extract, finalize,
+    AddressInfo, BACKUP_MAGIC, BackupError, BumpError, Changes, Draft, Entry, FollowError, KeyError, LabelError,
+    MAX_FEE, MAX_FEERATE, MAX_LABEL, MAX_LABELS, MAX_NOTICES, MAX_RECIPIENTS, Notice, Opened, Options, Output,
+    PayError, Payment, Processed, PsbtError, Recipient, Status, Wallet, extract, finalize,
 };
 pub use self::words::{Error as WordsError, NEW_WORDS, Words};
 pub use bitcoin;

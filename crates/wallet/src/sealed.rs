@@ -23,8 +23,6 @@
 mod boxes;
 mod error;
 mod frame;
-#[cfg(test)]
-mod tests;
 
 use bitcoin::BlockHash;
 use serde::{Deserialize, Serialize};
@@ -195,6 +193,19 @@ impl Log {
             file.extend(self.record(plain, entropy));
         }
         file
+    }
+
+    /// The bytes of a file of its own with these records: a backup. What opens it is its passphrase, or else `key_file`,
+    /// which must be kept with it.
+    pub(crate) fn copy(
+        &self,
+        records: &[Zeroizing<Vec<u8>>],
+        (key_file, secret): (&Key, Option<&[u8]>),
+        entropy: &mut Entropy,
+    ) -> Vec<u8> {
+        let mut copy = Self { header: self.header.clone(), key: self.key.clone(), next: 0 };
+        copy.rekey(key_file, secret, entropy);
+        copy.image(records, entropy)
     }
 
     /// What a record is bound to: the file, its epoch, and the record's place.

@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `open` | making, opening and writing it |
+//! | `backup` | one file that is all of it |
 //! | `keys` | words, passphrase, lock |
 //! | `follow` | blocks, reorganisations, mempool, rescans |
 //! | `addresses` | addresses and labels |
@@ -10,13 +11,16 @@
 //! | `options` | what a payment may be told, and what it gives |
 //! | `draft`, `pay`, `bump` | payments |
 //! | `psbt`, `sign` | BIP-0174 |
+//! | `message` | signed messages |
 
 mod addresses;
+mod backup;
 mod bump;
 mod draft;
 mod follow;
 mod history;
 mod keys;
+mod message;
 mod open;
 mod options;
 mod pay;
@@ -32,6 +36,7 @@ use bitcoin::{BlockHash, ScriptBuf};
 use yap_chain::spec::Spec;
 
 pub use self::addresses::{AddressInfo, LabelError, MAX_LABEL, MAX_LABELS};
+pub use self::backup::{BACKUP_MAGIC, BackupError};
 pub use self::bump::BumpError;
 pub use self::follow::{FollowError, MAX_NOTICES, Notice};
 pub use self::history::{Entry, Output, Status};

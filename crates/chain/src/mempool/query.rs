@@ -109,6 +109,16 @@ impl Mempool {
         slots.filter_map(|slot| self.nodes.entry(*slot))
     }
 
+    /// Transactions that came after the one with that [sequence number](Entry::sequence), in the order in which they came.
+    /// Takes time linear in the pool.
+    #[must_use]
+    pub fn newer_than(&self, sequence: u64) -> Vec<&Arc<Entry>> {
+        let entries = self.nodes.by_age().filter_map(|slot| self.nodes.entry(slot));
+        let mut newer: Vec<_> = entries.filter(|entry| entry.sequence > sequence).collect();
+        newer.sort_unstable_by_key(|entry| entry.sequence);
+        newer
+    }
+
     /// All transactions, the oldest first, but parents before children.
     pub fn by_age(&self) -> impl Iterator<Item = &Arc<Entry>> {
         let mut given = vec![0_u64; self.graph.bound()];

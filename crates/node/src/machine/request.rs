@@ -46,7 +46,7 @@ pub(crate) enum Order {
 }
 
 /// What came of an order of blocks.
-pub(crate) type Mined = Result<Vec<yap_chain::bitcoin::BlockHash>, MineError>;
+pub(crate) type Mined = Result<Vec<bitcoin::BlockHash>, MineError>;
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -8,8 +8,8 @@ use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
 use yap_chain::spec::Spec;
+use yap_net::Given;
 use yap_net::config::{Find, Limits, Listen, Reach};
-use yap_net::{Given, config};
 
 use super::{Node, StartError};
 use crate::{admission, chainstate};
@@ -21,6 +21,7 @@ pub struct Builder {
     pub(super) directory: PathBuf,
     pub(super) listen: Listen,
     pub(super) peers: Vec<Given>,
+    pub(super) only_peers: bool,
     pub(super) find: Find,
     pub(super) reach: Reach,
     pub(super) limits: Limits,
@@ -47,6 +48,7 @@ impl Builder {
             directory,
             listen: Listen::default(),
             peers: Vec::new(),
+            only_peers: false,
             find,
             reach: Reach::default(),
             limits: Limits::default(),
@@ -77,23 +79,30 @@ impl Builder {
         self
     }
 
+    /// Whether those are the only peers that are dialled, whoever else is known.
+    #[must_use]
+    pub fn only_peers(mut self, only: bool) -> Self {
+        self.only_peers = only;
+        self
+    }
+
     /// How other peers are found.
     #[must_use]
-    pub fn find(mut self, find: config::Find) -> Self {
+    pub fn find(mut self, find: Find) -> Self {
         self.find = find;
         self
     }
 
     /// How it is reached behind NAT, and whether it relays for others.
     #[must_use]
-    pub fn reach(mut self, reach: config::Reach) -> Self {
+    pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
     }
 
     /// What others may take of it.
     #[must_use]
-    pub fn limits(mut self, limits: config::Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }

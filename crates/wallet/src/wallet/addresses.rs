@@ -63,6 +63,12 @@ impl Wallet {
         self.reveal(Keychain { kind, change: true })
     }
 
+    /// Who is to be paid for mining: a script for change that was not seen in use. It changes with each block.
+    #[must_use]
+    pub fn payout(&self) -> Option<ScriptBuf> {
+        self.scripts.unused(Keychain { kind: Kind::Taproot, change: true }).map(|(_, script)| script)
+    }
+
     /// What is known of an output script.
     #[must_use]
     pub fn describe(&self, script: &Script) -> AddressInfo {

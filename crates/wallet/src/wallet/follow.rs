@@ -170,6 +170,13 @@ impl Wallet {
         self.ledger.dropped(txid);
     }
 
+    /// Transactions that no block has, and that may be in the mempool or come back to it.
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<Txid> {
+        let waiting = self.ledger.entries().filter(|entry| matches!(entry.state, State::Pending | State::Waiting));
+        waiting.map(|entry| entry.transaction.txid()).collect()
+    }
+
     /// The mempool has these transactions of the wallet's, and no others. `is_pending` answers for one.
     pub fn pool_is(&mut self, is_pending: &dyn Fn(&Txid) -> bool) {
         let waiting = self.ledger.entries().filter(|entry| matches!(entry.state, State::Pending | State::Waiting));

@@ -124,6 +124,12 @@ impl Wallet {
         self.ledger.entry(txid).map(|entry| self.view(entry))
     }
 
+    /// Unix time at which the wallet learned of a transaction.
+    #[must_use]
+    pub fn received_at(&self, txid: &Txid) -> Option<u64> {
+        self.ledger.entry(txid).map(|entry| entry.received)
+    }
+
     /// How many transactions concern the wallet.
     #[must_use]
     pub fn transactions(&self) -> usize {

@@ -169,6 +169,11 @@ impl Wallet {
         Ok(())
     }
 
+    /// The words, if they are at hand.
+    pub(super) fn keys_words(&self) -> Option<&Words> {
+        self.keys.words.as_ref()
+    }
+
     /// The master key.
     pub(super) fn master(&mut self) -> Result<Xpriv, KeyError> {
         let words = self.keys.words.as_ref().ok_or(KeyError::Locked)?;

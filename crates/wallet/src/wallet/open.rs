@@ -212,22 +212,8 @@ impl Wallet {
         (!bytes.is_empty()).then_some(Changes::Append(bytes))
     }
 
-    /// The whole wallet as the bytes of a file of its own: a backup, together with its key file or its passphrase.
-    pub fn backup(&mut self) -> Vec<u8> {
-        let file = self.image();
-        // The backup took the place of the file that records were appended to: that one is written anew.
-        self.rewrite = true;
-        file
-    }
-
     fn image(&mut self) -> Vec<u8> {
-        let txids: Vec<Txid> = self.ledger.in_order().into_iter().map(|entry| entry.transaction.txid()).collect();
-        let mut records = vec![plain(&self.whole())];
-        for part in self.parts(&txids) {
-            let entries =
-                part.iter().filter_map(|txid| self.ledger.entry(txid)).map(|entry| entry.keep(true)).collect();
-            records.push(plain(&Record { entries, ..Record::default() }));
-        }
+        let (records, txids) = self.all_records();
         self.ledger.take_dirty();
         for txid in &txids {
             self.ledger.stored(txid);
@@ -237,6 +223,18 @@ impl Wallet {
         self.written = (file.len(), 0);
         self.rewrite = false;
         file
+    }
+
+    /// Records that say everything, and the transactions in them.
+    pub(super) fn all_records(&self) -> (Vec<Zeroizing<Vec<u8>>>, Vec<Txid>) {
+        let txids: Vec<Txid> = self.ledger.in_order().into_iter().map(|entry| entry.transaction.txid()).collect();
+        let mut records = vec![plain(&self.whole())];
+        for part in self.parts(&txids) {
+            let entries =
+                part.iter().filter_map(|txid| self.ledger.entry(txid)).map(|entry| entry.keep(true)).collect();
+            records.push(plain(&Record { entries, ..Record::default() }));
+        }
+        (records, txids)
     }
 
     /// Entries, parted so that a record of each part stays far below [`MAX_RECORD`](crate::MAX_RECORD).

@@ -115,13 +115,7 @@ fn info(view: &dyn View) -> Info {
 
 /// The earliest time that the next block may have.
 pub(super) fn least_time(view: &dyn View) -> u32 {
-    let (tree, tip) = (view.tree(), view.tip());
-    let after_median = tree.median_time_past(tip).saturating_add(1);
-    // BIP-0094, where it holds, or will hold: the first block of a period is not long before its parent.
-    let interval = interval(view.spec());
-    let first = tree.height(tip).saturating_add(1).checked_rem(interval) == Some(0);
-    let least = tree.time(tip).saturating_sub(yap_chain::header::MAX_TIMEWARP);
-    if first { after_median.max(least) } else { after_median }
+    view.tree().earliest_time(view.tip())
 }
 
 /// The time of the next block if it is found now.
