@@ -30,5 +30,5 @@ pub mod methods;
 pub use backend::Backend;
 pub use client::{Client, ClientError};
 pub use error::Error;
-pub use method::{Context, Method, Methods};
+pub use method::{Context, Method, Methods, reference};
 pub use server::{Config, Server, StartError};

@@ -5,6 +5,7 @@
 
 mod help;
 mod parameters;
+mod reference;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,6 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::backend::Backend;
 use crate::error::{Code, Error};
+
+pub use self::reference::reference;
 
 /// What a method is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,8 +23,6 @@
 mod boxes;
 mod error;
 mod frame;
-#[cfg(test)]
-mod tests;
 
 use bitcoin::BlockHash;
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,13 @@
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bitcoin::absolute::LockTime;
 use bitcoin::bip158::FilterHeader;
 use bitcoin::block::Header;
-use bitcoin::{BlockHash, OutPoint, Txid};
+use bitcoin::consensus::encode::serialize;
+use bitcoin::hashes::Hash;
+use bitcoin::script::Builder;
+use bitcoin::{Amount, BlockHash, CompactTarget, OutPoint, ScriptBuf, TxIn, TxMerkleNode, TxOut, Txid};
 use serde_json::Value;
 use tokio::sync::broadcast;
 use yap_chain::block::Block;
@@ -17,6 +21,7 @@ use yap_chain::transaction::Transaction;
 use yap_chain::undo::Undo;
 use yap_chain::{header, verify};
 use yap_protocol::io::{Judged, Processed};
+use yap_wallet::{Entropy, Key, Kind, Wallet, Words};
 
 use crate::backend::{
     Added, Backend, Ban, Coins, Job, MineError, Mining, MiningOrder, Peer, PeerError, Pending, ReadError, RecordError,
@@ -56,6 +61,7 @@ pub(super) struct Scene {
 pub(super) struct StandIn {
     spec: Arc<Spec>,
     scene: Mutex<Scene>,
+    wallet: Mutex<Option<Wallet>>,
 }
 
 impl StandIn {
@@ -78,7 +84,31 @@ impl StandIn {
             tree: Tree::new(Arc::clone(&spec), 1),
             pool: Mempool::new(Limits::default(), 1),
         };
-        Arc::new(Self { spec, scene: Mutex::new(scene) })
+        Arc::new(Self { spec, scene: Mutex::new(scene), wallet: Mutex::new(None) })
+    }
+
+    /// One with a wallet that has these coins, each in a block of its own. The last word of its words is `about`.
+    pub(super) fn with_coins(coins: &[u64]) -> Arc<Self> {
+        let node = Self::new();
+        let words = Words::parse(&format!("{}about", "abandon ".repeat(11)), "").unwrap();
+        let genesis = (0, node.spec.genesis.block_hash());
+        let mut wallet = Wallet::from_words(&node.spec, words, genesis, &Key::new([7; 32]), (entropy(), NOW));
+        for (place, coin) in coins.iter().enumerate() {
+            let script = wallet.new_address(Kind::Segwit).unwrap().script;
+            let block = block(
+                wallet.tip().1,
+                u32::try_from(place).unwrap(),
+                TxOut { value: Amount::from_sat(*coin), script_pubkey: script },
+            );
+            wallet.connect(&block).unwrap();
+        }
+        *node.wallet.lock().unwrap() = Some(wallet);
+        node
+    }
+
+    /// Looks into the wallet.
+    pub(super) fn wallet<T>(&self, look: impl FnOnce(&mut Wallet) -> T) -> T {
+        look(self.wallet.lock().unwrap().as_mut().expect("this one has a wallet"))
     }
 
     pub(super) fn scene(&self) -> MutexGuard<'_, Scene> {
@@ -127,6 +157,44 @@ fn now<T: Send + 'static>(answer: T) -> Pending<T> {
     Box::pin(ready(Ok(answer)))
 }
 
+/// When tests take place.
+const NOW: u64 = 1_700_000_000;
+
+/// Numbers that nobody needs to guess.
+fn entropy() -> Entropy {
+    let mut next = 0_u8;
+    Box::new(move |buffer| {
+        for byte in buffer {
+            next = next.wrapping_mul(77).wrapping_add(41);
+            *byte = next;
+        }
+    })
+}
+
+/// A block in which somebody pays that output.
+fn block(parent: BlockHash, nonce: u32, output: TxOut) -> Block {
+    let transaction = |input: TxIn, output: TxOut| bitcoin::Transaction {
+        version: bitcoin::transaction::Version::TWO,
+        lock_time: LockTime::ZERO,
+        input: vec![input],
+        output: vec![output],
+    };
+    let coin = OutPoint { txid: Txid::from_byte_array([9; 32]), vout: nonce };
+    let script = Builder::new().push_int(i64::from(nonce)).push_int(7).into_script();
+    let nothing = TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::new() };
+    let coinbase = transaction(TxIn { script_sig: script, ..TxIn::default() }, nothing);
+    let payment = transaction(TxIn { previous_output: coin, ..TxIn::default() }, output);
+    let header = Header {
+        version: bitcoin::block::Version::TWO,
+        prev_blockhash: parent,
+        merkle_root: TxMerkleNode::all_zeros(),
+        time: u32::try_from(NOW).unwrap() - 600,
+        bits: CompactTarget::from_consensus(0x207f_ffff),
+        nonce,
+    };
+    Block::parse(serialize(&bitcoin::Block { header, txdata: vec![coinbase, payment] })).unwrap()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -145,13 +213,20 @@ impl Backend for StandIn {
         Ok(())
     }
 
-    fn wallet(&self, _: WalletJob) -> Result<(), Unavailable> {
-        Err(Unavailable::NoWallet)
+    fn wallet(&self, job: WalletJob) -> Result<(), Unavailable> {
+        let mut wallet = self.wallet.lock().unwrap();
+        let afterwards = job(wallet.as_mut().ok_or(Unavailable::NoWallet)?);
+        afterwards(Ok(()));
+        Ok(())
     }
 
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged> {
         self.note(format!("submit {}", transaction.txid()));
-        now(self.scene().judged.clone())
+        let judged = self.scene().judged.clone();
+        if let (Judged::Accepted, Some(wallet)) = (&judged, self.wallet.lock().unwrap().as_mut()) {
+            wallet.pending(&transaction, NOW);
+        }
+        now(judged)
     }
 
     fn test(&self, _: Vec<Arc<Transaction>>) -> Pending<Vec<Tested>> {
@@ -335,7 +410,7 @@ impl View for Scene {
     }
 
     fn now(&self) -> u32 {
-        1_700_000_000
+        u32::try_from(NOW).unwrap()
     }
 
     fn standing(&self) -> Standing {

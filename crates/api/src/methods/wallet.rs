@@ -27,6 +27,8 @@ mod psbt;
 mod rate;
 mod received;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use bitcoin::{ScriptBuf, Txid};
 use yap_chain::address;

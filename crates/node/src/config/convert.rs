@@ -46,6 +46,7 @@ impl Config {
         let builder = Node::builder(Arc::clone(spec), home.directory())
             .listen(listen)
             .peers(p2p.peers.clone())
+            .only_peers(p2p.only_peers)
             .find(find)
             .reach(reach)
             .limits(limits)

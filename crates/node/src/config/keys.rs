@@ -62,6 +62,15 @@ pub const KEYS: &[Key] = &[
         show: |config| config.p2p.external.iter().cloned().collect(),
     },
     Key {
+        name: "p2p.only_peers",
+        flag: Switch { yes: "only-peers", no: "any-peers" },
+        short: None,
+        scope: Scope::Up,
+        help: "Dial the peers of `peers` alone, whoever else is known. Others may still connect to this node.",
+        set: |config, value| value.switch().map(|on| config.p2p.only_peers = on),
+        show: |config| config.p2p.only_peers.into(),
+    },
+    Key {
         name: "p2p.mdns",
         flag: Switch { yes: "mdns", no: "no-mdns" },
         short: None,

@@ -21,6 +21,7 @@ pub struct Builder {
     pub(super) directory: PathBuf,
     pub(super) listen: Listen,
     pub(super) peers: Vec<Given>,
+    pub(super) only_peers: bool,
     pub(super) find: Find,
     pub(super) reach: Reach,
     pub(super) limits: Limits,
@@ -47,6 +48,7 @@ impl Builder {
             directory,
             listen: Listen::default(),
             peers: Vec::new(),
+            only_peers: false,
             find,
             reach: Reach::default(),
             limits: Limits::default(),
@@ -74,6 +76,13 @@ impl Builder {
     #[must_use]
     pub fn peers(mut self, peers: Vec<Given>) -> Self {
         self.peers = peers;
+        self
+    }
+
+    /// Whether those are the only peers that are dialled, whoever else is known.
+    #[must_use]
+    pub fn only_peers(mut self, only: bool) -> Self {
+        self.only_peers = only;
         self
     }
 

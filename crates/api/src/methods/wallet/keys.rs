@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use yap_wallet::LOOK_AHEAD;
 
-use super::with;
+use super::{script, with};
 use crate::error::{Code, Error};
 use crate::method::{Context, Method, Methods};
 
@@ -24,6 +24,7 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<GetWalletWords>()
         .with::<BackupWallet>()
         .with::<ListDescriptors>()
+        .with::<SignMessage>()
 }
 
 /// Unlocks the wallet for some time, so that it can pay.
@@ -247,6 +248,34 @@ impl Method for ListDescriptors {
                 next_index: next,
             });
             Ok(Descriptors { wallet_name: String::new(), descriptors: told.collect() })
+        })
+        .await
+    }
+}
+
+/// Signs a message with the key of an address of the wallet, so that whoever knows the address can verify it
+/// (`verifymessage`).
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SignMessage {
+    /// The address, of type `legacy` (P2PKH).
+    address: String,
+    /// The message.
+    message: String,
+}
+
+impl Method for SignMessage {
+    known_as!("signmessage", Wallet, Cookie);
+    type Reply = String;
+
+    async fn call(self, context: Context) -> Result<String, Error> {
+        let script = script(&self.address, context.backend.spec())?;
+        if !script.is_p2pkh() {
+            return Err(Error::new(Code::Type, "Address does not refer to key"));
+        }
+        with(&context, move |wallet| {
+            let signature = wallet.sign_message(&script, &self.message)?;
+            let text = "Private key for address is not available: it is not the wallet's";
+            signature.map(|signature| signature.to_base64()).ok_or_else(|| Error::new(Code::Wallet, text))
         })
         .await
     }
