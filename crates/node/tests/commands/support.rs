@@ -88,7 +88,7 @@ impl Place {
         let log = std::fs::File::create(self.log()).unwrap();
         let mut command = self.command();
         command.args(["up", "--p2p-port", "0", "--http-port", "0", "--listen", "loopback", "--mine", "off"]);
-        command.args(["--no-mdns", "--no-registry", "--no-upnp", "--no-dht"]);
+        command.args(["--no-mdns", "--no-registry", "--no-upnp"]);
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.node = Some(command.spawn().unwrap());
         let begun = Instant::now();

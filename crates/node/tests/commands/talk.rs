@@ -60,7 +60,8 @@ fn a_block_is_shown_alike_by_the_node_and_by_its_files() {
     let read = blocks(&place);
     assert_eq!(asked.3, read.3);
     for (by_node, by_file) in [(&asked.0, &read.0), (&asked.2, &read.2)] {
-        for (field, value) in by_file.as_object().unwrap() {
+        // The files' reader shows the header's bytes as well.
+        for (field, value) in by_file.as_object().unwrap().iter().filter(|(field, _)| *field != "header") {
             assert_eq!(&by_node[field], value, "{field}");
         }
     }
