@@ -166,7 +166,8 @@ fn authority(address: &str) -> Option<String> {
     match parsed.port() {
         Some(port) if port.as_str().parse::<u16>().is_ok() => Some(rest.to_owned()),
         Some(_) => None,
-        None if rest.ends_with(':') => None,
+        // What follows the colon is no port.
+        None if rest.rsplit(']').next().is_some_and(|end| end.contains(':')) => None,
         None => Some(format!("{rest}:{PORT}")),
     }
 }

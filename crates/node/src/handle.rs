@@ -26,8 +26,8 @@ use yap_script::Kernel;
 
 use crate::machine::{Order, PING, Request};
 use crate::metrics;
-use crate::purse;
 use crate::observer::Observer;
+use crate::purse;
 
 /// What others hold of a running node. Clones are of the same node.
 #[derive(Clone, Debug)]

@@ -10,8 +10,6 @@
 //! each.
 
 mod account;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 

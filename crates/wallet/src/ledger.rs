@@ -17,8 +17,6 @@
 mod coin;
 mod entry;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -23,8 +23,6 @@
 mod boxes;
 mod error;
 mod frame;
-#[cfg(test)]
-mod tests;
 
 use bitcoin::BlockHash;
 use serde::{Deserialize, Serialize};
@@ -51,6 +49,9 @@ pub const MAX_RECORD: usize = 64 << 20;
 
 /// Longest passphrase, in bytes.
 pub const MAX_PASSPHRASE: usize = 1_024;
+
+/// What was sealed.
+pub(crate) type Plain = Zeroizing<Vec<u8>>;
 
 /// What opens a file.
 #[derive(Clone, Copy)]
@@ -110,7 +111,7 @@ impl std::fmt::Debug for Log {
 pub(crate) struct Read {
     pub(crate) log: Log,
     /// What the records say.
-    pub(crate) records: Vec<Zeroizing<Vec<u8>>>,
+    pub(crate) records: Vec<Plain>,
     /// Bytes up to the end of the last whole record. What follows is to be cut off.
     pub(crate) whole: usize,
     /// The secret, if what opened the file opens it too.
@@ -187,7 +188,7 @@ impl Log {
     }
 
     /// The bytes of a whole new file with these records.
-    pub(crate) fn image(&mut self, records: &[Zeroizing<Vec<u8>>], entropy: &mut Entropy) -> Vec<u8> {
+    pub(crate) fn image(&mut self, records: &[Plain], entropy: &mut Entropy) -> Vec<u8> {
         self.header.epoch = bytes::<16>(entropy).to_vec();
         self.next = 0;
         let mut file = frame::head(&self.header);
@@ -201,7 +202,7 @@ impl Log {
     /// which must be kept with it.
     pub(crate) fn copy(
         &self,
-        records: &[Zeroizing<Vec<u8>>],
+        records: &[Plain],
         (key_file, secret): (&Key, Option<&[u8]>),
         entropy: &mut Entropy,
     ) -> Vec<u8> {
@@ -215,7 +216,7 @@ impl Log {
         [self.header.id.as_slice(), &self.header.epoch, &index.to_le_bytes()].concat()
     }
 
-    fn records(&mut self, bytes: &[u8]) -> Result<(Vec<Zeroizing<Vec<u8>>>, usize), OpenError> {
+    fn records(&mut self, bytes: &[u8]) -> Result<(Vec<Plain>, usize), OpenError> {
         let mut records = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {

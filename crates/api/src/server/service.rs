@@ -31,6 +31,7 @@ const HEALTH: &str = "/healthz";
 pub(super) fn router() -> Router {
     Router::new()
         .route("/", get(pages::index).post(root))
+        .route("/wallet/", post(root))
         .route("/wallet/{name}", post(wallet))
         .route("/ping", get(pages::ping))
         .route(HEALTH, get(pages::health))

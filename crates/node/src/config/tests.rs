@@ -236,11 +236,14 @@ fn a_file_that_was_named_must_be_there_and_no_longer_than_it_may_be() {
     let path = directory.path().join("mine.toml");
     let typed = Flags::from([("config", path.display().to_string())]);
     assert!(matches!(Config::load(&typed, &environment(&[])), Err(Error::Unreadable { .. })));
-    let most = usize::try_from(MOST_FILE_BYTES).unwrap();
-    std::fs::write(&path, format!("{:most$}", "chain = \"regtest\"\n")).unwrap();
-    assert_eq!(Config::load(&typed, &environment(&[])).unwrap().chain, "regtest");
-    std::fs::write(&path, format!("{:width$}", "chain = \"regtest\"\n", width = most + 1)).unwrap();
-    assert!(matches!(Config::load(&typed, &environment(&[])), Err(Error::Long { .. })));
+    let text = "chain = \"regtest\"\n";
+    let padded = |length: u64| {
+        let spaces = usize::try_from(length).unwrap() - text.len();
+        std::fs::write(&path, format!("{text}{}", " ".repeat(spaces))).unwrap();
+        Config::load(&typed, &environment(&[]))
+    };
+    assert_eq!(padded(MOST_FILE_BYTES).unwrap().chain, "regtest");
+    assert!(matches!(padded(MOST_FILE_BYTES + 1), Err(Error::Long { .. })));
     let named = path.display().to_string();
     std::fs::write(&path, "[p2p]\nport = 7").unwrap();
     assert_eq!(Config::load(&Flags::new(), &environment(&[("YAP_CONFIG", &named)])).unwrap().p2p.port, 7);

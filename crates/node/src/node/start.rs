@@ -10,6 +10,7 @@ use yap_chain::bitcoin::BlockHash;
 use yap_net::config::Chain;
 use yap_net::identity::{KeyError, Keys};
 use yap_net::{Book, Events, Network};
+use yap_protocol::address::Identity;
 use yap_protocol::message::Services;
 use yap_protocol::node::{self, Role};
 
@@ -67,7 +68,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     let keys = Keys::load_or_create(&directory.join(KEY))?;
     let ledger = open(&builder).await?;
     let book = Book::open(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
-    let (protocol, greeting) = protocol(&builder, &book)?;
+    let (protocol, greeting) = protocol(&builder, keys.identity(), &book)?;
     let (network, events) = network(&builder, keys, &directory).await?;
     let (requests, inbox) = mpsc::channel(REQUESTS);
     let observer = Observer::default();
@@ -154,9 +155,17 @@ async fn open_wallet(builder: &Builder, handle: &Arc<Handle>, tip: (u32, BlockHa
 }
 
 /// The protocol's state, and what it says of our program and offers.
-fn protocol(builder: &Builder, book: &Book) -> Result<(yap_protocol::Node, (String, Services)), StartError> {
+fn protocol(
+    builder: &Builder,
+    identity: Identity,
+    book: &Book,
+) -> Result<(yap_protocol::Node, (String, Services)), StartError> {
     let role = if builder.ledger.prune_bytes.is_some() { Role::Pruned } else { Role::Full };
     let mut config = node::Config::of(role);
+    config.peers.identity = Some(identity);
+    if builder.only_peers {
+        (config.peers.full, config.peers.block_only, config.peers.feelers) = (0, 0, None);
+    }
     if let Some(agent) = &builder.agent {
         config.handshake.user_agent = agent.as_str().into();
     }

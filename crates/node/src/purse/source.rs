@@ -10,13 +10,13 @@ use yap_chain::block::Block;
 use yap_chain::transaction::Transaction;
 
 /// Blocks that are given at once, at most.
-pub const MAX_BLOCKS: usize = 32;
+const MAX_BLOCKS: usize = 32;
 
 /// Bytes of blocks that are given at once, at most, but at least one block.
 const MAX_BYTES: usize = 4 << 20;
 
 /// New transactions of the mempool that are given at once, at most.
-pub const MAX_ADDED: usize = 2_000;
+const MAX_ADDED: usize = 2_000;
 
 /// What a wallet asks of its node. Each call waits for its answer.
 pub trait Source: Send {

@@ -159,7 +159,10 @@ impl JsonSchema for Btc {
         true
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "format": "amount" })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            return json_schema!({ "type": "number", "format": "amount" });
+        }
+        json_schema!({ "type": ["number", "string"], "format": "amount" })
     }
 }

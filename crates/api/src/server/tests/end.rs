@@ -22,7 +22,8 @@ async fn idle_connections_and_streams_do_not_hold_the_stop_up() {
     let mut half = open(node.address()).await;
     half.write_all(b"GET / HT").await.unwrap();
     let mut body = open(node.address()).await;
-    body.write_all(&post("/", "", "{\"id\":1}")[..100]).await.unwrap();
+    let request = post("/", "", "{}");
+    body.write_all(&request[..request.len() - 1]).await.unwrap();
     let mut stream = open(node.address()).await;
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     until("the stream", || node.still.listeners() == 1).await;
@@ -75,12 +76,15 @@ async fn what_does_not_end_is_cut_off() {
 async fn a_change_goes_on_when_the_caller_goes_and_a_look_does_not() {
     let node = Node::start().await;
     let gate = gate();
+    let mut callers = Vec::new();
     for (method, headers) in [("wait", String::new()), ("waitowner", node.authorization())] {
-        let mut gone = open(node.address()).await;
+        let mut caller = open(node.address()).await;
         let body = format!(r#"{{"id":1,"method":"{method}"}}"#);
-        gone.write_all(&post("/", &headers, body)).await.unwrap();
+        caller.write_all(&post("/", &headers, body)).await.unwrap();
+        callers.push(caller);
     }
     until("both calls", || gate.begun.load(Ordering::SeqCst) == 2).await;
+    drop(callers);
     node.server.guests.gone().await;
     gate.open.notify_waiters();
     until("the change", || gate.ended.load(Ordering::SeqCst) == 1).await;

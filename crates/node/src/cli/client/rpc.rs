@@ -168,7 +168,6 @@ mod tests {
 
     #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "its schema is what counts")]
     enum Way {
         /// One.
         One,

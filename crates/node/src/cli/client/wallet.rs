@@ -122,7 +122,8 @@ impl Wallet {
             Self::Create | Self::Restore(_) => Err(Error::NodeRuns.into()),
             Self::Encrypt(source) => {
                 let passphrase = source.choose(output)?;
-                let told = "encrypted and locked; spending asks for the passphrase from now on. Nobody can find it out for you";
+                let told = "encrypted and locked: spending asks for the passphrase from now on, and nobody can find it out \
+                            for you.\nBackups that were made before open without it";
                 done("encryptwallet", json!([passphrase]), told)
             }
             Self::Unlock(unlock) => {
@@ -194,7 +195,7 @@ fn show_info(reply: &Value, balances: &Value, now: u64, ticker: &str) -> String 
         let progress = scanning.get("progress").and_then(Value::as_f64).unwrap_or(0.0);
         facts.fact("looking through blocks", format!("{:.0} %", progress * 100.0));
     }
-    if reply.holds("unsaved") {
+    if reply.get("saved") == Some(&Value::Bool(false)) {
         facts.fact("backup", "none yet: write down its words (`yap wallet words`)");
     }
     facts.text()
@@ -211,6 +212,11 @@ impl Words {
         }
         let words = words_of(&reply);
         output.reply(&reply, || show_words(&words))?;
+        if !reply.text("passphrase").is_empty() && !output.is_json() {
+            output.note(
+                "the words have a passphrase (BIP-0039), without which they make another wallet: write it down too",
+            );
+        }
         Ok(Ending::Done)
     }
 }
@@ -311,7 +317,7 @@ mod tests {
     fn the_wallet_says_what_protects_it() {
         let balances = json!({"mine": {"trusted": 2.5, "untrusted_pending": 0, "immature": 1}});
         assert_eq!(
-            show_info(&json!({"txcount": 1200, "unlocked_until": 0, "unsaved": true}), &balances, 5, "YAP"),
+            show_info(&json!({"txcount": 1200, "unlocked_until": 0, "saved": false}), &balances, 5, "YAP"),
             "balance     2.50 YAP\n\
              young       1.00 YAP\n\
              payments    1,200\n\

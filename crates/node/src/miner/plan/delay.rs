@@ -22,10 +22,11 @@ impl Plan {
         } else if self.demand.is_none() {
             let spacing = self.config.spacing;
             let busy = self.tip_since.is_some_and(|since| now.since(since) < spacing);
+            let part = |divisor| spacing.checked_div(divisor).unwrap_or_default();
             let (least, width) = match (self.pool.own > 0, busy) {
-                (true, false) => (Duration::ZERO, spacing / 5),
+                (true, false) => (Duration::ZERO, part(5)),
                 (true, true) => (Duration::ZERO, spacing),
-                (false, false) => (spacing / 2, spacing),
+                (false, false) => (part(2), spacing),
                 (false, true) => (spacing, spacing),
             };
             self.demand = Some(now.after(least).after(self.random.up_to(width)));

@@ -3,7 +3,6 @@
 //! The figures are those of `docs/adr/0012-relative-retarget.md`; `cargo nextest run -p yap-node --no-capture peers`
 //! prints them.
 
-#![expect(clippy::print_stderr, reason = "figures for whoever asks for them; tests show them when they fail")]
 #![expect(clippy::cast_precision_loss, reason = "figures are not exact")]
 
 use std::collections::{BTreeMap, BTreeSet};
