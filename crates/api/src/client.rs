@@ -116,10 +116,10 @@ impl Client {
     /// If the node can't be asked, or refuses.
     pub fn events(&self, filter: &Filter) -> Result<Events, ClientError> {
         let credentials = self.credentials()?;
-        Events::open(&self.authority, credentials.as_ref(), filter).map_err(|error| match error {
-            ClientError::WrongCookie { .. } | ClientError::NoCookie => self.refused(credentials.is_some()),
-            other => other,
-        })
+        match Events::open(&self.authority, credentials.as_ref(), filter) {
+            Err(ClientError::NoCookie) => Err(self.refused(credentials.is_some())),
+            opened => opened,
+        }
     }
 
     /// What the cookie file says now. There is none while no node runs.
@@ -166,7 +166,8 @@ fn authority(address: &str) -> Option<String> {
     match parsed.port() {
         Some(port) if port.as_str().parse::<u16>().is_ok() => Some(rest.to_owned()),
         Some(_) => None,
-        None if rest.ends_with(':') => None,
+        // What follows the colon is no port.
+        None if rest.rsplit(']').next().is_some_and(|end| end.contains(':')) => None,
         None => Some(format!("{rest}:{PORT}")),
     }
 }
@@ -186,24 +187,4 @@ fn agent(timeout: Duration) -> Agent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_told_from_what_is_none() {
-        let good = [
-            ("127.0.0.1:3002", "127.0.0.1:3002"),
-            ("http://localhost:3001/", "localhost:3001"),
-            ("localhost", "localhost:3001"),
-            ("[::1]:9", "[::1]:9"),
-            ("[::1]", "[::1]:3001"),
-        ];
-        for (given, meant) in good {
-            assert_eq!(Client::new(given, None).unwrap().address(), meant);
-        }
-        for bad in ["", "https://localhost:1", "localhost:", "localhost:99999", "a b", "u@host:1", "host:1/path", "é"]
-        {
-            assert!(matches!(Client::new(bad, None), Err(ClientError::Address { .. })), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -7,8 +7,8 @@
 //! | [`method`] | what a JSON-RPC method is: parameters, reply, who may call it |
 //! | [`client`] | how a program on this machine talks to a running node |
 //! | [`credentials`] | the cookie that proves who may do all |
-//! | [`methods`] | every JSON-RPC method |
 //! | [`server`] | the HTTP server: bounds, who is let in; behind it JSON-RPC's envelope, the event stream, pages |
+//! | [`methods`] | every JSON-RPC method |
 //! | [`error`] | how a call fails: Bitcoin Core's codes |
 //!
 //! Not its job: to hold a ledger, a wallet or connections. Whoever has them implements [`backend::Backend`].
@@ -19,16 +19,16 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod method;
-pub mod methods;
 mod rpc;
 pub mod server;
 mod stream;
 
 #[cfg(test)]
 mod fixture;
+pub mod methods;
 
 pub use backend::Backend;
 pub use client::{Client, ClientError};
 pub use error::Error;
-pub use method::{Context, Method, Methods};
+pub use method::{Context, Method, Methods, reference};
 pub use server::{Config, Server, StartError};

@@ -5,6 +5,7 @@
 
 mod help;
 mod parameters;
+mod reference;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,6 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::backend::Backend;
 use crate::error::{Code, Error};
+
+pub use self::reference::reference;
 
 /// What a method is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +96,8 @@ pub struct Entry {
     pub parameters: Schema,
     /// The reply's schema.
     pub reply: Schema,
+    /// Whether a reply may be so large that it is written down on a thread for long work.
+    pub large: bool,
     name: &'static str,
     names: Vec<String>,
     aliases: &'static [(&'static str, &'static str)],
@@ -130,6 +135,7 @@ impl Entry {
             access: M::ACCESS,
             parameters,
             reply,
+            large: M::LARGE,
             name: M::NAME,
             names,
             aliases: M::ALIASES,

@@ -32,15 +32,27 @@ mod mining;
 mod network;
 mod raw;
 mod records;
+#[cfg(test)]
+mod stand_in;
 pub mod types;
 mod util;
+mod wallet;
 
 use crate::method::Methods;
 
 /// The table of all methods.
 #[must_use]
 pub fn all() -> Methods {
-    let parts: [fn(Methods) -> Methods; 8] =
-        [blockchain::add, raw::add, mempool::add, mining::add, util::add, network::add, control::add, records::add];
+    let parts: [fn(Methods) -> Methods; 9] = [
+        blockchain::add,
+        raw::add,
+        mempool::add,
+        mining::add,
+        util::add,
+        network::add,
+        control::add,
+        records::add,
+        wallet::add,
+    ];
     parts.into_iter().fold(Methods::default(), |methods, add| add(methods))
 }

@@ -10,8 +10,8 @@ mod scan;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::http::header::{self, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use serde_json::{Map, Value};
@@ -52,7 +52,7 @@ pub(crate) async fn answer(
     // The text is not needed any more: its room is free while methods are at work.
     drop(received);
     match parsed {
-        Err(error) => session.send(StatusCode::BAD_REQUEST, &Reply::broken(error)),
+        Err(error) => session.send(StatusCode::BAD_REQUEST, Reply::broken(error)).await,
         Ok(envelope::Body::One(item)) => session.one(item).await,
         Ok(envelope::Body::Batch(items)) => session.batch(items).await,
     }
@@ -63,17 +63,17 @@ impl Session<'_> {
     async fn one(&self, item: Item) -> Response {
         let call = match item {
             Ok(call) => call,
-            Err(reply) => return self.send(StatusCode::BAD_REQUEST, &Reply::from(reply)),
+            Err(reply) => return self.send(StatusCode::BAD_REQUEST, Reply::from(*reply)).await,
         };
         let reply = self.call(call).await;
         let refused = matches!(&reply, Reply { outcome: Err(error), .. } if error.code == Code::Unauthorized);
         if refused {
-            let mut response = self.send(StatusCode::UNAUTHORIZED, &reply);
+            let mut response = self.send(StatusCode::UNAUTHORIZED, reply).await;
             let realm = HeaderValue::from_static("Basic realm=\"jsonrpc\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
             return response;
         }
-        if reply.is_silent() { StatusCode::NO_CONTENT.into_response() } else { self.send(StatusCode::OK, &reply) }
+        if reply.is_silent() { StatusCode::NO_CONTENT.into_response() } else { self.send(StatusCode::OK, reply).await }
     }
 
     /// Answers requests one after the other.
@@ -81,13 +81,13 @@ impl Session<'_> {
         let limits = &self.app.limits;
         if items.len() > limits.batch {
             let text = format!("a batch has {} requests at most, not {}", limits.batch, items.len());
-            return self.send(StatusCode::BAD_REQUEST, &Reply::broken(Error::new(Code::InvalidRequest, text)));
+            return self.send(StatusCode::BAD_REQUEST, Reply::broken(Error::new(Code::InvalidRequest, text))).await;
         }
         let silent = !items.is_empty();
         let mut bytes = b"[".to_vec();
         for item in items {
             let reply = match item {
-                Err(reply) => Reply::from(reply),
+                Err(reply) => Reply::from(*reply),
                 Ok(call) if bytes.len() > limits.batch_reply => {
                     let text = "the replies of this batch are too long already: ask for less at a time";
                     call.reply(Err(Error::new(Code::Misc, text)))
@@ -98,7 +98,7 @@ impl Session<'_> {
                 if bytes.len() > 1 {
                     bytes.push(b',');
                 }
-                bytes.extend_from_slice(&reply.bytes());
+                bytes.extend_from_slice(&reply.written().await);
             }
         }
         if silent && bytes.len() == 1 {
@@ -111,7 +111,8 @@ impl Session<'_> {
     /// Calls a method.
     async fn call(&self, mut call: Call) -> Reply {
         let parameters = call.parameters.take();
-        let outcome = match self.app.context.methods.get(&call.method) {
+        let found = self.app.context.methods.get(&call.method);
+        let outcome = match found {
             None => Err(Error::new(Code::MethodNotFound, "Method not found")),
             Some(entry) => match (self.may(&call.method, entry), parameters) {
                 (Err(error), _) | (Ok(()), Err(error)) => Err(error),
@@ -119,7 +120,7 @@ impl Session<'_> {
             },
         };
         tracing::debug!(method = call.method, code = ?outcome.as_ref().err().map(|error| error.code), "called");
-        call.reply(outcome)
+        Reply { large: found.is_some_and(|entry| entry.large), ..call.reply(outcome) }
     }
 
     /// Whether the method may be called by this caller, for this wallet.
@@ -158,8 +159,8 @@ impl Session<'_> {
         }
     }
 
-    fn send(&self, status: StatusCode, reply: &Reply) -> Response {
-        let mut bytes = reply.bytes();
+    async fn send(&self, status: StatusCode, reply: Reply) -> Response {
+        let mut bytes = reply.written().await;
         bytes.push(b'\n');
         json(status, bytes, Some(Arc::clone(&self.permit)))
     }
@@ -170,30 +171,41 @@ struct Reply {
     version: Version,
     id: Option<Value>,
     outcome: Result<Value, Error>,
+    /// Whether it may be so large that it is written down on a thread for long work.
+    large: bool,
 }
 
 impl Call {
     fn reply(self, outcome: Result<Value, Error>) -> Reply {
-        Reply { version: self.version, id: self.id, outcome }
+        Reply { version: self.version, id: self.id, outcome, large: false }
     }
 }
 
 impl From<envelope::Invalid> for Reply {
     fn from(invalid: envelope::Invalid) -> Self {
         let envelope::Invalid { version, id, error } = invalid;
-        Self { version, id: Some(id.unwrap_or(Value::Null)), outcome: Err(error) }
+        Self { version, id: Some(id.unwrap_or(Value::Null)), outcome: Err(error), large: false }
     }
 }
 
 impl Reply {
     /// To what is no request at all, whose version is not known.
     const fn broken(error: Error) -> Self {
-        Self { version: Version::One, id: None, outcome: Err(error) }
+        Self { version: Version::One, id: None, outcome: Err(error), large: false }
     }
 
     /// Whether nothing is said: a request of 2.0 without an id is a notification.
     fn is_silent(&self) -> bool {
         self.version == Version::Two && self.id.is_none()
+    }
+
+    /// The reply as text, which for a large one may take a while.
+    async fn written(self) -> Vec<u8> {
+        if !self.large {
+            return self.bytes();
+        }
+        // It neither panics nor is cancelled; a runtime that is gone sends nothing either.
+        tokio::task::spawn_blocking(move || self.bytes()).await.unwrap_or_default()
     }
 
     /// The reply as text. 2.0 has result or error, older versions both.

@@ -143,11 +143,7 @@ impl Server {
     ///
     /// # Errors
     /// If an address is taken, the cookie file can't be made, or a host or origin is none.
-    pub async fn start(
-        backend: Arc<dyn Backend>,
-        methods: Arc<Methods>,
-        config: Config,
-    ) -> Result<Self, StartError> {
+    pub async fn start(backend: Arc<dyn Backend>, methods: Arc<Methods>, config: Config) -> Result<Self, StartError> {
         let mut listeners = Vec::with_capacity(config.addresses.len());
         let mut addresses = Vec::with_capacity(config.addresses.len());
         for address in config.addresses {

@@ -89,6 +89,8 @@ pub struct P2p {
     pub listen: Hosts,
     /// Peers that are kept connected.
     pub peers: Vec<Given>,
+    /// Dial those alone.
+    pub only_peers: bool,
     /// Addresses under which we are reached, as multiaddrs, besides those that are found out.
     pub external: Vec<String>,
     /// Find peers in the local network by multicast.
@@ -191,6 +193,7 @@ impl Default for P2p {
             port: yap_net::config::PORT,
             listen: Hosts::All,
             peers: Vec::new(),
+            only_peers: false,
             external: Vec::new(),
             mdns: true,
             registry: true,

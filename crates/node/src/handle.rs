@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use yap_api::backend::{
@@ -27,6 +27,7 @@ use yap_script::Kernel;
 use crate::machine::{Order, PING, Request};
 use crate::metrics;
 use crate::observer::Observer;
+use crate::purse;
 
 /// What others hold of a running node. Clones are of the same node.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Handle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) network: Network,
     pub(crate) observer: Observer,
+    /// Set once the wallet runs; never, if there is none.
+    pub(crate) wallet: Arc<OnceLock<purse::Handle>>,
 }
 
 fn unavailable<T>(error: mpsc::error::TrySendError<T>) -> Unavailable {
@@ -122,8 +125,8 @@ impl Backend for Handle {
         self.requests.try_send(Request::Look(job)).map_err(unavailable)
     }
 
-    fn wallet(&self, _job: WalletJob) -> Result<(), Unavailable> {
-        Err(Unavailable::NoWallet)
+    fn wallet(&self, job: WalletJob) -> Result<(), Unavailable> {
+        self.wallet.get().ok_or(Unavailable::NoWallet)?.run(job)
     }
 
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged> {

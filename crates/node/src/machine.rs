@@ -24,7 +24,7 @@ mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -41,6 +41,7 @@ use crate::ledger::Ledger;
 use crate::miner::Report;
 use crate::observer::Observer;
 use crate::prepare::{Prepared, Stage};
+use crate::purse;
 
 pub(crate) use self::mine::{Payout, Setting};
 pub(crate) use self::request::{Order, Request};
@@ -83,6 +84,7 @@ pub(crate) struct Machine {
     greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
     failed: Option<Error>,
+    wallet: Arc<OnceLock<purse::Handle>>,
     mine: mine::Mine,
     reports: mpsc::Receiver<Report>,
     chores: chores::Chores,
@@ -108,7 +110,9 @@ pub(crate) struct Parts {
     pub(crate) greeting: (String, Services),
     /// Whether the process ends with the node.
     pub(crate) ends_process: bool,
-    pub(crate) mining: mine::Setting,
+    /// Set once the wallet runs.
+    pub(crate) wallet: Arc<OnceLock<purse::Handle>>,
+    pub(crate) mining: Setting,
     /// Secret numbers.
     pub(crate) seed: [u8; 32],
 }
@@ -154,6 +158,7 @@ impl Machine {
             added: parts.peers,
             greeting: parts.greeting,
             ends_process: parts.ends_process,
+            wallet: parts.wallet,
             mine,
             reports,
             failed: None,

@@ -24,8 +24,10 @@ use yap_api::{Backend, server};
 use crate::chainstate::Error;
 use crate::handle::Handle;
 use crate::machine::Request;
+use crate::purse::Purse;
 
 pub use self::builder::Builder;
+pub(crate) use self::builder::usual_mining;
 pub use self::start::StartError;
 
 /// How a node ended: nothing yet, in order, or by a failure.
@@ -36,6 +38,7 @@ type Outcome = Option<Result<(), Arc<Error>>>;
 pub struct Node {
     handle: Arc<Handle>,
     server: Option<server::Server>,
+    purse: Option<Purse>,
     ended: watch::Receiver<Outcome>,
 }
 
@@ -80,6 +83,11 @@ impl Node {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-        self.finished().await
+        let outcome = self.finished().await;
+        if let Some(purse) = self.purse.take() {
+            // It may be writing. Its thread is waited for where that holds nobody up.
+            let _ = tokio::task::spawn_blocking(|| purse.stop()).await;
+        }
+        outcome
     }
 }

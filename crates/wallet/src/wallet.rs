@@ -11,6 +11,7 @@
 //! | `options` | what a payment may be told, and what it gives |
 //! | `draft`, `pay`, `bump` | payments |
 //! | `psbt`, `sign` | BIP-0174 |
+//! | `message` | signed messages |
 
 mod addresses;
 mod backup;
@@ -19,6 +20,7 @@ mod draft;
 mod follow;
 mod history;
 mod keys;
+mod message;
 mod open;
 mod options;
 mod pay;

@@ -91,10 +91,7 @@ impl ClientError {
     /// The code of a method that failed.
     #[must_use]
     pub const fn code(&self) -> Option<i64> {
-        match self {
-            Self::Rpc { code, .. } => Some(*code),
-            _ => None,
-        }
+        if let Self::Rpc { code, .. } = self { Some(*code) } else { None }
     }
 
     pub(super) fn rpc(error: &Map<String, Value>) -> Self {
@@ -126,6 +123,10 @@ impl ClientError {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign list of failures, few of which need words of their own"
+    )]
     pub(super) fn transport(address: &str, error: ureq::Error) -> Self {
         match error {
             ureq::Error::Io(why) => Self::io(address, why),

@@ -92,7 +92,12 @@ impl Entry {
                 documentation(schema, "   ")
             );
         }
-        let _ = writeln!(text, "\nResult:\n{}{}", named_type(self.reply.as_value()), documentation(self.reply.as_value(), ""));
+        let _ = writeln!(
+            text,
+            "\nResult:\n{}{}",
+            named_type(self.reply.as_value()),
+            documentation(self.reply.as_value(), "")
+        );
         self.fields(&mut text);
         text.truncate(text.trim_end().len());
         text.push('\n');

@@ -11,6 +11,9 @@ use crate::error::{Code, Error};
 /// The parameter of a call by name that gives the first parameters by position.
 const ARGS: &str = "args";
 
+/// What `serde_json` says of an exact number that is not the integer that was wanted.
+const NO_INTEGER: &str = "invalid number";
+
 impl Entry {
     /// The parameters by name, ready for the call.
     ///
@@ -85,16 +88,17 @@ impl Entry {
             if !expected.is_empty() {
                 let expected = expected.iter().map(|kind| core_name(kind)).collect::<Vec<_>>().join(" or ");
                 let place = format!("Position {} ({name})", position.saturating_add(1));
-                wrong.push(format!(
-                    "    \"{place}\": \"JSON value of type {kind} is not of expected type {expected}\""
-                ));
+                wrong
+                    .push(format!("    \"{place}\": \"JSON value of type {kind} is not of expected type {expected}\""));
             }
         }
-        let text = if wrong.is_empty() {
-            error.to_string()
-        } else {
-            format!("Wrong type passed:\n{{\n{}\n}}", wrong.join(",\n"))
-        };
+        if !wrong.is_empty() {
+            return Error::new(Code::Type, format!("Wrong type passed:\n{{\n{}\n}}", wrong.join(",\n")));
+        }
+        let text = error.to_string();
+        if text.starts_with(NO_INTEGER) {
+            return Error::new(Code::Misc, "JSON integer out of range");
+        }
         Error::new(Code::Type, text)
     }
 

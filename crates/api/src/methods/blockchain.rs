@@ -10,6 +10,7 @@ mod tips;
 mod verify;
 mod wait;
 
+pub(super) use self::info::chain_name;
 use crate::method::Methods;
 
 /// Adds the methods.

@@ -4,6 +4,8 @@ mod miner;
 mod operations;
 mod program;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use crate::method::Methods;
 

@@ -16,7 +16,7 @@ use yap_chain::policy::output::Kind;
 use yap_chain::spec::Addresses;
 
 pub(crate) use self::asm::asm;
-pub(crate) use self::block::{Block, Coinbase, Header, Listed, difficulty, target};
+pub(crate) use self::block::{Block, Header, difficulty, target};
 pub(crate) use self::descriptor::{inferred, with_checksum};
 pub(crate) use self::transaction::{Detail, Transaction};
 use super::types::Btc;

@@ -4,6 +4,8 @@ mod addresses;
 mod bans;
 mod info;
 mod peers;
+#[cfg(test)]
+mod tests;
 mod wishes;
 
 use crate::backend::{Peer, PeerError};

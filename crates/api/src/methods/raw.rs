@@ -6,6 +6,7 @@ mod psbt;
 mod read;
 mod send;
 
+pub(super) use self::create::{outpoint, outputs};
 use crate::method::Methods;
 
 /// Adds the methods.

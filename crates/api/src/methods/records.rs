@@ -4,6 +4,8 @@
 //! back in digits. Messages of topics that are subscribed to come by the event stream (`/events`), as `message`.
 
 mod keys;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use bitcoin::hex::{DisplayHex, FromHex};

@@ -6,6 +6,7 @@ mod fee;
 mod index;
 mod message;
 
+pub(super) use self::fee::{estimate, horizon};
 use crate::method::Methods;
 
 /// Adds the methods.

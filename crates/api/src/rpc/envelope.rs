@@ -43,9 +43,7 @@ impl Parameters {
     pub(super) fn take(&mut self) -> Result<Value, Error> {
         match self.twice.take() {
             None => Ok(self.value.take()),
-            Some(name) => {
-                Err(Error::new(Code::InvalidParameter, format!("Parameter {name} specified multiple times")))
-            }
+            Some(name) => Err(Error::new(Code::InvalidParameter, format!("Parameter {name} specified multiple times"))),
         }
     }
 }
@@ -59,7 +57,7 @@ pub(super) struct Invalid {
 }
 
 /// A request, or what is none.
-pub(super) type Item = Result<Call, Invalid>;
+pub(super) type Item = Result<Call, Box<Invalid>>;
 
 /// What a body has.
 #[derive(Debug)]
@@ -204,8 +202,8 @@ impl Fields {
     }
 }
 
-fn invalid(version: Version, id: Option<Value>, text: impl Into<String>) -> Invalid {
-    Invalid { version, id, error: Error::new(Code::InvalidRequest, text) }
+fn invalid(version: Version, id: Option<Value>, text: impl Into<String>) -> Box<Invalid> {
+    Box::new(Invalid { version, id, error: Error::new(Code::InvalidRequest, text) })
 }
 
 impl<'de> Deserialize<'de> for Parameters {

@@ -76,16 +76,11 @@ impl From<Unavailable> for Refusal {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) bytes: Vec<u8>,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Reads a body, as long as it keeps to the bounds. How long it takes is the connection's concern.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    lane: &Lane,
-    pulse: &Pulse,
-) -> Result<Received, Refusal> {
+pub(super) async fn read(headers: &HeaderMap, body: Body, lane: &Lane, pulse: &Pulse) -> Result<Received, Refusal> {
     let mut body = body;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let most = lane.body;
@@ -94,19 +89,16 @@ pub(super) async fn read(
     }
     pulse.enter(Stage::Body(Instant::now(), 0));
     let mut bytes = Vec::new();
-    let mut room: Option<OwnedSemaphorePermit> = None;
+    let mut room = lane.room(0).ok_or_else(Refusal::busy)?;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let broken = |_| Refusal::new(StatusCode::BAD_REQUEST, "the body broke off, or is not framed as it should be");
         // What is no data is trailers, which say nothing here.
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > most {
+        let length = bytes.len().saturating_add(data.len());
+        if length > most {
             return Err(Refusal::too_large(most));
         }
-        let more = lane.room(data.len()).ok_or_else(Refusal::busy)?;
-        match &mut room {
-            Some(room) => room.merge(more),
-            None => room = Some(more),
-        }
+        lane.widen(&mut room, length).ok_or_else(Refusal::busy)?;
         bytes.extend_from_slice(&data);
         pulse.received(data.len());
     }
@@ -168,10 +160,7 @@ impl HttpBody for Sent {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // It is asked for more when the reader has taken what came before.
         self.pulse.taken();
@@ -192,4 +181,3 @@ impl Drop for Sent {
         self.pulse.enter(Stage::Idle(Instant::now()));
     }
 }
-

@@ -170,10 +170,17 @@ impl Lane {
         Self { body, values, bodies, requests: Arc::new(Semaphore::new(width)), turn, width }
     }
 
-    /// Room for so many bytes more of a body, if there is any.
+    /// Room for so many bytes of a body, if there is any.
     pub(crate) fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).ok()?;
         Arc::clone(&self.bodies).try_acquire_many_owned(pieces).ok()
+    }
+
+    /// Makes a body's room large enough for so many bytes, if that can be.
+    pub(crate) fn widen(&self, room: &mut OwnedSemaphorePermit, bytes: usize) -> Option<()> {
+        let missing = bytes.saturating_sub(room.num_permits().saturating_mul(PIECE));
+        room.merge(self.room(missing)?);
+        Some(())
     }
 
     /// A request's turn; none if it does not come in time.
@@ -263,9 +270,7 @@ impl Drop for Seat {
 fn counted(from: IpAddr) -> Option<IpAddr> {
     match from.to_canonical() {
         address if address.is_loopback() => None,
-        IpAddr::V6(address) => {
-            Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))))
-        }
+        IpAddr::V6(address) => Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))),
         address @ IpAddr::V4(_) => Some(address),
     }
 }
@@ -316,5 +321,39 @@ mod tests {
         assert!(lane.room((1 << 10) + 1).is_none(), "one past the bound");
         drop(held);
         assert!(lane.room(4 << 10).is_some());
+        let mut grown = lane.room(0).unwrap();
+        for bytes in [1, 2, 1 << 10, (1 << 10) + 1, 4 << 10] {
+            assert_eq!(lane.widen(&mut grown, bytes), Some(()));
+            assert_eq!(grown.num_permits(), bytes.div_ceil(PIECE), "small pieces do not take more");
+        }
+        assert_eq!(lane.widen(&mut grown, (4 << 10) + 1), None);
+    }
+
+    #[test]
+    fn the_documented_bounds_are_those_that_hold() {
+        let page = include_str!("../../../../docs/http.md");
+        let mib = |bytes: usize| bytes >> 20;
+        let kib = |bytes: usize| bytes >> 10;
+        let grouped = |number: usize| match (number / 1000, number % 1000) {
+            (0, rest) => rest.to_string(),
+            (thousands, rest) => format!("{thousands},{rest:03}"),
+        };
+        let lines = [
+            format!("| body | {} MiB | {} MiB |", mib(BODY), mib(BODY_OPEN)),
+            format!("| bodies at a time, together | {} MiB | {} MiB |", mib(BODIES), mib(BODIES_OPEN)),
+            format!("| values in a body | {} | {} |", grouped(VALUES), grouped(VALUES_OPEN)),
+            format!("| requests at a time | {REQUESTS} | {REQUESTS_OPEN} |"),
+            format!("| connections | {CONNECTIONS}; {CONNECTIONS_PER_ADDRESS} from one address"),
+            format!("| head of a request | {} KiB, {HEADERS} headers, {} s |", kib(HEAD_BYTES), HEAD_TIME.as_secs()),
+            format!("| body, reply | {} s, then {} KiB each second |", TRANSFER_TIME.as_secs(), kib(RATE)),
+            format!("| waiting for the next request | {} s |", IDLE_TIME.as_secs()),
+            format!("| levels of lists and objects | {DEPTH} |"),
+            format!("| batch | {} requests; none is answered after {} MiB", grouped(BATCH), mib(BATCH_REPLY)),
+            format!("| event streams | {STREAMS} |"),
+            format!("| requests that are being answered at a stop | {} s |", STOP.as_secs()),
+        ];
+        for line in lines {
+            assert!(page.contains(&line), "docs/http.md lacks: {line}");
+        }
     }
 }

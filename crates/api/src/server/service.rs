@@ -31,6 +31,7 @@ const HEALTH: &str = "/healthz";
 pub(super) fn router() -> Router {
     Router::new()
         .route("/", get(pages::index).post(root))
+        .route("/wallet/", post(root))
         .route("/wallet/{name}", post(wallet))
         .route("/ping", get(pages::ping))
         .route(HEALTH, get(pages::health))
@@ -81,10 +82,8 @@ async fn respond(app: &Arc<App>, link: &Link, head: Parts, body: Body) -> Respon
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::VARY, HeaderValue::from_static("origin"));
-        headers.insert(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("cross-origin"),
-        );
+        headers
+            .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
     }
     response
 }
@@ -129,7 +128,12 @@ fn preflight() -> Response {
 }
 
 /// JSON-RPC.
-async fn root(app: Extension<Arc<App>>, link: Extension<Link>, caller: Extension<Caller>, request: Request) -> Response {
+async fn root(
+    app: Extension<Arc<App>>,
+    link: Extension<Link>,
+    caller: Extension<Caller>,
+    request: Request,
+) -> Response {
     call(&app, &link, *caller, None, request).await.unwrap_or_else(Refusal::into_response)
 }
 

@@ -219,6 +219,10 @@ impl Engine {
     pub(super) fn connecting_failed(&mut self, connection: ConnectionId, error: &libp2p::swarm::DialError) {
         let Some(number) = self.attempts.at(Stage::Connecting(connection)) else { return };
         tracing::debug!(%error, "can't connect");
+        if super::failure::is_of_another_connection(error) {
+            // There are enough connections with that peer, which the user need not hear of.
+            return self.fail(number, None);
+        }
         let why = super::failure::of(error, self.attempts.under_way.get(&number).and_then(|attempt| attempt.peer));
         // It leads to somebody else.
         if let libp2p::swarm::DialError::WrongPeerId { address, .. } | libp2p::swarm::DialError::LocalPeerId { address } =

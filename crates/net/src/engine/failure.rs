@@ -8,6 +8,7 @@ use libp2p::swarm::DialError as Swarm;
 
 use crate::address;
 use crate::error::DialError;
+use crate::limits::Denied;
 use crate::transport;
 
 /// The reason, in the user's terms. `wanted` is whom we dialled. Of several addresses, the one that came furthest counts.
@@ -28,6 +29,12 @@ pub(super) fn of(error: &Swarm, wanted: Option<PeerId>) -> DialError {
             reasons.max_by_key(transport::how_far).unwrap_or(DialError::Unreachable)
         }
     }
+}
+
+/// Whether there is no connection because there are as many with the same peer as there may be.
+pub(super) fn is_of_another_connection(error: &Swarm) -> bool {
+    let Swarm::Denied { cause } = error else { return false };
+    std::error::Error::source(cause).and_then(|cause| cause.downcast_ref()) == Some(&Denied::PerPeer)
 }
 
 /// The reason of what the system itself says.

@@ -24,6 +24,9 @@ mod stream;
 mod wait;
 mod wallet;
 
+#[cfg(test)]
+mod tests;
+
 use clap::Subcommand;
 
 pub use self::amount::AmountError;
@@ -88,8 +91,14 @@ pub(super) enum Client {
 
 impl Client {
     pub(super) fn run(&self, global: &Global, output: &Output) -> Run {
-        let link = global.link()?;
-        let link = &link;
+        match self {
+            Self::Wallet(wallet::Wallet::Create) => wallet::make::create(global, output),
+            Self::Wallet(wallet::Wallet::Restore(restore)) => restore.run(global, output),
+            asking => asking.ask(&global.link()?, output),
+        }
+    }
+
+    fn ask(&self, link: &Link, output: &Output) -> Run {
         match self {
             Self::Status => status::run(link, output),
             Self::Peers => peers::list(link, output),

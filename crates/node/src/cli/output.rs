@@ -180,7 +180,7 @@ impl Output {
     /// Tells something beside the result.
     pub(super) fn note(&self, text: impl std::fmt::Display) {
         // Nobody is left to tell if this fails.
-        let _ = writeln!(io::stderr().lock(), "yap: {text}");
+        let _ = writeln!(io::stderr().lock(), "yap: {}", harmless(&text.to_string()));
     }
 
     /// Tells why a command failed, and what to do about it if that is known.

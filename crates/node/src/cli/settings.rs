@@ -105,3 +105,53 @@ impl<const SHOWN: bool> Args for OfNode<SHOWN> {
         Self::augment_args(command)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::super::{Cli, Command as Chosen, Error, output::Output, run};
+    use super::*;
+
+    fn parse(words: &str) -> Cli {
+        Cli::try_parse_from(words.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn no_flag_is_there_twice() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_a_node_stand_before_up_behind_it_or_alone() {
+        assert_eq!(parse("yap --mine off --peers a:1 --peers b:2,c:3").node.0["p2p.peers"], "a:1,b:2,c:3");
+        let cli = parse("yap --mine off up --threads 2 --no-wallet --http-port 3009");
+        assert_eq!(cli.node.0["mining.mode"], "off");
+        assert_eq!(cli.global.settings.0["http.port"], "3009");
+        let Some(Chosen::Up(up)) = &cli.command else { panic!("{cli:?}") };
+        assert_eq!(format!("{up:?}").matches("mining.threads").count(), 1);
+        assert_eq!(format!("{up:?}").matches("wallet.enabled").count(), 1);
+    }
+
+    #[test]
+    fn of_yes_and_no_the_last_one_counts() {
+        assert_eq!(parse("yap --mdns --no-mdns").node.0["p2p.mdns"], "false");
+        assert_eq!(parse("yap --no-mdns --mdns").node.0["p2p.mdns"], "true");
+        assert!(!parse("yap").node.0.contains_key("p2p.mdns"));
+    }
+
+    #[test]
+    fn flags_of_every_command_stand_before_it_or_behind_it() {
+        for words in ["yap --chain regtest --config a.toml utxo", "yap utxo --chain regtest --config a.toml"] {
+            let flags = parse(words).global.settings.0;
+            assert_eq!((flags["chain"].as_str(), flags["config"].as_str()), ("regtest", "a.toml"));
+        }
+    }
+
+    #[test]
+    fn other_commands_refuse_flags_of_a_node() {
+        let cli = parse("yap --mine off chain show");
+        let error = run(&cli, &Output::new(false)).unwrap_err();
+        assert!(matches!(error, Error::NodeFlag("mine")), "{error}");
+    }
+}

@@ -50,7 +50,7 @@ impl Up {
         let stop = stop_on_signal();
         let home = Home::take(&config, &spec.name)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Threads)?;
-        let show = Show::new(Arc::clone(&spec), screen);
+        let show = Show::new(Arc::clone(&spec), &config, screen);
         let ended = runtime.block_on(Box::pin(serve(&config, &spec, &home, &stop, show)));
         // What still runs holds nothing that is not on disk.
         runtime.shutdown_background();
@@ -77,7 +77,8 @@ async fn serve(config: &Config, spec: &Arc<Spec>, home: &Home, stop: &Notify, mu
         directory: home.directory().to_path_buf(),
     };
     home.announce(&running)?;
-    show.begin(config, home, &running);
+    let wallet = node.backend().ask(|view| view.standing().wallet).await.ok().flatten();
+    show.begin(config, home, &running, wallet.as_ref());
     let outcome = watch(&mut node, home, running, stop, &mut show).await;
     show.end();
     let stopped = node.stop().await;

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
+use yap_chain::spec::Spec;
 
 use super::value::{Table, Value};
 use super::{Config, Error, KEYS, Key, MOST_FILE_BYTES, Origin, near};
@@ -50,7 +51,26 @@ pub(super) fn apply(config: &mut Config, text: &str, path: &Path) -> Result<(), 
             return Err(Error::NotASection { path: path.into(), line, section: name.get_ref().to_string() });
         }
     }
+    rebase(config, path);
     Ok(())
+}
+
+/// Files that the file names are looked for from where it lies, wherever the program is started.
+fn rebase(config: &mut Config, path: &Path) {
+    let Some(base) = path.parent() else { return };
+    let is_ours = |config: &Config, name: &str| matches!(config.origin(name), Origin::File { .. });
+    if is_ours(config, "chain") && Spec::builtin(&config.chain).is_none() {
+        config.chain = base.join(&config.chain).display().to_string();
+    }
+    if is_ours(config, "p2p.tls_certificate") {
+        config.p2p.tls_certificate = config.p2p.tls_certificate.take().map(|file| base.join(file));
+    }
+    if is_ours(config, "p2p.tls_key") {
+        config.p2p.tls_key = config.p2p.tls_key.take().map(|file| base.join(file));
+    }
+    if is_ours(config, "p2p.trust") {
+        config.p2p.trust = config.p2p.trust.iter().map(|file| base.join(file)).collect();
+    }
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {

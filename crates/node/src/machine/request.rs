@@ -46,7 +46,7 @@ pub(crate) enum Order {
 }
 
 /// What came of an order of blocks.
-pub(crate) type Mined = Result<Vec<yap_chain::bitcoin::BlockHash>, MineError>;
+pub(crate) type Mined = Result<Vec<bitcoin::BlockHash>, MineError>;
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,7 +69,11 @@ impl Machine {
     pub(super) fn request(&mut self, request: Request) -> Result<(), Error> {
         match request {
             Request::Look(job) => {
-                job(self);
+                // A mistake in a method of the interface is not to cost the node. Jobs read; the ledger's own steps, in
+                // which a panic would leave something half done, stop the ledger by themselves.
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(self))).is_err() {
+                    self.observer.tell(super::notice("a request failed by a mistake in this program: please report it".into()));
+                }
                 self.look_failed()?;
                 // It may have changed what the ledger has to do.
                 self.busy = true;

@@ -3,6 +3,7 @@
 use yap_api::backend::{Miner, WalletStanding};
 
 use super::Machine;
+use crate::purse;
 
 impl Machine {
     pub(super) fn miner(&self) -> Miner {
@@ -10,7 +11,14 @@ impl Machine {
     }
 
     pub(super) fn wallet_standing(&self) -> Option<WalletStanding> {
-        None
+        self.wallet.get().map(purse::Handle::standing)
+    }
+
+    /// Tells the wallet that there is news.
+    pub(super) fn nudge_wallet(&self) {
+        if let Some(wallet) = self.wallet.get() {
+            wallet.nudge();
+        }
     }
 
     /// What the user should know, in words.

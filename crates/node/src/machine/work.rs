@@ -102,7 +102,7 @@ impl Machine {
     }
 
     /// A stored block for a peer. One that can't be read is not there: the peer asks another.
-    fn read(&self, hash: &yap_chain::bitcoin::BlockHash) -> Option<Arc<Block>> {
+    fn read(&self, hash: &bitcoin::BlockHash) -> Option<Arc<Block>> {
         let chain = self.ledger.chain();
         let id = chain.tree().get(hash).filter(|id| chain.has_block(*id))?;
         match chain.read_unread(id) {
@@ -130,9 +130,13 @@ impl Machine {
     /// Tells the protocol and whoever watches what came of a change of the ledger.
     pub(super) fn happened(&mut self, happening: Happening) {
         match &happening {
-            Happening::Tip(change) => self.tip_moved(change),
+            Happening::Tip(change) => {
+                self.tip_moved(change);
+                self.nudge_wallet();
+            }
             Happening::Pool(added, removed) => {
                 self.mine.pool(added, removed);
+                self.nudge_wallet();
                 for entry in added {
                     self.observer.tell(Event::TransactionAdded { txid: entry.txid() });
                 }
@@ -187,7 +191,10 @@ impl Machine {
                 let why = why.map(|why| why.to_string());
                 Event::PeerGone { peer: peer.0, identity: self.identity(*peer), why }
             }
-            io::Event::Alone(alone) => Event::Alone { alone: *alone },
+            io::Event::Alone(alone) => {
+                self.nudge_wallet();
+                Event::Alone { alone: *alone }
+            }
             io::Event::Fault { peer, fault, penalty } => {
                 Event::PeerFault { peer: peer.0, fault: fault.to_string(), penalty: format!("{penalty:?}") }
             }
@@ -216,7 +223,7 @@ impl Machine {
 fn readable(data: &[u8]) -> (String, bool) {
     match std::str::from_utf8(data) {
         Ok(text) => (text.to_owned(), false),
-        Err(_) => (yap_chain::bitcoin::hex::DisplayHex::to_lower_hex_string(data), true),
+        Err(_) => (bitcoin::hex::DisplayHex::to_lower_hex_string(data), true),
     }
 }
 

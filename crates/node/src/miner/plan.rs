@@ -163,6 +163,8 @@ pub struct Plan {
     mining: Mining,
     catching_up: bool,
     tip: Option<Tip>,
+    /// When the tip before this one was left.
+    tip_since: Option<Time>,
     pool: Pool,
     orders: Orders,
     stage: Stage,
@@ -186,6 +188,7 @@ impl Plan {
             mining: if config.signed { Mining::Off } else { mining },
             catching_up: true,
             tip: None,
+            tip_since: None,
             pool: Pool::default(),
             orders: Orders::default(),
             stage: Stage::Idle,
@@ -217,7 +220,7 @@ impl Plan {
         if self.work().is_some_and(|work| work.order.is_none()) {
             self.cancel();
         }
-        self.demand(now, false);
+        self.demand(now);
         Ok(())
     }
 
@@ -227,16 +230,17 @@ impl Plan {
         if behind && self.work().is_some_and(|work| work.order.is_none()) {
             self.cancel();
         }
-        self.demand(now, false);
+        self.demand(now);
     }
 
     /// There is another tip, or it is verified now.
     pub fn tip(&mut self, now: Time, tip: Tip) {
-        let changed = self.tip.is_none_or(|before| before.hash != tip.hash);
-        self.tip = Some(tip);
-        if !changed {
+        let before = self.tip.replace(tip);
+        if before.is_some_and(|before| before.hash == tip.hash) {
             return;
         }
+        // The tip with which a node starts is no news.
+        self.tip_since = before.map(|_| now);
         // A block on what is no longer the tip is worth nothing.
         match self.stage {
             Stage::Building(_) | Stage::Working(_) => self.cancel(),
@@ -247,7 +251,7 @@ impl Plan {
         // Everybody else hears of it in the same moment.
         self.demand = None;
         self.fruitless = false;
-        self.demand(now, true);
+        self.demand(now);
     }
 
     /// The pending transactions changed.
@@ -260,10 +264,10 @@ impl Plan {
             // It never takes longer for that.
             let drawn = self.demand.take().filter(|_| !self.fruitless);
             self.fruitless = false;
-            self.demand(now, false);
+            self.demand(now);
             self.demand = [drawn, self.demand].into_iter().flatten().min();
         }
-        self.demand(now, false);
+        self.demand(now);
     }
 
     /// Mines blocks as soon as may be. The answer comes as [`Action::Done`].
@@ -285,6 +289,7 @@ impl Plan {
         if self.work().is_some_and(|work| work.order == Some(id)) {
             self.cancel();
         }
+        self.close_orders();
     }
 
     /// What became of a draft.

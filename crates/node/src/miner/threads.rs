@@ -302,5 +302,4 @@ fn give_way() {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;

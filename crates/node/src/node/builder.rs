@@ -7,12 +7,21 @@ use std::sync::Arc;
 use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
-use yap_chain::spec::Spec;
+use yap_chain::spec::{Retarget, Spec};
+use yap_net::Given;
 use yap_net::config::{Find, Limits, Listen, Reach};
-use yap_net::{Given, config};
 
 use super::{Node, StartError};
 use crate::{admission, chainstate};
+
+/// When a node of that chain mines if nothing is said: where the target forgives rests, as in a café, whoever is there
+/// mines while payments wait; other chains are mined by those who mean to.
+pub(crate) fn usual_mining(spec: &Spec) -> Mining {
+    match spec.work.retarget {
+        Retarget::Relative { .. } if spec.challenge.is_none() => Mining::OnDemand,
+        Retarget::Relative { .. } | Retarget::None | Retarget::Bitcoin { .. } | Retarget::Asert { .. } => Mining::Off,
+    }
+}
 
 /// What a node is told before it starts; everything else is as by default.
 #[derive(Debug)]
@@ -21,6 +30,7 @@ pub struct Builder {
     pub(super) directory: PathBuf,
     pub(super) listen: Listen,
     pub(super) peers: Vec<Given>,
+    pub(super) only_peers: bool,
     pub(super) find: Find,
     pub(super) reach: Reach,
     pub(super) limits: Limits,
@@ -39,14 +49,14 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(spec: Arc<Spec>, directory: PathBuf) -> Self {
         let cookie = directory.join(".cookie");
-        // Whoever comes and goes mines the chain of the café; others are mined by those who mean to.
-        let mining = if spec.name == "local" { Mining::OnDemand } else { Mining::Off };
+        let mining = usual_mining(&spec);
         let find = Find { registry: yap_net::default_registry(), ..Find::default() };
         Self {
             spec,
             directory,
             listen: Listen::default(),
             peers: Vec::new(),
+            only_peers: false,
             find,
             reach: Reach::default(),
             limits: Limits::default(),
@@ -77,23 +87,30 @@ impl Builder {
         self
     }
 
+    /// Whether those are the only peers that are dialled, whoever else is known.
+    #[must_use]
+    pub fn only_peers(mut self, only: bool) -> Self {
+        self.only_peers = only;
+        self
+    }
+
     /// How other peers are found.
     #[must_use]
-    pub fn find(mut self, find: config::Find) -> Self {
+    pub fn find(mut self, find: Find) -> Self {
         self.find = find;
         self
     }
 
     /// How it is reached behind NAT, and whether it relays for others.
     #[must_use]
-    pub fn reach(mut self, reach: config::Reach) -> Self {
+    pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
     }
 
     /// What others may take of it.
     #[must_use]
-    pub fn limits(mut self, limits: config::Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }

@@ -1,14 +1,16 @@
 //! Starting: the parts are opened one after the other, so that each failure is told by itself, and put together.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use yap_api::methods;
 use yap_api::server::{self, Server};
+use yap_chain::bitcoin::BlockHash;
 use yap_net::config::Chain;
 use yap_net::identity::{KeyError, Keys};
 use yap_net::{Book, Events, Network};
+use yap_protocol::address::Identity;
 use yap_protocol::message::Services;
 use yap_protocol::node::{self, Role};
 
@@ -19,6 +21,7 @@ use crate::handle::Handle;
 use crate::ledger::Ledger;
 use crate::machine::{Machine, PING, Parts, Payout, REQUESTS, Setting};
 use crate::observer::Observer;
+use crate::purse::{self, Purse, PurseError};
 
 /// The file of the node's own key.
 const KEY: &str = "identity.key";
@@ -47,6 +50,9 @@ pub enum StartError {
     /// The network.
     #[error(transparent)]
     Network(#[from] yap_net::StartError),
+    /// The wallet.
+    #[error(transparent)]
+    Wallet(#[from] PurseError),
     /// The HTTP interface.
     #[error(transparent)]
     Http(#[from] server::StartError),
@@ -62,18 +68,23 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     let keys = Keys::load_or_create(&directory.join(KEY))?;
     let ledger = open(&builder).await?;
     let book = Book::open(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
-    let (protocol, greeting) = protocol(&builder, &book)?;
+    let (protocol, greeting) = protocol(&builder, keys.identity(), &book)?;
     let (network, events) = network(&builder, keys, &directory).await?;
     let (requests, inbox) = mpsc::channel(REQUESTS);
     let observer = Observer::default();
+    let wallet = Arc::new(OnceLock::new());
     let handle = Arc::new(Handle {
         spec: Arc::clone(&builder.spec),
         requests,
         network: network.clone(),
         observer: observer.clone(),
+        wallet: Arc::clone(&wallet),
     });
     let script = builder.mining_script.take();
-    let payout: Payout = Arc::new(move || script.clone());
+    let payee = Arc::clone(&wallet);
+    let payout: Payout = Arc::new(move || script.clone().or_else(|| payee.get().and_then(purse::Handle::payout)));
+    let tip = ledger.chain().tree().hash(ledger.chain().verified_tip());
+    let tip = (ledger.chain().tree().height(ledger.chain().verified_tip()), tip);
     let parts = Parts {
         node: protocol,
         ledger,
@@ -88,12 +99,14 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         peers: std::mem::take(&mut builder.peers),
         greeting,
         ends_process: builder.ends_process,
+        wallet: Arc::clone(&wallet),
         mining: Setting { mining: builder.mining, threads: builder.mining_threads, payout },
         seed: random()?,
     };
     let ended = run(parts).await?;
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
     let _ = handle.network.subscribe(PING, None).await;
+    let purse = if builder.wallet { Some(open_wallet(&builder, &handle, tip).await?) } else { None };
     let server = match builder.http {
         None => None,
         Some(config) => {
@@ -101,7 +114,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
             Some(Server::start(backend, Arc::new(methods::all()), config).await?)
         }
     };
-    Ok(Node { handle, server, ended })
+    Ok(Node { handle, server, purse, ended })
 }
 
 /// Makes the directory, for this user alone.
@@ -126,10 +139,33 @@ async fn open(builder: &Builder) -> Result<Ledger, StartError> {
     Ok(opened.map_err(std::io::Error::other)??)
 }
 
+/// Opens the wallet, or makes one, and lets it follow the node.
+async fn open_wallet(builder: &Builder, handle: &Arc<Handle>, tip: (u32, BlockHash)) -> Result<Purse, StartError> {
+    let (directory, spec) = (purse::directory(&builder.directory), Arc::clone(&builder.spec));
+    let source = Box::new(purse::Node(Arc::clone(handle) as Arc<dyn yap_api::Backend>));
+    let observer = handle.observer.clone();
+    let tell = Box::new(move |event| observer.tell(event));
+    let opening = move || Purse::open_or_create(&directory, &spec, tip, source, tell);
+    let purse = tokio::task::spawn_blocking(opening).await.map_err(std::io::Error::other)??;
+    let running = purse.handle();
+    running.nudge();
+    // There was none: this is the only place where one is set.
+    let _ = handle.wallet.set(running);
+    Ok(purse)
+}
+
 /// The protocol's state, and what it says of our program and offers.
-fn protocol(builder: &Builder, book: &Book) -> Result<(yap_protocol::Node, (String, Services)), StartError> {
+fn protocol(
+    builder: &Builder,
+    identity: Identity,
+    book: &Book,
+) -> Result<(yap_protocol::Node, (String, Services)), StartError> {
     let role = if builder.ledger.prune_bytes.is_some() { Role::Pruned } else { Role::Full };
     let mut config = node::Config::of(role);
+    config.peers.identity = Some(identity);
+    if builder.only_peers {
+        (config.peers.full, config.peers.block_only, config.peers.feelers) = (0, 0, None);
+    }
     if let Some(agent) = &builder.agent {
         config.handshake.user_agent = agent.as_str().into();
     }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod damage;
+mod up;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -33,7 +34,6 @@ fn help_is_enough_to_get_started() {
         assert!(help.contains(text), "{text}: {help}");
     }
     assert!(!help.contains("IO:"), "{help}");
-    run(&mut bare()).ends(2).says("Usage: yap");
     for command in
         [&["import"][..], &["export"], &["utxo"], &["block"], &["verify"], &["chain", "show"], &["chain", "new"]]
     {

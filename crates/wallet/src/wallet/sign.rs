@@ -54,7 +54,7 @@ impl Wallet {
         Some((own.place, own.amount, self.scripts.script(own.place)?.clone()))
     }
 
-    fn key(&self, master: &Xpriv, place: Place) -> Option<SecretKey> {
+    pub(super) fn key(&self, master: &Xpriv, place: Place) -> Option<SecretKey> {
         let account = self.scripts.accounts().iter().find(|account| account.kind == place.keychain.kind)?;
         let path = account.origin(place).path;
         Some(master.derive_priv(secp(), &path).ok()?.private_key)

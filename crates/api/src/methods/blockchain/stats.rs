@@ -215,8 +215,8 @@ impl Figures {
             let size = size(output);
             stats.outs = stats.outs.saturating_add(1);
             stats.utxo_size_inc = stats.utxo_size_inc.saturating_add(size);
-            let kept = !is_unspendable(&output.script_pubkey) && !(known.no_coinbase && transaction.is_coinbase());
-            if kept {
+            let never = known.no_coinbase && transaction.is_coinbase();
+            if !never && !is_unspendable(&output.script_pubkey) {
                 stats.utxo_increase_actual = stats.utxo_increase_actual.saturating_add(1);
                 stats.utxo_size_inc_actual = stats.utxo_size_inc_actual.saturating_add(size);
             }

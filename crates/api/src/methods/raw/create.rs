@@ -91,7 +91,7 @@ fn input(value: &Value, usual: u32) -> Result<TxIn, Error> {
 }
 
 /// Outputs: one object of addresses and amounts, or a list of objects of one each. `data` stands for an `OP_RETURN`.
-fn outputs(value: Value, addresses: &Addresses) -> Result<Vec<TxOut>, Error> {
+pub(in super::super) fn outputs(value: Value, addresses: &Addresses) -> Result<Vec<TxOut>, Error> {
     let pairs: Vec<(String, Value)> = match value {
         Value::Object(object) => object.into_iter().collect(),
         Value::Array(list) => list.into_iter().map(pair).collect::<Result<_, _>>()?,

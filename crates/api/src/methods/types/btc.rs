@@ -12,7 +12,7 @@ use serde_json::{Number, Value};
 use yap_chain::mempool::FeeRate;
 
 /// Satoshis of one coin.
-const COIN: i64 = 100_000_000;
+const COIN: u64 = 100_000_000;
 
 /// Decimals of an amount.
 const DECIMALS: usize = 8;
@@ -78,7 +78,7 @@ impl From<FeeRate> for Btc {
 
 impl fmt::Display for Btc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0.unsigned_abs() / COIN.unsigned_abs(), self.0.unsigned_abs() % COIN.unsigned_abs());
+        let (whole, rest) = (self.0.unsigned_abs() / COIN, self.0.unsigned_abs() % COIN);
         write!(f, "{}{whole}.{rest:08}", if self.0 < 0 { "-" } else { "" })
     }
 }
@@ -159,7 +159,10 @@ impl JsonSchema for Btc {
         true
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "format": "amount" })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            return json_schema!({ "type": "number", "format": "amount" });
+        }
+        json_schema!({ "type": ["number", "string"], "format": "amount" })
     }
 }

@@ -296,11 +296,11 @@ impl Method for DeriveAddresses {
                 (None, true) => return Err(wrong("Range must be specified for a ranged descriptor")),
             };
             let none = || refused("Descriptor does not have a corresponding address");
-            let addresses = parsed
-                .expanded(range)?
-                .into_iter()
-                .map(|expanded| address::encode(&expanded.script, &spec.addresses).ok_or_else(none));
-            addresses.collect()
+            // A public key in an output has no address: of several scripts of a key, it is passed over, as in Core.
+            let several = matches!(parsed.shape, Shape::Combo(_));
+            let scripts = parsed.expanded(range)?.into_iter().map(|expanded| expanded.script);
+            let addressed = scripts.filter(|script| !(several && script.is_p2pk()));
+            addressed.map(|script| address::encode(&script, &spec.addresses).ok_or_else(none)).collect()
         })
         .await
     }

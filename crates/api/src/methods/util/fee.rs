@@ -43,21 +43,8 @@ impl Method for EstimateSmartFee {
     type Reply = Estimate;
 
     async fn call(self, context: Context) -> Result<Estimate, Error> {
-        let blocks = u32::try_from(self.conf_target).ok().filter(|blocks| (1..=MOST_BLOCKS).contains(blocks));
-        let blocks = blocks.ok_or_else(|| {
-            let text = format!("Invalid conf_target, must be between 1 and {MOST_BLOCKS}");
-            Error::new(Code::InvalidParameter, text)
-        })?;
-        let mode = self.estimate_mode.map(|mode| mode.to_ascii_lowercase());
-        let counted = match mode.as_deref() {
-            None | Some("unset" | "economical") => blocks,
-            Some("conservative") => blocks.div_ceil(2),
-            Some(_) => {
-                let text =
-                    "Invalid estimate_mode parameter, must be one of: \"unset\", \"economical\", \"conservative\"";
-                return Err(Error::new(Code::InvalidParameter, text));
-            }
-        };
+        let counted = horizon(self.conf_target, self.estimate_mode.as_deref())?;
+        let blocks = u32::try_from(self.conf_target).unwrap_or(MOST_BLOCKS);
         let rate = context.backend.ask(move |view| {
             // While blocks are missing, nothing is known of what waits.
             (!view.standing().catching_up).then(|| estimate(view.pool(), counted, view.now().into()))
@@ -72,8 +59,25 @@ impl Method for EstimateSmartFee {
     }
 }
 
+/// How many blocks are counted on for a transaction that shall be mined within so many.
+pub(in super::super) fn horizon(target: i64, mode: Option<&str>) -> Result<u32, Error> {
+    let blocks = u32::try_from(target).ok().filter(|blocks| (1..=MOST_BLOCKS).contains(blocks));
+    let blocks = blocks.ok_or_else(|| {
+        let text = format!("Invalid conf_target, must be between 1 and {MOST_BLOCKS}");
+        Error::new(Code::InvalidParameter, text)
+    })?;
+    match mode.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("unset" | "economical") => Ok(blocks),
+        Some("conservative") => Ok(blocks.div_ceil(2)),
+        Some(_) => {
+            let text = "Invalid estimate_mode parameter, must be one of: \"unset\", \"economical\", \"conservative\"";
+            Err(Error::new(Code::InvalidParameter, text))
+        }
+    }
+}
+
 /// The rate above which a transaction is in one of the next blocks.
-fn estimate(pool: &Mempool, blocks: u32, now: u64) -> FeeRate {
+pub(in super::super) fn estimate(pool: &Mempool, blocks: u32, now: u64) -> FeeRate {
     let floor = pool.min_feerate(now);
     let room = i64::try_from(MAX_WEIGHT.saturating_sub(RESERVED_WEIGHT)).unwrap_or(i64::MAX);
     let mut left = room.saturating_mul(blocks.into());

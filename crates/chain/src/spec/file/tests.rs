@@ -90,9 +90,36 @@ fn optional_fields_are_read() {
 fn a_written_spec_reads_the_same() {
     let local = Spec { name: "own".into(), ..Spec::local() };
     let still = Spec { work: ProofOfWork { retarget: Retarget::None, ..local.work.clone() }, ..local.clone() };
-    for spec in [Spec::from_toml(&mined(STONES)).unwrap(), Spec::from_toml(&full()).unwrap(), local, still] {
+    let asert = ProofOfWork { retarget: Retarget::Asert { half_life: 120 }, ..local.work.clone() };
+    let asert = Spec { work: asert, times: Times::BITCOIN, ..local.clone() };
+    for spec in [Spec::from_toml(&mined(STONES)).unwrap(), Spec::from_toml(&full()).unwrap(), local, still, asert] {
         assert_eq!(Spec::from_toml(&spec.to_toml()), Ok(spec));
     }
+}
+
+#[test]
+fn times_are_bitcoins_unless_the_file_says_otherwise() {
+    let with = |retarget: &str, times: &str| {
+        let rule = "retarget = \"bitcoin\"\ninterval = 144\nmin-difficulty-blocks = true\n";
+        Spec::draft(&STONES.replacen(rule, retarget, 1).replacen("[subsidy]", &format!("{times}\n[subsidy]"), 1))
+    };
+    let (none, relative) = ("retarget = \"none\"\n", "retarget = \"relative\"\nhalf-life = 720\n");
+    let times = |retarget, times| with(retarget, times).map(|spec| (spec.times.future, spec.times.monotone));
+    assert_eq!(times(none, ""), Ok((7_200, false)));
+    assert_eq!(times(none, "[times]"), Ok((7_200, false)));
+    assert_eq!(times(none, "[times]\nfuture = 60\nmonotone = true"), Ok((60, true)));
+    assert_eq!(with(relative, "").unwrap().work.retarget, Retarget::Relative { half_life: 720 });
+    assert_eq!(times(relative, ""), Ok((7_200, true)), "seconds that are claimed twice would count twice");
+    assert_eq!(times(relative, "[times]\nfuture = 720"), Ok((720, true)));
+    assert_eq!(times(relative, "[times]\nmonotone = true"), Ok((7_200, true)));
+    let error = times(relative, "[times]\nmonotone = false").unwrap_err().to_string();
+    assert!(error.ends_with("false is not allowed; allowed: true, as work.retarget is \"relative\""), "{error}");
+    for (future, allowed) in [(9, false), (10, true), (MAX_SECONDS, true), (MAX_SECONDS + 1, false)] {
+        assert_eq!(with(none, &format!("[times]\nfuture = {future}")).is_ok(), allowed, "{future}");
+    }
+    assert!(
+        with("retarget = \"relative\"\n", "").is_err() && with("retarget = \"none\"\nhalf-life = 3\n", "").is_err()
+    );
 }
 
 #[test]

@@ -102,6 +102,18 @@ pub enum Error {
         /// What was typed.
         text: String,
     },
+    /// What was typed are no wallet's words.
+    #[error("these words make no wallet: {0}")]
+    Words(#[from] yap_wallet::WordsError),
+    /// A wallet was not made.
+    #[error(transparent)]
+    Purse(#[from] crate::purse::PurseError),
+    /// A node runs, and the wallet's files are its own.
+    #[error("a node runs, and its wallet's files are its own: stop it first (`yap stop`)")]
+    NodeRuns,
+    /// The node has no such method.
+    #[error("there is no method {0:?}: `yap rpc help` lists those that there are")]
+    NoMethod(String),
     /// The node's answer makes no sense.
     #[error("the node's answer to {method} is not understood; `yap --version` and the node's should be the same")]
     Strange {
@@ -137,6 +149,7 @@ impl Error {
                 | Self::Zero
                 | Self::CannotAsk
                 | Self::NoTerminal
+                | Self::Words(_)
                 | Self::NotNamed(_)
                 | Self::NamedTwice(_)
                 | Self::NotJson { .. }

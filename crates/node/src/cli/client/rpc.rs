@@ -7,6 +7,7 @@ use std::io::BufRead;
 
 use clap::Args;
 use serde_json::{Map, Value};
+use yap_api::error::Code;
 use yap_api::method::Entry;
 
 use super::{Error, Link, Output, Run};
@@ -44,7 +45,11 @@ impl Rpc {
         let methods = yap_api::methods::all();
         let entry = methods.get(&self.method);
         let params = if self.named { by_name(entry, &params)? } else { by_position(entry, &params)? };
-        match link.call(&self.method, params)? {
+        let reply = match link.call(&self.method, params) {
+            Err(error) if error.is(Code::MethodNotFound) => return Err(Error::NoMethod(self.method.clone()).into()),
+            reply => reply?,
+        };
+        match reply {
             // As `bitcoin-cli`: a text is printed bare, so that a shell can use it.
             Value::Null => {}
             Value::String(text) if !output.is_json() => output.text(&text)?,
@@ -163,7 +168,6 @@ mod tests {
 
     #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "its schema is what counts")]
     enum Way {
         /// One.
         One,

@@ -29,6 +29,11 @@ impl Source {
         Self { passphrase_file }
     }
 
+    /// Whether it comes from a file.
+    pub(in crate::cli) fn is_file(&self) -> bool {
+        self.passphrase_file.is_some()
+    }
+
     /// The passphrase of a wallet that has one.
     pub(in crate::cli) fn ask(&self, prompt: &str) -> Result<String, Error> {
         match &self.passphrase_file {

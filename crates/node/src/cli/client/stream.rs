@@ -35,7 +35,10 @@ impl Subscribe {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         link.call("subscribe", json!([self.topic]))?;
         let ended = stream(&Filter::topic(self.topic.clone()), link, output, |stamped| match &stamped.event {
-            Event::Message { data, from, .. } => format!("{}  {}", super::text::short(from), data),
+            // In one line, so that nobody's message looks like two.
+            Event::Message { data, from, .. } => {
+                format!("{}  {}", super::text::short(from), data.replace(['\n', '\r'], " "))
+            }
             _ => line(stamped, link.ticker()),
         });
         // The node may be gone, and then there is nothing to take back.

@@ -1,5 +1,6 @@
 //! `yap wallet`: the wallet itself, its words, passphrase and files.
 
+pub(in crate::cli) mod make;
 mod psbt;
 
 use std::path::{Path, PathBuf};
@@ -22,10 +23,10 @@ pub(in crate::cli) enum Wallet {
     Info,
     /// Show the words from which the wallet can be made again. Write them down where nobody else reads them.
     Words(Words),
-    /// Make a wallet, if the node has none.
+    /// Make a wallet where there is none, before the node is started. The first start of a node does so by itself.
     Create,
-    /// Make the wallet again from its words, which are typed or read from a file, if the node has none.
-    Restore(Restore),
+    /// Make the wallet again from its words, or from a backup, where there is none and no node runs.
+    Restore(make::Restore),
     /// Set a passphrase, without which nothing can be spent.
     Encrypt(secret::Source),
     /// Allow spending for some minutes.
@@ -55,13 +56,6 @@ pub(in crate::cli) enum Wallet {
 pub(in crate::cli) struct Words {
     #[command(flatten)]
     passphrase: secret::Source,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Restore {
-    /// File with the words (-: standard input) [default: they are typed].
-    #[arg(long, value_name = "FILE")]
-    words_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -124,11 +118,12 @@ impl Wallet {
         match self {
             Self::Info => info(link, output),
             Self::Words(words) => words.run(link, output),
-            Self::Create => done("createwallet", json!([""]), "made; write down its words: `yap wallet words`"),
-            Self::Restore(restore) => restore.run(link, output),
+            // The node has the wallet's directory.
+            Self::Create | Self::Restore(_) => Err(Error::NodeRuns.into()),
             Self::Encrypt(source) => {
                 let passphrase = source.choose(output)?;
-                let told = "encrypted and locked; spending asks for the passphrase from now on. Nobody can find it out for you";
+                let told = "encrypted and locked: spending asks for the passphrase from now on, and nobody can find it out \
+                            for you.\nBackups that were made before open without it";
                 done("encryptwallet", json!([passphrase]), told)
             }
             Self::Unlock(unlock) => {
@@ -200,7 +195,7 @@ fn show_info(reply: &Value, balances: &Value, now: u64, ticker: &str) -> String 
         let progress = scanning.get("progress").and_then(Value::as_f64).unwrap_or(0.0);
         facts.fact("looking through blocks", format!("{:.0} %", progress * 100.0));
     }
-    if reply.holds("unsaved") {
+    if reply.get("saved") == Some(&Value::Bool(false)) {
         facts.fact("backup", "none yet: write down its words (`yap wallet words`)");
     }
     facts.text()
@@ -217,6 +212,11 @@ impl Words {
         }
         let words = words_of(&reply);
         output.reply(&reply, || show_words(&words))?;
+        if !reply.text("passphrase").is_empty() && !output.is_json() {
+            output.note(
+                "the words have a passphrase (BIP-0039), without which they make another wallet: write it down too",
+            );
+        }
         Ok(Ending::Done)
     }
 }
@@ -238,19 +238,6 @@ fn show_words(words: &[String]) -> String {
         }
     }
     text
-}
-
-impl Restore {
-    fn run(&self, link: &Link, output: &Output) -> Run {
-        let typed = secret::words(self.words_file.as_deref(), "The wallet's words, in their order: ")?;
-        let words = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-        let reply = link.call("restorewallet", json!({ "words": words }))?;
-        output.reply(&reply, || {
-            "the wallet is made again; its payments appear as the blocks are looked through (`yap wallet info`)\n"
-                .into()
-        })?;
-        Ok(Ending::Done)
-    }
 }
 
 impl Backup {
@@ -330,7 +317,7 @@ mod tests {
     fn the_wallet_says_what_protects_it() {
         let balances = json!({"mine": {"trusted": 2.5, "untrusted_pending": 0, "immature": 1}});
         assert_eq!(
-            show_info(&json!({"txcount": 1200, "unlocked_until": 0, "unsaved": true}), &balances, 5, "YAP"),
+            show_info(&json!({"txcount": 1200, "unlocked_until": 0, "saved": false}), &balances, 5, "YAP"),
             "balance     2.50 YAP\n\
              young       1.00 YAP\n\
              payments    1,200\n\

@@ -101,7 +101,7 @@ impl Child {
             .env("PEERS", &self.peers)
             // So that a line is a line: each node knows the peers that it is told, and no others.
             .envs([("YAP_P2P_MDNS", "false"), ("YAP_P2P_REGISTRY", "false"), ("YAP_P2P_DHT", "false")])
-            .envs([("YAP_P2P_UPNP", "false"), ("YAP_P2P_MAX_OUTBOUND", "0"), ("YAP_P2P_LISTEN", "loopback")])
+            .envs([("YAP_P2P_UPNP", "false"), ("YAP_P2P_ONLY_PEERS", "true"), ("YAP_P2P_LISTEN", "loopback")])
             .envs([("YAP_MINING_MODE", "off")])
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)

@@ -67,13 +67,9 @@ fn level(config: &Config, verbose: u8, status: bool) -> Level {
 fn targets(level: Level) -> Targets {
     let others =
         if level == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::from_level(level.min(Level::WARN)) };
-    // Every event, as developers read it. Users are told the same in words.
-    let events = if level >= Level::DEBUG { level } else { level.min(Level::WARN) };
-    let targets = Targets::new()
-        .with_default(others)
-        .with_target("yap", events)
-        .with_target("yap_", level)
-        .with_target(TOLD, level);
+    // What developers read. Users are told the same in words.
+    let ours = if level >= Level::DEBUG { level } else { level.min(Level::WARN) };
+    let targets = Targets::new().with_default(others).with_target("yap", ours).with_target(TOLD, level);
     if level >= Level::DEBUG {
         return targets;
     }
@@ -155,7 +151,8 @@ mod tests {
         let quiet = targets(Level::INFO);
         for (target, level, heard) in [
             (TOLD, Level::INFO, true),
-            ("yap_net::engine", Level::INFO, true),
+            ("yap_net::engine", Level::INFO, false),
+            ("yap_net::engine", Level::WARN, true),
             ("yap_net::engine", Level::DEBUG, false),
             ("yap", Level::INFO, false),
             ("libp2p_swarm", Level::INFO, false),

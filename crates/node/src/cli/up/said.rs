@@ -60,11 +60,23 @@ impl Teller {
     pub(super) fn tell(&mut self, event: &Event) -> Option<Said> {
         let said = |tone, text: String| Some(Said { text, tone });
         match event {
-            Event::BlockConnected { .. }
-            | Event::BlockDisconnected { .. }
-            | Event::BlockRefused { .. }
-            | Event::BlockMined { .. }
-            | Event::Syncing { .. } => self.of_block(event),
+            Event::BlockConnected { hash, height, transactions } => {
+                let (hash, transactions) =
+                    (short_hash(&hash.to_string()), count((*transactions).into(), "transaction"));
+                let tone = if self.behind > MANY { Tone::Detail } else { Tone::News };
+                said(tone, format!("block {} with {transactions}, {hash}", number((*height).into())))
+            }
+            Event::BlockDisconnected { hash, height } => {
+                let (hash, height) = (short_hash(&hash.to_string()), number((*height).into()));
+                said(Tone::News, format!("block {height} is left for a better branch, {hash}"))
+            }
+            Event::BlockRefused { hash, reason } => {
+                said(Tone::Warning, format!("block {} breaks a rule: {reason}", short_hash(&hash.to_string())))
+            }
+            Event::BlockMined { height, .. } => {
+                said(Tone::Good, format!("this node mined block {}", number((*height).into())))
+            }
+            Event::Syncing { behind } => self.of_sync(*behind),
             Event::PeerConnected { identity, address, path, .. } => {
                 let peer = short(identity.as_deref().unwrap_or(address));
                 said(Tone::News, format!("peer {peer} is there, {path}"))
@@ -96,44 +108,19 @@ impl Teller {
             Event::TransactionRemoved { txid, why } => {
                 said(Tone::Detail, format!("transaction {} waits no more: {why}", short_hash(&txid.to_string())))
             }
-            Event::Notice { text } => said(Tone::Warning, text.clone()),
+            Event::Notice { text } => said(Tone::News, text.clone()),
             Event::Stopping => said(Tone::News, "stopping".to_owned()),
             // The interface may come to tell more.
             _ => None,
         }
     }
 
-    fn of_block(&mut self, event: &Event) -> Option<Said> {
-        let (tone, text) = match event {
-            Event::BlockConnected { hash, height, transactions } => {
-                let (hash, transactions) =
-                    (short_hash(&hash.to_string()), count((*transactions).into(), "transaction"));
-                let tone = if self.behind > MANY { Tone::Detail } else { Tone::News };
-                (tone, format!("block {} with {transactions}, {hash}", number((*height).into())))
-            }
-            Event::BlockDisconnected { hash, height } => {
-                let hash = short_hash(&hash.to_string());
-                (Tone::News, format!("block {} is left for a better branch, {hash}", number((*height).into())))
-            }
-            Event::BlockRefused { hash, reason } => {
-                (Tone::Warning, format!("block {} breaks a rule: {reason}", short_hash(&hash.to_string())))
-            }
-            Event::BlockMined { height, .. } => {
-                (Tone::Good, format!("this node mined block {}", number((*height).into())))
-            }
-            Event::Syncing { behind } => {
-                let before = std::mem::replace(&mut self.behind, *behind);
-                match (before > MANY, *behind) {
-                    (false, behind) if behind > MANY => {
-                        (Tone::News, format!("{} to fetch", count(behind.into(), "block")))
-                    }
-                    (true, 0) => (Tone::Good, "all blocks are here".to_owned()),
-                    (_, _) => return None,
-                }
-            }
-            _ => return None,
-        };
-        Some(Said { text, tone })
+    fn of_sync(&mut self, behind: u32) -> Option<Said> {
+        let before = std::mem::replace(&mut self.behind, behind);
+        if before <= MANY && behind > MANY {
+            return Some(Said { text: format!("{} to fetch", count(behind.into(), "block")), tone: Tone::News });
+        }
+        (before > MANY && behind == 0).then(|| Said { text: "all blocks are here".to_owned(), tone: Tone::Good })
     }
 
     fn of_payment(&self, amount: i64, height: Option<u32>) -> Option<Said> {
@@ -164,8 +151,8 @@ fn first(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use yap_chain::bitcoin::BlockHash;
     use yap_chain::bitcoin::hashes::Hash as _;
+    use yap_chain::bitcoin::{BlockHash, Txid};
 
     use super::*;
 
@@ -203,7 +190,7 @@ mod tests {
     #[test]
     fn payments_are_told_with_direction_and_state() {
         let mut teller = Teller::new("YAP");
-        let txid = yap_chain::bitcoin::Txid::all_zeros();
+        let txid = Txid::all_zeros();
         let mut text = |amount, height| teller.tell(&Event::Payment { txid, amount, height }).unwrap().text;
         assert_eq!(text(150_000_000, None), "received 1.5 YAP, waits for a block");
         assert_eq!(text(-1_000, Some(1_234)), "paid 0.00001 YAP, confirmed in block 1,234");

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use yap_api::backend::WalletStanding;
 use yap_api::event::Stamped;
 use yap_chain::spec::Spec;
 
@@ -13,7 +14,7 @@ use super::render::{self, SHOWN_EVENTS};
 use super::said::{Said, Teller, Tone};
 use super::screen::Screen;
 use super::snapshot::Snapshot;
-use crate::config::{Config, HTTP_PORT};
+use crate::config::{Config, Format, HTTP_PORT};
 use crate::home::{Home, Running};
 use crate::import::unix_time;
 
@@ -28,6 +29,8 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub(super) struct Show {
     spec: Arc<Spec>,
     screen: Option<Arc<Screen>>,
+    /// Whether log lines are JSON, which has room for all of an event.
+    json: bool,
     teller: Teller,
     /// What happened last; [`SHOWN_EVENTS`] at most.
     said: VecDeque<(u64, Said)>,
@@ -36,9 +39,10 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(spec: Arc<Spec>, screen: Option<Arc<Screen>>) -> Self {
+    pub(super) fn new(spec: Arc<Spec>, config: &Config, screen: Option<Arc<Screen>>) -> Self {
         let teller = Teller::new(&spec.ticker);
-        Self { spec, screen, teller, said: VecDeque::new(), progress: None }
+        let json = config.log.format == Format::Json;
+        Self { spec, screen, json, teller, said: VecDeque::new(), progress: None }
     }
 
     /// Time between two [`tick`](Self::tick)s.
@@ -47,8 +51,8 @@ impl Show {
     }
 
     /// Greets: says what was made, and what is not where it would be expected.
-    pub(super) fn begin(&self, config: &Config, home: &Home, running: &Running) {
-        for line in greeting(config, home, &self.spec) {
+    pub(super) fn begin(&self, config: &Config, home: &Home, running: &Running, wallet: Option<&WalletStanding>) {
+        for line in greeting(config, home, &self.spec, wallet) {
             self.line(&line);
         }
         if self.screen.is_none() {
@@ -82,9 +86,10 @@ impl Show {
             self.said.push_back((stamped.time / 1_000, said));
             return;
         }
+        let text = said.text;
         // The text alone for people; programs get the event beside it.
-        let event = serde_json::to_string(&stamped.event).unwrap_or_default();
-        let (event, text) = (event.as_str(), said.text);
+        let event = self.json.then(|| serde_json::to_string(&stamped.event).unwrap_or_default());
+        let event = event.as_deref();
         match said.tone {
             Tone::Detail => tracing::debug!(target: TOLD, event, "{text}"),
             Tone::News | Tone::Good => tracing::info!(target: TOLD, event, "{text}"),
@@ -121,13 +126,14 @@ impl Show {
 }
 
 /// What is new, and what is not where it would be expected.
-fn greeting(config: &Config, home: &Home, spec: &Spec) -> Vec<String> {
+fn greeting(config: &Config, home: &Home, spec: &Spec, wallet: Option<&WalletStanding>) -> Vec<String> {
     let mut lines = Vec::new();
     let directory = home.directory().display();
     if home.is_new() {
         lines.push(format!("Welcome to yap. This is the first start on the chain {} here.", spec.name));
-        lines.push(format!("Everything of this node is in {directory}: its identity, its ledger, its wallet."));
-        if config.wallet {
+        let wallet_too = if wallet.is_some() { ", its wallet" } else { "" };
+        lines.push(format!("Everything of this node is in {directory}: its identity, its ledger{wallet_too}."));
+        if wallet.is_some_and(|wallet| wallet.unsaved) {
             lines.push("The wallet has no backup yet: `yap wallet words` shows the words that are one.".to_owned());
         }
     }

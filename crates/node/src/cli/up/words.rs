@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) fn ago(age: Duration) -> String {
     match age.as_secs() {
         0..=9 => "just now".to_owned(),
-        seconds @ 10..=59 => format!("{} s ago", seconds / 10 * 10),
+        seconds @ 10..=59 => format!("{} s ago", (seconds / 10).saturating_mul(10)),
         _ => format!("{} ago", span(age)),
     }
 }

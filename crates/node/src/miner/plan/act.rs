@@ -127,6 +127,7 @@ impl Plan {
         if self.orders.remove(order).is_some() {
             self.actions.push_back(Action::Done(order, outcome));
         }
+        self.close_orders();
     }
 
     /// Answers the orders that have all they get.

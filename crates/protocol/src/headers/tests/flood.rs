@@ -147,8 +147,11 @@ fn what_was_released_before_the_peer_left_stays() {
 fn chains_whose_target_moves_get_through() {
     let bitcoin = |min_difficulty_blocks| Retarget::Bitcoin { interval: 20, min_difficulty_blocks, bip94: false };
     let asert = Retarget::Asert { half_life: 7_200 };
+    let relative = Retarget::Relative { half_life: 7_200 };
     // Seconds between headers: ASERT sees a chain ahead of its schedule; of twenty headers, Bitcoin counts nineteen gaps.
-    for (salt, (retarget, gap)) in [(asert, 597), (bitcoin(false), 630), (bitcoin(true), 630)].into_iter().enumerate() {
+    for (salt, (retarget, gap)) in
+        [(asert, 597), (bitcoin(false), 630), (bitcoin(true), 630), (relative, 597)].into_iter().enumerate()
+    {
         let spec = Spec::regtest();
         let spec = Spec { work: ProofOfWork { retarget, ..spec.work.clone() }, ..spec };
         let mut bob = ledger(spec.clone());

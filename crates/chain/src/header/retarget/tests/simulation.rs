@@ -2,7 +2,6 @@
 //!
 //! `cargo nextest run -p yap-chain --no-capture simulation` prints them. Times are drawn from seeds that the tests name.
 
-#![expect(clippy::print_stderr, reason = "figures for whoever asks for them; tests show them when they fail")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times and counts are small")]
 #![expect(clippy::cast_precision_loss, reason = "figures are not exact")]
 

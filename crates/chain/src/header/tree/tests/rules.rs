@@ -105,6 +105,64 @@ fn a_time_two_hours_ahead_is_allowed_and_one_more_second_is_not() {
     assert!(tree.accept(&late, now + 1).is_ok(), "later it is not ahead any more");
 }
 
+/// A header on `local` with that time, and the bits that it needs.
+fn local(tree: &Tree, parent: Id, time: u32) -> Header {
+    mined(Header { time, bits: tree.next_bits(parent, time), ..child(tree, parent, 0) })
+}
+
+#[test]
+fn where_times_go_forward_none_is_before_its_parents() {
+    let mut tree = tree(Spec::local());
+    let mut tip = tree.genesis();
+    for _ in 0..12 {
+        tip = tree.accept(&local(&tree, tip, tree.time(tip) + 10), LATE).unwrap().id();
+    }
+    let parent = tree.time(tip);
+    assert!(tree.median_time_past(tip) < parent - 1);
+    let early = local(&tree, tip, parent - 1);
+    let error = rejected(&mut tree, &early, LATE);
+    assert_eq!(error, Error::TimeBeforeParent { time: parent - 1, parent });
+    assert_eq!(error.reason(), "time-too-old");
+    assert_eq!(tree.earliest_time(tip), parent);
+    let mut at_once = 0;
+    while tree.earliest_time(tip) == parent {
+        tip = tree.accept(&local(&tree, tip, parent), LATE).unwrap().id();
+        at_once += 1;
+    }
+    assert_eq!(at_once, 5, "of eleven in a row, six share one second at most");
+    let sixth = local(&tree, tip, parent);
+    let error = rejected(&mut tree, &sixth, LATE);
+    assert_eq!(error, Error::TimeTooOld { time: parent, median: parent });
+}
+
+#[test]
+fn how_far_ahead_a_time_may_be_is_the_chains_to_say() {
+    let mut tree = tree(Spec::local());
+    let header = local(&tree, tree.genesis(), tree.time(tree.genesis()) + 10_000);
+    let error = rejected(&mut tree, &header, header.time - 241);
+    assert_eq!(error, Error::TimeTooNew { time: header.time, latest: header.time - 1 });
+    assert!(tree.accept(&header, header.time - 240).is_ok());
+}
+
+#[test]
+fn the_earliest_time_is_allowed_and_one_second_before_is_not() {
+    let mut bip94 = Spec::regtest();
+    bip94.work.retarget = Retarget::Bitcoin { interval: 4, min_difficulty_blocks: true, bip94: true };
+    for spec in [Spec::regtest(), Spec::local(), bip94] {
+        let mut tree = tree(spec);
+        let mut tip = tree.genesis();
+        for ahead in [5, 2_000, 0, 0, 3_000, 1, 0, 0, 900, 0, 0, 0, 10] {
+            let time = tree.earliest_time(tip);
+            let early = local(&tree, tip, time - 1);
+            let error = rejected(&mut tree, &early, LATE);
+            assert!(error.reason().starts_with("time-"), "{error}");
+            let [earliest, later] = [0, ahead].map(|ahead| local(&tree, tip, time + ahead));
+            let _ = tree.accept(&earliest, LATE).unwrap();
+            tip = tree.accept(&later, LATE).unwrap().id();
+        }
+    }
+}
+
 #[test]
 fn a_clock_at_its_end_rejects_nothing() {
     let (mut tree, tip) = twelve();

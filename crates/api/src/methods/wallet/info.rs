@@ -1,0 +1,212 @@
+//! Which wallet there is, and how it stands.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use yap_wallet::{LOOK_AHEAD, Wallet};
+
+use super::super::types::Btc;
+use super::with;
+use crate::error::{Code, Error};
+use crate::method::{Context, Method, Methods};
+
+/// Adds the methods.
+pub(super) fn add(methods: Methods) -> Methods {
+    methods
+        .with::<GetWalletInfo>()
+        .with::<ListWallets>()
+        .with::<LoadWallet>()
+        .with::<CreateWallet>()
+        .with::<UnloadWallet>()
+}
+
+/// How the wallet stands.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct GetWalletInfo {}
+
+/// How the wallet stands.
+#[derive(Debug, Serialize, JsonSchema)]
+struct WalletInfo {
+    /// Its name: always empty.
+    walletname: String,
+    /// Version, as Bitcoin Core numbers wallets with descriptors.
+    walletversion: u32,
+    /// Format of its file.
+    format: String,
+    /// What can be spent.
+    balance: Btc,
+    /// Others' payments that are not confirmed.
+    unconfirmed_balance: Btc,
+    /// Rewards of blocks that are too young to be spent.
+    immature_balance: Btc,
+    /// Transactions that concern it.
+    txcount: usize,
+    /// Addresses that may be given without one being paid.
+    keypoolsize: u32,
+    /// Unix time at which it locks itself, 0 if it is locked; left out if it has no passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlocked_until: Option<u64>,
+    /// A fee rate that was set for all payments: there is none.
+    paytxfee: Btc,
+    /// Whether it has private keys.
+    private_keys_enabled: bool,
+    /// Whether coins of one address are spent together.
+    avoid_reuse: bool,
+    /// The rescan that is under way, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanning: Option<Scanning>,
+    /// Whether its addresses come from descriptors.
+    descriptors: bool,
+    /// Whether a device signs.
+    external_signer: bool,
+    /// Whether it has no keys yet.
+    blank: bool,
+    /// Unix time at which it was made.
+    birthtime: u64,
+    /// The newest block that it took in.
+    lastprocessedblock: LastBlock,
+    /// Whether the user has its words, or a backup.
+    saved: bool,
+}
+
+/// A rescan.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Scanning {
+    /// Height that it has come to.
+    height: u32,
+    /// The same as a part of all blocks, from 0 to 1.
+    progress: f64,
+}
+
+/// A block.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LastBlock {
+    /// Its hash.
+    hash: String,
+    /// Its height.
+    height: u32,
+}
+
+impl WalletInfo {
+    fn of(wallet: &mut Wallet) -> Self {
+        let (height, hash) = wallet.tip();
+        let balance = wallet.balance();
+        let scanning = wallet
+            .rescanning()
+            .map(|(at, _)| Scanning { height: at, progress: f64::from(at) / f64::from(height.max(1)) });
+        Self {
+            walletname: String::new(),
+            walletversion: 169_900,
+            format: "yap".to_owned(),
+            balance: balance.trusted.into(),
+            unconfirmed_balance: balance.pending.into(),
+            immature_balance: balance.immature.into(),
+            txcount: wallet.transactions(),
+            keypoolsize: LOOK_AHEAD,
+            unlocked_until: wallet.is_protected().then(|| wallet.unlocked_until().unwrap_or(0)),
+            paytxfee: Btc::default(),
+            private_keys_enabled: true,
+            avoid_reuse: false,
+            scanning,
+            descriptors: true,
+            external_signer: false,
+            blank: false,
+            birthtime: wallet.birthday().0,
+            lastprocessedblock: LastBlock { hash: hash.to_string(), height },
+            saved: wallet.is_saved(),
+        }
+    }
+}
+
+impl Method for GetWalletInfo {
+    known_as!("getwalletinfo", Wallet, Cookie);
+    type Reply = WalletInfo;
+
+    async fn call(self, context: Context) -> Result<WalletInfo, Error> {
+        with(&context, |wallet| Ok(WalletInfo::of(wallet))).await
+    }
+}
+
+/// Names of the wallets that are loaded: one, with an empty name, or none.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ListWallets {}
+
+impl Method for ListWallets {
+    known_as!("listwallets", Wallet, Cookie);
+    type Reply = Vec<String>;
+
+    async fn call(self, context: Context) -> Result<Vec<String>, Error> {
+        match with(&context, |_| Ok(())).await {
+            Ok(()) => Ok(vec![String::new()]),
+            Err(error) if error.code == Code::WalletNotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What is said of wallets with a name.
+fn only_one(name: &str) -> Error {
+    let text = format!("A node has one wallet, whose name is empty: there is no wallet \"{name}\"");
+    Error::new(Code::WalletNotFound, text)
+}
+
+/// Loads a wallet. The node's own is loaded as long as the node runs, so there is never one to load.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct LoadWallet {
+    /// Its name.
+    filename: String,
+}
+
+impl Method for LoadWallet {
+    known_as!("loadwallet", Wallet, Cookie);
+    type Reply = ();
+
+    async fn call(self, context: Context) -> Result<(), Error> {
+        if !self.filename.is_empty() {
+            return Err(only_one(&self.filename));
+        }
+        with(&context, |_| Ok(())).await?;
+        Err(Error::new(Code::WalletAlreadyLoaded, "Wallet \"\" is already loaded."))
+    }
+}
+
+/// Makes a wallet. A node has one, which is made when it first starts, or by `yap wallet create`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct CreateWallet {
+    /// Its name.
+    wallet_name: String,
+}
+
+impl Method for CreateWallet {
+    known_as!("createwallet", Wallet, Cookie);
+    type Reply = ();
+
+    async fn call(self, context: Context) -> Result<(), Error> {
+        if !self.wallet_name.is_empty() {
+            let text = "A node has one wallet, whose name is empty. For another one, run another node in a directory of \
+                        its own (`--data-dir`)";
+            return Err(Error::new(Code::Wallet, text));
+        }
+        with(&context, |_| Ok(())).await?;
+        Err(Error::new(Code::WalletAlreadyExists, "Wallet file verification failed. The wallet exists already."))
+    }
+}
+
+/// Unloads a wallet. The node's own stays loaded as long as the node runs.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct UnloadWallet {
+    /// Its name.
+    wallet_name: Option<String>,
+}
+
+impl Method for UnloadWallet {
+    known_as!("unloadwallet", Wallet, Cookie);
+    type Reply = ();
+
+    async fn call(self, context: Context) -> Result<(), Error> {
+        if let Some(name) = self.wallet_name.filter(|name| !name.is_empty()) {
+            return Err(only_one(&name));
+        }
+        with(&context, |_| Ok(())).await?;
+        Err(Error::new(Code::Wallet, "The node's wallet stays loaded as long as the node runs: walletlock locks it"))
+    }
+}

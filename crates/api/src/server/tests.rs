@@ -1,0 +1,6 @@
+//! Whoever reaches the port may be hostile.
+
+mod bounds;
+mod doors;
+mod end;
+mod hostile;

@@ -1,0 +1,14 @@
+//! The commands that ask a node, against a real one: another process of the same program, as users have it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test may panic: it fails"
+)]
+
+mod demo;
+mod support;
+mod talk;
+mod wallet;
