@@ -70,7 +70,7 @@ impl Settings {
                 let text = "Cannot specify both fee_rate (sat/vB) and feeRate (BTC/kvB)";
                 return Err(Error::new(Code::InvalidParameter, text));
             }
-            (rate, other) => rate.or(other.map(SatPerVb::from)),
+            (rate, other) => rate.or_else(|| other.map(SatPerVb::from)),
         };
         let wish =
             Wish { rate, target: self.conf_target, mode: self.estimate_mode.clone(), replaceable: self.replaceable };
