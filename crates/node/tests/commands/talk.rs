@@ -161,10 +161,7 @@ fn events_come_as_they_happen_until_ctrl_c() {
 #[test]
 fn a_subscriber_hears_what_another_node_publishes() {
     let (alice, bob) = (Place::with_node(), Place::with_node());
-    let status = bob.run(["--json", "status"]).ends(0).json();
-    let addresses = status["listening"].as_array().unwrap();
-    let tcp = addresses.iter().filter_map(Value::as_str).find(|text| text.contains("/ip4/127.0.0.1/tcp/"));
-    alice.run(["addpeer", tcp.unwrap()]).ends(0);
+    alice.run(["addpeer", &bob.listens()]).ends(0);
     let (child, mut out) = streaming(&bob, &["subscribe", "news"]);
     // The same message twice at one time is refused.
     let heard = first_line(&child, &mut out, |number| {
