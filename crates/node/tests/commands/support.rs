@@ -130,6 +130,20 @@ impl Place {
         self.command().args(arguments).output().unwrap().into()
     }
 
+    /// An address at which the node listens, as soon as it does.
+    pub(crate) fn listens(&self) -> String {
+        let begun = Instant::now();
+        loop {
+            let status = self.run(["--json", "status"]).ends(0).json();
+            let addresses = status["listening"].as_array().unwrap().iter().filter_map(Value::as_str);
+            if let Some(tcp) = addresses.into_iter().find(|text| text.starts_with("/ip4/127.0.0.1/tcp/")) {
+                return tcp.to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{status}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// What the node said.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
