@@ -83,7 +83,9 @@ impl Settings {
         options.only_coins = !self.add_inputs.unwrap_or(options.coins.is_empty());
         options.unsafe_coins = self.include_unsafe;
         options.least_confirmations = self.minconf;
-        options.change = addresses::kind(self.change_type.as_deref())?;
+        if let Some(kind) = &self.change_type {
+            options.change = addresses::kind(kind)?;
+        }
         if let Some(address) = &self.change_address {
             let script = script(address, context.backend.spec());
             let invalid = |_| Error::new(Code::NotFound, "Change address must be a valid bitcoin address");
