@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 # Recipes are Cargo's own parallel jobs; two at a time would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps run test test-net fmt lint doc bench fuzz properties audit
+.PHONY: help deps run demo import test test-net fmt lint doc bench fuzz properties audit
 
 # Cases per property in `make properties`.
 CASES ?= 20000
@@ -18,9 +18,18 @@ FUZZ_SECONDS ?= 60
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
-run: ## Import a chain that Bitcoin Core made and compare the result with Core's
+run: ## Start a node: no configuration, Ctrl-C stops it (HTTP_PORT, P2P_PORT, PEERS and YAP_* are heeded)
 	@scripts/deps.sh run
 	@scripts/run.sh
+
+demo: ## Three nodes in a line, payments, a node that dies, narrated step by step
+	@scripts/deps.sh run
+	cargo build --release --locked -p yap-node --bin yap
+	@"$${CARGO_TARGET_DIR:-target}/release/yap" demo
+
+import: ## Import a chain that Bitcoin Core made and compare the result with Core's
+	@scripts/deps.sh run
+	@scripts/import.sh
 
 test: ## The gate: everything a change must pass
 	@scripts/deps.sh test

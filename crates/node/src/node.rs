@@ -27,6 +27,7 @@ use crate::machine::Request;
 use crate::purse::Purse;
 
 pub use self::builder::Builder;
+pub(crate) use self::builder::usual_mining;
 pub use self::start::StartError;
 
 /// How a node ended: nothing yet, in order, or by a failure.

@@ -33,14 +33,14 @@ impl Blocks {
         self.0.insert(height, hash);
         // One leaves as one comes, but for jumps and files of other constants.
         let old = height.saturating_sub(RECENT);
-        if old % EVERY != 0 {
+        if !old.is_multiple_of(EVERY) {
             self.0.remove(&old);
         }
     }
 
     /// Notes an old block, if it is one that is kept.
     pub(crate) fn note(&mut self, height: u32, hash: BlockHash) -> bool {
-        let kept = height % EVERY == 0 && height <= self.tip().0;
+        let kept = height.is_multiple_of(EVERY) && height <= self.tip().0;
         kept && self.0.insert(height, hash) != Some(hash)
     }
 

@@ -50,6 +50,9 @@ pub const MAX_RECORD: usize = 64 << 20;
 /// Longest passphrase, in bytes.
 pub const MAX_PASSPHRASE: usize = 1_024;
 
+/// What was sealed.
+pub(crate) type Plain = Zeroizing<Vec<u8>>;
+
 /// What opens a file.
 #[derive(Clone, Copy)]
 pub enum Opener<'a> {
@@ -108,7 +111,7 @@ impl std::fmt::Debug for Log {
 pub(crate) struct Read {
     pub(crate) log: Log,
     /// What the records say.
-    pub(crate) records: Vec<Zeroizing<Vec<u8>>>,
+    pub(crate) records: Vec<Plain>,
     /// Bytes up to the end of the last whole record. What follows is to be cut off.
     pub(crate) whole: usize,
     /// The secret, if what opened the file opens it too.
@@ -185,7 +188,7 @@ impl Log {
     }
 
     /// The bytes of a whole new file with these records.
-    pub(crate) fn image(&mut self, records: &[Zeroizing<Vec<u8>>], entropy: &mut Entropy) -> Vec<u8> {
+    pub(crate) fn image(&mut self, records: &[Plain], entropy: &mut Entropy) -> Vec<u8> {
         self.header.epoch = bytes::<16>(entropy).to_vec();
         self.next = 0;
         let mut file = frame::head(&self.header);
@@ -199,7 +202,7 @@ impl Log {
     /// which must be kept with it.
     pub(crate) fn copy(
         &self,
-        records: &[Zeroizing<Vec<u8>>],
+        records: &[Plain],
         (key_file, secret): (&Key, Option<&[u8]>),
         entropy: &mut Entropy,
     ) -> Vec<u8> {
@@ -213,7 +216,7 @@ impl Log {
         [self.header.id.as_slice(), &self.header.epoch, &index.to_le_bytes()].concat()
     }
 
-    fn records(&mut self, bytes: &[u8]) -> Result<(Vec<Zeroizing<Vec<u8>>>, usize), OpenError> {
+    fn records(&mut self, bytes: &[u8]) -> Result<(Vec<Plain>, usize), OpenError> {
         let mut records = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -34,6 +34,7 @@ use crate::method::Context;
 /// What the node is like, and what it answers.
 #[derive(Debug)]
 pub(super) struct Scene {
+    spec: Arc<Spec>,
     pub(super) standing: Standing,
     pub(super) peers: Vec<Peer>,
     pub(super) added: Vec<Added>,
@@ -68,6 +69,7 @@ impl StandIn {
     pub(super) fn new() -> Arc<Self> {
         let spec = Arc::new(Spec::local());
         let scene = Scene {
+            spec: Arc::clone(&spec),
             standing: Standing::default(),
             peers: Vec::new(),
             added: Vec::new(),
@@ -188,7 +190,7 @@ fn block(parent: BlockHash, nonce: u32, output: TxOut) -> Block {
         version: bitcoin::block::Version::TWO,
         prev_blockhash: parent,
         merkle_root: TxMerkleNode::all_zeros(),
-        time: u32::try_from(NOW).unwrap() - 600,
+        time: u32::try_from(NOW).unwrap().saturating_sub(600),
         bits: CompactTarget::from_consensus(0x207f_ffff),
         nonce,
     };
@@ -334,7 +336,7 @@ impl Backend for StandIn {
 
 impl View for Scene {
     fn spec(&self) -> &Arc<Spec> {
-        self.tree.spec()
+        &self.spec
     }
 
     fn tree(&self) -> &Tree {

@@ -70,13 +70,15 @@ async fn submit(
 ) -> Result<Payment, Error> {
     let payment = with(context, make).await?;
     let txid = payment.transaction.txid();
-    let reason = match context.backend.submit(payment.transaction.clone()).await? {
+    // It is kept, and offered to the mempool again.
+    let kept = |why: &str| {
+        let text = format!("payment {txid} is kept and will be sent, but was not yet: {why}. Do not pay again");
+        Error::new(Code::Wallet, text)
+    };
+    let judged = context.backend.submit(payment.transaction.clone()).await;
+    let reason = match judged.map_err(|error| kept(&error.to_string()))? {
         Judged::Accepted | Judged::Known => return Ok(payment),
-        // It is kept, and offered to the mempool again.
-        Judged::Failed => {
-            let text = format!("payment {txid} is kept, but could not be checked: it is sent once that works again");
-            return Err(Error::new(Code::Wallet, text));
-        }
+        Judged::Failed => return Err(kept("it could not be checked")),
         Judged::MissingInputs(_) => "bad-txns-inputs-missingorspent",
         Judged::LowFee { reason } | Judged::Policy { reason, .. } | Judged::Invalid { reason, .. } => reason,
     };

@@ -114,7 +114,7 @@ impl Node {
     pub(crate) fn mined(blocks: u32) -> Arc<Self> {
         let node = Self::new();
         for _ in 0..blocks {
-            node.mine_one(&anyone(), None);
+            node.mine_one(&anyone(), None).unwrap();
         }
         node
     }

@@ -97,8 +97,7 @@ impl Config {
     /// When the node mines.
     #[must_use]
     pub fn mining_mode(&self, spec: &Arc<Spec>) -> Mining {
-        let default = if spec.name == "local" { Mining::OnDemand } else { Mining::Off };
-        self.mining.mode.unwrap_or(default)
+        self.mining.mode.unwrap_or_else(|| crate::node::usual_mining(spec))
     }
 
     /// Threads that mine: where nothing is said, one core is left to everything else.

@@ -165,6 +165,7 @@ impl Machine {
             }
         }
         self.forget_orders();
+        self.forget_own();
         while let Some(action) = self.mine.plan.poll(now) {
             match action {
                 Action::Build(build) => {
@@ -179,6 +180,14 @@ impl Machine {
                     }
                 }
             }
+        }
+    }
+
+    /// Transactions that were made known here and never became pending are not waited for.
+    fn forget_own(&mut self) {
+        let pool = self.ledger.admission().pool();
+        if self.mine.own.len() > pool.len() {
+            self.mine.own.retain(|txid| pool.contains_txid(txid));
         }
     }
 

@@ -7,12 +7,21 @@ use std::sync::Arc;
 use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
-use yap_chain::spec::Spec;
+use yap_chain::spec::{Retarget, Spec};
 use yap_net::Given;
 use yap_net::config::{Find, Limits, Listen, Reach};
 
 use super::{Node, StartError};
 use crate::{admission, chainstate};
+
+/// When a node of that chain mines if nothing is said: where the target forgives rests, as in a café, whoever is there
+/// mines while payments wait; other chains are mined by those who mean to.
+pub(crate) fn usual_mining(spec: &Spec) -> Mining {
+    match spec.work.retarget {
+        Retarget::Relative { .. } if spec.challenge.is_none() => Mining::OnDemand,
+        Retarget::Relative { .. } | Retarget::None | Retarget::Bitcoin { .. } | Retarget::Asert { .. } => Mining::Off,
+    }
+}
 
 /// What a node is told before it starts; everything else is as by default.
 #[derive(Debug)]
@@ -40,8 +49,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(spec: Arc<Spec>, directory: PathBuf) -> Self {
         let cookie = directory.join(".cookie");
-        // Whoever comes and goes mines the chain of the café; others are mined by those who mean to.
-        let mining = if spec.name == "local" { Mining::OnDemand } else { Mining::Off };
+        let mining = usual_mining(&spec);
         let find = Find { registry: yap_net::default_registry(), ..Find::default() };
         Self {
             spec,

@@ -45,13 +45,16 @@ pub(super) fn record(epoch: &[u8], index: u64, sealed: &[u8]) -> Vec<u8> {
     [length.as_slice(), &check(&[epoch, &index.to_le_bytes(), &length]), sealed].concat()
 }
 
+/// The sealed bytes of a record, and what follows them.
+type Parted<'a> = (&'a [u8], &'a [u8]);
+
 /// The sealed bytes of the record at the front, and what follows; `None` if it was not finished.
-pub(super) fn next<'a>(epoch: &[u8], index: u64, bytes: &'a [u8]) -> Result<Option<(&'a [u8], &'a [u8])>, OpenError> {
+pub(super) fn next<'a>(epoch: &[u8], index: u64, bytes: &'a [u8]) -> Result<Option<Parted<'a>>, OpenError> {
     let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else { return Ok(None) };
     let (length, found) = prefix.split_at(4);
     if found != check(&[epoch, &index.to_le_bytes(), length]) {
-        // A file that was made longer before its bytes came has zeros there.
-        return if bytes.iter().all(|byte| *byte == 0) { Ok(None) } else { Err(OpenError::Damaged { record: index }) };
+        // A file that was made longer before its bytes came has zeros there. No sealed bytes are zeros alone.
+        return if rest.iter().all(|byte| *byte == 0) { Ok(None) } else { Err(OpenError::Damaged { record: index }) };
     }
     let length =
         length.iter().rev().fold(0usize, |sum, byte| sum.saturating_mul(256).saturating_add(usize::from(*byte)));

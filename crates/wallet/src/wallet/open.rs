@@ -14,7 +14,7 @@ use crate::entropy::{Entropy, bytes};
 use crate::keychain::{Account, Keychain, Kind, Scripts, coin_type, network};
 use crate::ledger::Ledger;
 use crate::record::{Birth, MAX_ENTRIES, Record};
-use crate::sealed::{Key, Log, OpenError, Opener};
+use crate::sealed::{Key, Log, OpenError, Opener, Plain};
 use crate::secp;
 use crate::words::Words;
 
@@ -226,7 +226,7 @@ impl Wallet {
     }
 
     /// Records that say everything, and the transactions in them.
-    pub(super) fn all_records(&self) -> (Vec<Zeroizing<Vec<u8>>>, Vec<Txid>) {
+    pub(super) fn all_records(&self) -> (Vec<Plain>, Vec<Txid>) {
         let txids: Vec<Txid> = self.ledger.in_order().into_iter().map(|entry| entry.transaction.txid()).collect();
         let mut records = vec![plain(&self.whole())];
         for part in self.parts(&txids) {

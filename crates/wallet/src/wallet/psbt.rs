@@ -82,7 +82,8 @@ impl Wallet {
             .iter_mut()
             .map(|input| (std::mem::take(&mut input.script_sig), std::mem::take(&mut input.witness)))
             .collect();
-        let mut psbt = Psbt::from_unsigned_tx(unsigned).expect("no input has a script any more");
+        // No input has a script any more, which is all that can be wrong.
+        let mut psbt = Psbt::from_unsigned_tx(unsigned).map_err(|_| PsbtError::Invalid)?;
         for (input, had) in psbt.inputs.iter_mut().zip(had) {
             let (script, witness) = had;
             input.final_script_sig = (!script.is_empty()).then_some(script);

@@ -11,6 +11,9 @@ use super::{foreign, txid, with};
 use crate::error::{Code, Error};
 use crate::method::{Context, Method, Methods};
 
+/// Transactions that are looked at together.
+const BATCH: usize = 100;
+
 /// Adds the methods.
 pub(super) fn add(methods: Methods) -> Methods {
     methods
@@ -70,13 +73,14 @@ impl Method for ListTransactions {
         with(&context, move |wallet| {
             let mut told: Vec<Item> = Vec::new();
             let enough = skip.saturating_add(count);
-            // Newest first; each transaction has one payment at least, but for other labels.
-            for at in 0..wallet.transactions() {
-                let Some(entry) = wallet.newest(at, 1).pop() else { break };
-                let mut parts = items(wallet, &entry);
-                parts.retain(|item| label.as_ref().is_none_or(|label| *label == item.part.label));
-                parts.reverse();
-                told.extend(parts);
+            for at in (0..wallet.transactions()).step_by(BATCH) {
+                // Newest first.
+                for entry in wallet.newest(at, BATCH) {
+                    let mut parts = items(wallet, &entry);
+                    parts.retain(|item| label.as_ref().is_none_or(|label| *label == item.part.label));
+                    parts.reverse();
+                    told.extend(parts);
+                }
                 if told.len() >= enough {
                     break;
                 }
@@ -188,6 +192,7 @@ struct AsOf {
     height: u32,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow")]
 fn status(status: Status) -> &'static str {
     match status {
         Status::Confirmed(_) => "confirmed",

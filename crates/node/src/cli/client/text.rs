@@ -12,6 +12,9 @@ const DAY: u64 = 24 * HOUR;
 /// Age up to which something happened "just now".
 const JUST_NOW: u64 = 2;
 
+/// Seconds by which a time may be ahead of the clock, and still is "just now": as far as blocks of `local` may.
+const AHEAD: u64 = 600;
+
 /// Age from which a date is told instead of a number of days.
 const OLD: u64 = 30 * DAY;
 
@@ -61,10 +64,10 @@ pub(in crate::cli) fn span(seconds: u64) -> String {
     }
 }
 
-/// How long ago a Unix time is: `just now`, `3 min ago`; long ago, its date.
+/// How long ago a Unix time is: `just now`, `3 min ago`; long ago, its date. Blocks' times may be ahead of the clock.
 pub(in crate::cli) fn ago(now: u64, time: u64) -> String {
     match now.saturating_sub(time) {
-        0..=JUST_NOW if time > now.saturating_add(JUST_NOW) => format!("in {}", span(time.saturating_sub(now))),
+        0 if time > now.saturating_add(AHEAD) => format!("in {}", span(time.saturating_sub(now))),
         0..=JUST_NOW => "just now".into(),
         age @ 0..OLD => format!("{} ago", span(age)),
         _ => date(time),
@@ -77,8 +80,8 @@ pub(in crate::cli) fn date(time: u64) -> String {
     // Source: Howard Hinnant, "chrono-compatible low-level date algorithms" (public domain).
     let days = (time / DAY).saturating_add(719_468);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let leaps = (day_of_era / 36_524).saturating_sub(day_of_era / 1_460).saturating_sub(day_of_era / 146_096);
-    let year_of_era = day_of_era.saturating_add(leaps) / 365;
+    let leaps = (day_of_era / 1_460).saturating_add(day_of_era / 146_096).saturating_sub(day_of_era / 36_524);
+    let year_of_era = day_of_era.saturating_sub(leaps) / 365;
     let first = year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
     let day_of_year = day_of_era.saturating_sub(first);
     let month = day_of_year.saturating_mul(5).saturating_add(2) / 153;
@@ -209,8 +212,8 @@ mod tests {
         ] {
             assert_eq!(ago(now, now - age), told);
         }
-        assert_eq!(ago(now, now + 90), "in 1 min");
-        assert_eq!(ago(now, now + 1), "just now");
+        assert_eq!(ago(now, now + 3600), "in 1 h");
+        assert_eq!(ago(now, now + 600), "just now");
     }
 
     #[test]

@@ -181,8 +181,8 @@ fn replacement_pays_more_from_the_change() {
 #[test]
 fn replacement_adds_coins_when_change_does_not_suffice() {
     let (mut wallet, _) = funded(10, &[60_500, 50_000]);
-    let old =
-        wallet.pay(&[pay_nobody(60_000)], &Options { only_coins: true, coins: vec![largest(&mut wallet)], ..usual() });
+    let options = Options { only_coins: true, coins: vec![largest(&mut wallet)], ..usual() };
+    let old = wallet.pay(&[pay_nobody(60_000)], &options);
     let old = old.unwrap();
     assert_eq!(old.change, None);
     wallet.pending(&old.transaction, NOW);

@@ -219,12 +219,12 @@ pub(super) fn pay_nobody(amount: u64) -> Recipient {
 pub(super) fn verify(transaction: &Transaction, wallet: &Wallet) -> u64 {
     let coin = |outpoint: &OutPoint| {
         let parent = wallet.transaction(&outpoint.txid).unwrap().transaction;
-        let output = parent.decoded().output[usize::try_from(outpoint.vout).unwrap()].clone();
-        Coin { output, height: 1, coinbase: false }
+        let output = &parent.decoded().output[usize::try_from(outpoint.vout).unwrap()];
+        Coin::new(output.value, &output.script_pubkey, 1, false)
     };
     let spent: Vec<Coin> = transaction.decoded().input.iter().map(|input| coin(&input.previous_output)).collect();
     policy::script::check_all(transaction, &spent).unwrap();
     policy::check(transaction, &spent, &policy::Rules::default()).unwrap();
-    let inputs: u64 = spent.iter().map(|coin| coin.output.value.to_sat()).sum();
+    let inputs: u64 = spent.iter().map(|coin| coin.value.to_sat()).sum();
     inputs - transaction.decoded().output.iter().map(|output| output.value.to_sat()).sum::<u64>()
 }

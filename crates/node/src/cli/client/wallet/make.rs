@@ -10,7 +10,7 @@ use yap_wallet::Words;
 use super::super::{Error, Output, Run, secret};
 use crate::chainstate::Options;
 use crate::cli::{Ending, Global};
-use crate::purse::Purse;
+use crate::purse::{self, Purse};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Restore {
@@ -36,6 +36,7 @@ pub(in crate::cli) fn create(global: &Global, output: &Output) -> Run {
     let (tree, tip) = (ledger.tree(), ledger.verified_tip());
     let tip = (tree.height(tip), tree.hash(tip));
     ledger.close()?;
+    let directory = purse::directory(&directory);
     Purse::create(&directory, &spec, tip).map_err(Error::Purse)?;
     output.reply(&json!({ "directory": directory }), || {
         "made. Start the node with `yap`, and write down the wallet's words: `yap wallet words`\n".into()
@@ -48,6 +49,7 @@ impl Restore {
         let spec = Arc::new(global.spec()?);
         let directory = global.directory(&spec)?;
         global.enter(&directory)?;
+        let directory = purse::directory(&directory);
         match &self.backup {
             Some(backup) => {
                 let passphrase = self.asked("Passphrase of the backup: ")?;
