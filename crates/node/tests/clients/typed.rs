@@ -56,7 +56,11 @@ impl Tour {
     }
 
     /// Calls a method; its reply must be read by the client.
-    fn call<T: Debug, E: Debug>(&mut self, method: &'static str, call: impl FnOnce(&Client) -> Result<T, E>) -> Option<T> {
+    fn call<T: Debug, E: Debug>(
+        &mut self,
+        method: &'static str,
+        call: impl FnOnce(&Client) -> Result<T, E>,
+    ) -> Option<T> {
         self.called.insert(method);
         call(&self.client).map_err(|error| self.failed.push(format!("{method}: {error:?}"))).ok()
     }
@@ -78,7 +82,9 @@ impl Tour {
 
     /// What the wallet signs: a payment from the node's own coins.
     fn pay(&mut self, to: &Address) -> Txid {
-        self.need("sendtoaddress", |client| client.send_to_address(to, Amount::from_sat(1_000_000))?.txid().map_err(wrong))
+        self.need("sendtoaddress", |client| {
+            client.send_to_address(to, Amount::from_sat(1_000_000))?.txid().map_err(wrong)
+        })
     }
 
     fn transaction(&mut self, txid: Txid) -> Transaction {
@@ -111,7 +117,8 @@ fn every_typed_method_of_the_client_reads_what_the_node_replies() {
         tour.call("stop", Client::stop);
         place.ended();
         let served: BTreeSet<&str> = yap_api::methods::all().iter().map(|method| method.name).collect();
-        let left: Vec<_> = served.iter().filter(|name| !tour.called.contains(*name) && !BEYOND.contains(name)).collect();
+        let left: Vec<_> =
+            served.iter().filter(|name| !tour.called.contains(*name) && !BEYOND.contains(name)).collect();
         assert!(tour.failed.is_empty(), "on {chain}: {:#?}", tour.failed);
         assert!(left.is_empty(), "nobody called {left:?}");
     }
@@ -240,7 +247,9 @@ fn pending(tour: &mut Tour, address: &Address) {
     tour.call("getmempoolancestors", |client| client.get_mempool_ancestors(txid)?.into_model().map_err(wrong));
     tour.call("getmempoolancestors", |client| client.get_mempool_ancestors_verbose(txid)?.into_model().map_err(wrong));
     tour.call("getmempooldescendants", |client| client.get_mempool_descendants(txid)?.into_model().map_err(wrong));
-    tour.call("getmempooldescendants", |client| client.get_mempool_descendants_verbose(txid)?.into_model().map_err(wrong));
+    tour.call("getmempooldescendants", |client| {
+        client.get_mempool_descendants_verbose(txid)?.into_model().map_err(wrong)
+    });
     tour.call("getmempoolcluster", |client| client.get_mempool_cluster(txid)?.into_model().map_err(wrong));
     let spent = tour.transaction(txid).input[0].previous_output;
     let prevouts = [spent, OutPoint::new(txid, 7)];
@@ -266,8 +275,12 @@ fn transactions(tour: &mut Tour, address: &Address) {
     });
     assert!(signed.complete, "{signed:?}");
     let signed = signed.tx;
-    tour.call("testmempoolaccept", |client| client.test_mempool_accept(std::slice::from_ref(&signed))?.into_model().map_err(wrong));
-    tour.call("testmempoolaccept", |client| client.test_mempool_accept(std::slice::from_ref(&raw))?.into_model().map_err(wrong));
+    tour.call("testmempoolaccept", |client| {
+        client.test_mempool_accept(std::slice::from_ref(&signed))?.into_model().map_err(wrong)
+    });
+    tour.call("testmempoolaccept", |client| {
+        client.test_mempool_accept(std::slice::from_ref(&raw))?.into_model().map_err(wrong)
+    });
     tour.call("sendrawtransaction", |client| client.send_raw_transaction(&signed)?.into_model().map_err(wrong));
     let txid = signed.compute_txid();
     tour.call("getrawtransaction", |client| client.get_raw_transaction_verbose(txid)?.into_model().map_err(wrong));
@@ -284,7 +297,8 @@ fn psbts(tour: &mut Tour, address: &Address) {
         tour.need("createpsbt", |client| client.create_psbt(&input(), &output())?.into_model().map_err(wrong)).0;
     let updated = tour.need("utxoupdatepsbt", |client| client.utxo_update_psbt(&empty)?.into_model().map_err(wrong)).0;
     tour.call("analyzepsbt", |client| client.analyze_psbt(&updated)?.into_model().map_err(wrong));
-    let done = tour.need("walletprocesspsbt", |client| client.wallet_process_psbt(&updated)?.into_model().map_err(wrong));
+    let done =
+        tour.need("walletprocesspsbt", |client| client.wallet_process_psbt(&updated)?.into_model().map_err(wrong));
     let done = done.psbt;
     tour.call("decodepsbt", |client| client.decode_psbt(&done.to_string())?.into_model().map_err(wrong));
     let both = [updated, done.clone()];
