@@ -41,6 +41,10 @@ test-net: ## Whole peers in networks of every kind, in namespaces (Linux, root);
 	cargo build --locked -p yap-lab --bins
 	@scripts/test-net.sh $(SCENARIOS)
 
+test-load: ## A minute of 200 payments a second through three nodes, with what it took
+	@scripts/deps.sh test
+	cargo nextest run --locked -p yap-node --test line --run-ignored only --no-capture
+
 deps: ## Install what the build and the gate need
 	@scripts/deps.sh test
 	@echo "deps: nothing is missing"

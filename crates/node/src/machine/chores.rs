@@ -35,6 +35,8 @@ pub(super) struct Chores {
     mempool: Option<PathBuf>,
     /// Unix time of the start.
     pub(super) started: u64,
+    /// Whether no peer is connected, as it was told last. What the network says of itself is a moment older.
+    pub(super) alone: bool,
     pace: Pace,
 }
 
@@ -51,7 +53,7 @@ struct Pace {
 impl Chores {
     pub(super) fn new(mempool: Option<PathBuf>, started: u64) -> Self {
         let pace = Pace { height: 0, at: Instant::now(), rate: 0.0 };
-        Self { book: None, commit: None, look: after(LOOK), mempool, started, pace }
+        Self { book: None, commit: None, look: after(LOOK), mempool, started, alone: true, pace }
     }
 
     /// The address book has changed.

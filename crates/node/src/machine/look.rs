@@ -276,7 +276,7 @@ impl View for Machine {
             services: self.greeting.1.0,
             listening: network.listening.clone(),
             reach: reach(&network.reach),
-            alone: network.is_alone(),
+            alone: self.chores.alone,
             clock_offset: offset,
             records: (network.records, network.routing),
             miner: self.miner(),

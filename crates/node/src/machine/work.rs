@@ -192,6 +192,7 @@ impl Machine {
                 Event::PeerGone { peer: peer.0, identity: self.identity(*peer), why }
             }
             io::Event::Alone(alone) => {
+                self.chores.alone = *alone;
                 self.nudge_wallet();
                 Event::Alone { alone: *alone }
             }

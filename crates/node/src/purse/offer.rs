@@ -1,13 +1,17 @@
 //! Payments that the mempool does not have are offered to it again: at the start, and when it dropped them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bitcoin::Txid;
 use yap_chain::transaction::Transaction;
 use yap_wallet::Wallet;
 
-/// Seconds between two offers of one transaction. What the mempool dropped for its fee will not do better at once.
+/// Seconds until a transaction is offered a second time, twice as many until the third, and so on: at the start, blocks with
+/// what it spends may still be on their way.
+const SOON: u64 = 5;
+
+/// Seconds between two offers of one transaction, at most. What the mempool dropped for its fee will not do better at once.
 const AGAIN: u64 = 600;
 
 /// Seconds that a new payment has for being submitted by whoever made it.
@@ -17,23 +21,47 @@ const NEW: u64 = 60;
 const MAX_OFFERS: usize = 100;
 
 /// When each payment was offered.
-#[derive(Debug, Default)]
-pub(super) struct Offers(BTreeMap<Txid, u64>);
+#[derive(Debug)]
+pub(super) struct Offers {
+    /// Only those that wait.
+    made: BTreeMap<Txid, Offer>,
+    /// What no block had when the wallet was started: whoever made it is gone, and will not submit it.
+    left: BTreeSet<Txid>,
+}
+
+/// An offer that was made.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    /// Unix time.
+    at: u64,
+    /// Seconds until the next.
+    wait: u64,
+}
 
 impl Offers {
+    /// What a wallet that was started now has to offer.
+    pub(super) fn new(wallet: &Wallet) -> Self {
+        Self { made: BTreeMap::new(), left: wallet.unsettled().into_iter().collect() }
+    }
+
     /// What is to be offered now; oldest first, so that parents come before children.
     pub(super) fn due(&mut self, wallet: &Wallet, now: u64) -> Vec<Arc<Transaction>> {
         let waiting = wallet.waiting();
-        let known = std::mem::take(&mut self.0);
-        self.0 = waiting.iter().filter_map(|tx| Some((tx.txid(), *known.get(&tx.txid())?))).collect();
+        let known = std::mem::take(&mut self.made);
+        self.made = waiting.iter().filter_map(|tx| Some((tx.txid(), *known.get(&tx.txid())?))).collect();
         let is_due = |transaction: &Arc<Transaction>| {
-            let offered = self.0.get(&transaction.txid()).copied();
-            let received = wallet.received_at(&transaction.txid()).unwrap_or(0);
-            let new = received.saturating_add(NEW) > now;
-            !new && offered.is_none_or(|at| at.saturating_add(AGAIN) <= now || at > now)
+            let txid = transaction.txid();
+            let received = wallet.received_at(&txid).unwrap_or(0);
+            let new = received.saturating_add(NEW) > now && !self.left.contains(&txid);
+            let offered = self.made.get(&txid);
+            !new && offered.is_none_or(|offer| offer.at.saturating_add(offer.wait) <= now || offer.at > now)
         };
         let due: Vec<_> = waiting.into_iter().filter(is_due).take(MAX_OFFERS).collect();
-        self.0.extend(due.iter().map(|transaction| (transaction.txid(), now)));
+        for transaction in &due {
+            let offer = self.made.entry(transaction.txid()).or_insert(Offer { at: now, wait: 0 });
+            let wait = offer.wait.saturating_mul(2).clamp(SOON, AGAIN);
+            *offer = Offer { at: now, wait };
+        }
         due
     }
 }
