@@ -26,7 +26,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 dry() { [ "${DEPS_DRY_RUN:-0}" = 1 ]; }
 
-missing=()   # what the system lacks: cmake, c++, boost, clang, ip, nft, miniupnpd
+missing=()   # what the system lacks: cmake, c++, boost, clang, python, pip, ip, nft, miniupnpd
 pending=0    # parts that a dry run left out
 
 # --- what is missing -------------------------------------------------------------------------------------------------
@@ -60,7 +60,12 @@ find_missing() {
     has cmake || missing+=(cmake)
     compiler_speaks_cxx20 || missing+=(c++)
     boost_is_recent || missing+=(boost)
-    if [ "$goal" = test ]; then clang_has_wasm || missing+=(clang); fi
+    if [ "$goal" = test ]; then
+        clang_has_wasm || missing+=(clang)
+        # For a client of Bitcoin Core that is tried out; pip fetches it.
+        has python3 || missing+=(python)
+        python3 -m pip --version >/dev/null 2>&1 || missing+=(pip)
+    fi
     if [ "$goal" = net ]; then
         has_admin ip || missing+=(ip)
         has_admin nft || missing+=(nft)
@@ -87,6 +92,11 @@ package_of() {
         macos/boost) echo boost ;;
         macos/clang) echo llvm ;;
         */clang) echo clang ;;
+        arch/python | macos/python | macos/pip) echo python ;;
+        */python) echo python3 ;;
+        arch/pip) echo python-pip ;;
+        alpine/pip) echo py3-pip ;;
+        */pip) echo python3-pip ;;
         fedora/ip) echo iproute ;;
         */ip) echo iproute2 ;;
         */nft) echo nftables ;;
@@ -158,7 +168,7 @@ install_packages() {
             ;;&
         other)
             die "this system is not known here; install CMake >= 3.22, a C++20 compiler, Boost headers >= 1.74" \
-                "and (for tests) clang with its wasm32 target"
+                "and (for tests) clang with its wasm32 target and Python 3 with pip"
             ;;
         *)
             [ "$here" != macos ] || [[ " ${missing[*]} " != *" clang "* ]] \

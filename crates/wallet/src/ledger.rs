@@ -24,7 +24,7 @@ use std::sync::Arc;
 use bitcoin::{Amount, OutPoint, Txid};
 use yap_chain::transaction::Transaction;
 
-pub(crate) use self::coin::balance;
+pub(crate) use self::coin::{balance, is_immature};
 pub use self::coin::{Balance, Unspent};
 pub(crate) use self::entry::{Entry, KeptEntry, Note};
 pub use self::state::InBlock;

@@ -83,9 +83,11 @@ fn method(text: &mut String, name: &str, entry: &Entry) {
     parameters(text, entry);
     reply(text, entry);
     if let Some((_, parameters)) = EXAMPLES.iter().find(|(method, _)| *method == name) {
-        let user = if entry.access == Access::Cookie { "-u \"$(cat .cookie)\" " } else { "" };
+        // Without the cookie the node wants to be told that it is JSON: web pages can't send that unasked.
+        let open = entry.access != Access::Cookie;
+        let user = if open { "-H 'content-type: application/json'" } else { "-u \"$(cat .cookie)\"" };
         let body = format!("{{\"method\": \"{name}\", \"params\": {parameters}}}");
-        let _ = writeln!(text, "\n```sh\ncurl {user}http://127.0.0.1:3001/ -d '{body}'\n```");
+        let _ = writeln!(text, "\n```sh\ncurl {user} http://127.0.0.1:3001/ -d '{body}'\n```");
     }
 }
 

@@ -72,7 +72,7 @@ impl Doors {
         if named.is_some() && named != ours {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
-                "a page of this web site may not talk to the node: name it with --http-allow-origin if it should",
+                "a page of this web site may not talk to the node: name it with --http-allow-origins if it should",
             ));
         }
         let site = head.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
@@ -99,7 +99,7 @@ impl Doors {
             if !known {
                 return Err(Refusal::new(
                     StatusCode::FORBIDDEN,
-                    "the node is not known by this host name: name it with --http-allow-host if it should be",
+                    "the node is not known by this host name: name it with --http-allow-hosts if it should be",
                 ));
             }
         }

@@ -198,6 +198,12 @@ fn blocks_are_mined_on_demand() {
     let text = format!("Transaction {id} not in mempool.");
     assert_eq!(node.refusal("generateblock", json!([address, [id]])), (-5, text));
     assert_eq!(node.refusal("generateblock", json!([address, ["00"]])).0, -22);
+    let tip = node.ask("getbestblockhash", json!([]));
+    let given = node.ask("generateblock", json!([address, [], false]));
+    assert_eq!(node.ask("getbestblockhash", json!([])), tip, "nobody is told of it");
+    assert_eq!(node.ask("submitblock", json!([given["hex"]])), json!(null));
+    assert_eq!(node.ask("getbestblockhash", json!([])), given["hash"]);
+    assert_eq!(node.refusal("generateblock", json!([address, [hex(&first)], false])).0, -25);
     let text = "Error: Invalid address or descriptor";
     assert_eq!(node.refusal("generateblock", json!(["x", []])), (-5, text.into()));
 }

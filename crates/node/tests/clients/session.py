@@ -23,7 +23,7 @@ def refused(error, call, *arguments):
 
 
 def blocks(node, address):
-    hashes = node.generatetoaddress(101, address)
+    hashes = list(node.generatetoaddress(101, address))
     assert len(hashes) == 101 and node.getblockcount() == 101
     tip = node.getbestblockhash()
     assert tip == hashes[100] == node.getblockhash(101)

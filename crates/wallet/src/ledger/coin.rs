@@ -144,7 +144,7 @@ pub(crate) fn balance(coins: &[Unspent]) -> Balance {
     balance
 }
 
-fn is_immature(entry: &Entry, tip: u32) -> bool {
+pub(crate) fn is_immature(entry: &Entry, tip: u32) -> bool {
     // As Bitcoin Core's wallet, one block later than the rule allows: a node that is one behind takes it too.
     let young = |height: u32| tip < height.saturating_add(COINBASE_MATURITY);
     entry.transaction.is_coinbase() && entry.state.block().is_some_and(|block| young(block.height))

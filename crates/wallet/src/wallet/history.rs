@@ -158,10 +158,10 @@ impl Wallet {
         self.ledger.own(outpoint).map(|own| (own.amount, own.place))
     }
 
-    /// What the wallet received at each of its scripts: script, sum, newest block (`None`: pending), transactions. Only what
-    /// blocks have, or the mempool with `pending`.
+    /// What the wallet received at each of its scripts: sum, transactions. Only what has so many confirmations; with 0, what
+    /// is in the mempool, too. What was mined and can't be spent yet counts with `immature`.
     #[must_use]
-    pub fn received(&self, least_confirmations: u32) -> BTreeMap<ScriptBuf, (Amount, Vec<Txid>)> {
+    pub fn received(&self, least_confirmations: u32, immature: bool) -> BTreeMap<ScriptBuf, (Amount, Vec<Txid>)> {
         let tip = self.tip().0;
         let mut received: BTreeMap<ScriptBuf, (Amount, Vec<Txid>)> = BTreeMap::new();
         for entry in self.ledger.in_order() {
@@ -170,7 +170,7 @@ impl Wallet {
                 State::Pending => 0,
                 State::Waiting | State::Conflicted { .. } | State::Abandoned => continue,
             };
-            if confirmations < least_confirmations {
+            if confirmations < least_confirmations || (!immature && ledger::is_immature(entry, tip)) {
                 continue;
             }
             for output in &entry.transaction.decoded().output {

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use bitcoin::hex::DisplayHex;
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{BlockHash, ScriptBuf, Txid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use yap_chain::address;
+use yap_chain::block::{Block, Contents, Draft};
+use yap_chain::header::pow;
 use yap_chain::spec::Addresses;
 use yap_chain::transaction::Transaction;
 
-use super::super::types::transaction;
+use super::super::types::{aside, transaction};
 use super::super::util::descriptor::Parsed;
+use super::propose;
 use crate::backend::{MineError, MiningOrder};
 use crate::error::{Code, Error};
 use crate::method::{Context, Method};
@@ -27,9 +31,13 @@ const MOST_TRANSACTIONS: usize = 20_000;
 
 async fn mine(context: &Context, order: MiningOrder) -> Result<Vec<BlockHash>, Error> {
     context.backend.mine(order).await?.map_err(|error| match error {
-        MineError::Refused(reason) => Error::new(Code::Verify, format!("TestBlockValidity failed: {reason}")),
+        MineError::Refused(reason) => refused(&reason),
         MineError::Signed | MineError::NoWallet | MineError::Busy => Error::new(Code::Misc, error.to_string()),
     })
+}
+
+fn refused(reason: &str) -> Error {
+    Error::new(Code::Verify, format!("TestBlockValidity failed: {reason}"))
 }
 
 fn count(blocks: i64) -> Result<u32, Error> {
@@ -117,6 +125,13 @@ pub(super) struct GenerateBlock {
     output: String,
     /// Transactions: ids of some that wait, or bytes in hexadecimal digits.
     transactions: Vec<String>,
+    /// Whether the node takes it in; otherwise it is given.
+    #[serde(default = "yes")]
+    submit: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A block that was mined.
@@ -124,6 +139,9 @@ pub(super) struct GenerateBlock {
 pub(super) struct Mined {
     /// Its hash.
     hash: String,
+    /// Its bytes, unless the node took it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
 }
 
 impl Method for GenerateBlock {
@@ -147,10 +165,44 @@ impl Method for GenerateBlock {
         for text in self.transactions {
             transactions.push(wanted(&context, text).await?);
         }
+        let none = || Error::new(Code::Misc, "Failed to make block.");
+        if !self.submit {
+            let block = found(&context, script, transactions).await?.ok_or_else(none)?;
+            return Ok(Mined { hash: block.hash().to_string(), hex: Some(block.bytes().to_lower_hex_string()) });
+        }
         let order = MiningOrder { blocks: 1, script: Some(script), tries: TRIES, transactions: Some(transactions) };
         let hashes = mine(&context, order).await?;
-        let hash = hashes.first().ok_or_else(|| Error::new(Code::Misc, "Failed to make block."))?;
-        Ok(Mined { hash: hash.to_string() })
+        Ok(Mined { hash: hashes.first().ok_or_else(none)?.to_string(), hex: None })
+    }
+}
+
+/// A valid block on the tip that nobody is told of, if it is found in time.
+async fn found(
+    context: &Context,
+    payout: ScriptBuf,
+    transactions: Vec<Arc<Transaction>>,
+) -> Result<Option<Block>, Error> {
+    let spec = Arc::clone(context.backend.spec());
+    if spec.challenge.is_some() {
+        return Err(Error::new(Code::Misc, MineError::Signed.to_string()));
+    }
+    // As in Core, what the transactions pay is nobody's.
+    let contents = Contents { transactions, payout, ..Contents::default() };
+    let draft = context.backend.ask(|view| Draft::new(view.tree(), view.tip(), contents, view.now())).await?;
+    let search = move || {
+        let mut header = draft.header(0);
+        for nonce in (0..u32::MAX).take(usize::try_from(TRIES).unwrap_or(usize::MAX)) {
+            header.nonce = nonce;
+            if pow::check(&header, &header.block_hash(), &spec.work.limit).is_ok() {
+                return Ok(Some(draft.seal(0, header.time, nonce)));
+            }
+        }
+        Ok(None)
+    };
+    let Some(block) = aside(search).await? else { return Ok(None) };
+    match propose::judge(block.clone(), context).await? {
+        None => Ok(Some(block)),
+        Some(reason) => Err(refused(&reason)),
     }
 }
 

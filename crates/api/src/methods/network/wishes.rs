@@ -16,6 +16,10 @@ pub(super) struct AddNode {
     node: String,
     /// `add` to keep it connected, `remove` to forget it, `onetry` to connect to it once.
     command: String,
+    /// Has no effect: how the connection is encrypted follows from the address.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it has a place among the parameters, and addresses say more")]
+    v2transport: bool,
 }
 
 impl Method for AddNode {

@@ -34,6 +34,13 @@ struct GetBalance {
     /// Confirmations that a coin has at least; with 0, change of own payments counts, too.
     #[serde(default)]
     minconf: u32,
+    /// Has no effect: the wallet has the keys of all that it watches.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it has a place among the parameters, and no effect in a wallet that has its keys")]
+    include_watchonly: bool,
+    /// Whether coins of used addresses are left out: this wallet can't.
+    #[serde(default)]
+    avoid_reuse: bool,
 }
 
 impl Method for GetBalance {
@@ -44,6 +51,10 @@ impl Method for GetBalance {
         if self.dummy.is_some_and(|dummy| dummy != "*" && !dummy.is_empty()) {
             let text = "dummy first argument must be excluded or set to \"*\".";
             return Err(Error::new(Code::Deprecated, text));
+        }
+        if self.avoid_reuse {
+            let text = "wallet does not have the \"avoid reuse\" feature enabled";
+            return Err(Error::new(Code::Wallet, text));
         }
         with(&context, move |wallet| {
             if self.minconf == 0 {
@@ -287,6 +298,10 @@ struct LockUnspent {
     unlock: bool,
     /// The coins: objects of `txid` and `vout`. To let all go, leave it out.
     transactions: Option<Vec<Value>>,
+    /// Has no effect: what is locked stays so when the node starts again.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it has a place among the parameters, and the wallet forgets no lock")]
+    persistent: bool,
 }
 
 impl LockUnspent {

@@ -14,6 +14,9 @@ use crate::method::{Context, Method, Methods};
 /// Transactions that are looked at together.
 const BATCH: usize = 100;
 
+/// Blocks of an old branch whose payments are told as removed, at most: the newest.
+const MOST_REMOVED: usize = 100;
+
 /// Adds the methods.
 pub(super) fn add(methods: Methods) -> Methods {
     methods
@@ -57,6 +60,10 @@ struct ListTransactions {
     /// How many of the newest are skipped.
     #[serde(default)]
     skip: i64,
+    /// Has no effect: the wallet has the keys of all that it watches.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it has a place among the parameters, and no effect in a wallet that has its keys")]
+    include_watchonly: bool,
 }
 
 impl Method for ListTransactions {
@@ -97,6 +104,10 @@ const fn one() -> i64 {
     1
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// Payments since a block.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ListSinceBlock {
@@ -105,6 +116,13 @@ struct ListSinceBlock {
     /// Confirmations of the block that `lastblock` of the answer names.
     #[serde(default = "one")]
     target_confirmations: i64,
+    /// Has no effect: the wallet has the keys of all that it watches.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it has a place among the parameters, and no effect in a wallet that has its keys")]
+    include_watchonly: bool,
+    /// Whether `removed` is told.
+    #[serde(default = "yes")]
+    include_removed: bool,
 }
 
 /// Payments since a block.
@@ -112,6 +130,10 @@ struct ListSinceBlock {
 struct Since {
     /// The payments.
     transactions: Vec<Item>,
+    /// Payments of blocks that have left the best chain since, the given one among them. Those that are in another block, or
+    /// wait for one, are told above as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Vec<Item>>,
     /// The block to ask with the next time, so that none is missed.
     lastblock: String,
 }
@@ -129,17 +151,32 @@ impl Method for ListSinceBlock {
             let (tree, tip) = (view.tree(), view.tip());
             let last = tree.ancestor(tip, tree.height(tip).saturating_sub(back)).map(|id| tree.hash(id));
             // Of a block that is not on the best chain any more: since the one where its branch left.
-            let since = since.map(|hash| tree.get(&hash).map(|id| tree.height(tree.fork_point(tip, id))));
-            (since, last.unwrap_or_else(|| tree.hash(tree.genesis())))
+            let fork = |id| tree.fork_point(tip, id);
+            let known = since.map(|hash| tree.get(&hash));
+            let since = known.map(|id| id.map(|id| tree.height(fork(id))));
+            // The blocks above that one on the old branch, the newest first.
+            let old = known.flatten().filter(|_| self.include_removed);
+            let old = old.map(|id| (tree.height(fork(id)).saturating_add(1)..=tree.height(id)).rev().map(move |at| (id, at)));
+            let old = old.into_iter().flatten().filter_map(|(id, at)| tree.ancestor(id, at)).take(MOST_REMOVED);
+            // One that was deleted since has nothing to tell.
+            let removed: Vec<_> = old.filter_map(|id| view.block(id).ok()).collect();
+            (since, last.unwrap_or_else(|| tree.hash(tree.genesis())), removed)
         });
-        let (since, last) = found.await?;
+        let (since, last, removed) = found.await?;
         let since =
             since.map(|known| known.ok_or_else(|| Error::new(Code::NotFound, "Block not found"))).transpose()?;
         with(&context, move |wallet| {
             let newer = |entry: &Entry| block(entry).is_none_or(|block| since.is_none_or(|since| block.height > since));
             let history = wallet.history();
             let transactions = history.iter().filter(|entry| newer(entry)).flat_map(|entry| items(wallet, entry));
-            Ok(Since { transactions: transactions.collect(), lastblock: last.to_string() })
+            let removed = removed.iter().filter_map(|block| block.read().ok()).flatten();
+            let removed = removed.filter_map(|transaction| wallet.transaction(&transaction.txid()));
+            let removed: Vec<_> = removed.flat_map(|entry| items(wallet, &entry)).collect();
+            Ok(Since {
+                transactions: transactions.collect(),
+                removed: self.include_removed.then_some(removed),
+                lastblock: last.to_string(),
+            })
         })
         .await
     }

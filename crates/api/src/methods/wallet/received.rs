@@ -28,6 +28,9 @@ struct GetReceivedByAddress {
     /// Confirmations that count at least; 0 counts what waits for a block, too.
     #[serde(default = "one")]
     minconf: u32,
+    /// Whether what was mined counts before it can be spent.
+    #[serde(default)]
+    include_immature_coinbase: bool,
 }
 
 impl Method for GetReceivedByAddress {
@@ -40,7 +43,8 @@ impl Method for GetReceivedByAddress {
             if !wallet.is_mine(&script) {
                 return Err(Error::new(Code::Wallet, "Address not found in wallet"));
             }
-            Ok(wallet.received(self.minconf).get(&script).map_or(Amount::ZERO, |(amount, _)| *amount).into())
+            let received = wallet.received(self.minconf, self.include_immature_coinbase);
+            Ok(received.get(&script).map_or(Amount::ZERO, |(amount, _)| *amount).into())
         })
         .await
     }
@@ -61,6 +65,9 @@ struct ListReceivedByAddress {
     include_watchonly: bool,
     /// This address alone.
     address_filter: Option<String>,
+    /// Whether what was mined counts before it can be spent.
+    #[serde(default)]
+    include_immature_coinbase: bool,
 }
 
 /// What an address received.
@@ -105,7 +112,7 @@ impl Method for ListReceivedByAddress {
         });
         let only = only.transpose()?;
         with(&context, move |wallet| {
-            let received = wallet.received(self.minconf);
+            let received = wallet.received(self.minconf, self.include_immature_coinbase);
             let wanted = |info: &AddressInfo| {
                 let change = info.place.is_some_and(|place| place.keychain.change);
                 let shown = received.contains_key(&info.script) || (self.include_empty && !change);
