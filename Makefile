@@ -60,7 +60,7 @@ doc: ## Build the documentation of the crates
 	@scripts/deps.sh run
 	@scripts/gate.sh docs
 
-bench: ## Measure import, mempool and network; YAP_TEST_DATA names a folder with larger chains
+bench: ## Measure import, mempool, network and running nodes; YAP_TEST_DATA names a folder with larger chains
 	@scripts/deps.sh run
 	@if [ -z "$${YAP_TEST_DATA:-}" ]; then \
 	    echo "bench: YAP_TEST_DATA is not set, so a small chain is measured, which says little"; fi
@@ -68,6 +68,7 @@ bench: ## Measure import, mempool and network; YAP_TEST_DATA names a folder with
 	cargo bench --locked -p yap-node --bench mempool
 	cargo bench --locked -p yap-chain --bench mempool
 	cargo bench --locked -p yap-net --bench network
+	cargo bench --locked -p yap-node --bench node
 
 fuzz: ## Decoders under libFuzzer, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
 	@scripts/deps.sh run

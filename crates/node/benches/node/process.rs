@@ -153,28 +153,23 @@ pub(crate) struct Usage {
     pub(crate) peak: u64,
     /// Resident bytes that are no part of a file: the program itself is one.
     pub(crate) own: u64,
-    /// CPU time of all threads.
+    /// CPU time of all threads that run now.
     pub(crate) cpu: Duration,
 }
 
 impl Usage {
     pub(crate) fn of(child: &Child) -> Self {
-        let read = |name| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
-        let (status, tasks) = (read("status"), read("stat"));
+        let process = PathBuf::from(format!("/proc/{}", child.id()));
+        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
         };
-        // After the name, which may hold anything, come the state and the 3rd, 4th … field; 14 and 15 are hundredths of a
-        // second in user and kernel mode.
-        let after = tasks.rsplit_once(')').map_or("", |(_, after)| after);
-        let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Self {
-            resident: bytes("VmRSS"),
-            peak: bytes("VmHWM"),
-            own: bytes("RssAnon"),
-            cpu: Duration::from_millis(ticks * 10),
-        }
+        // The first number of each is what the thread ran, in nanoseconds.
+        let threads = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+        let ran = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
+        let ran = ran.filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok()).sum();
+        Self { resident: bytes("VmRSS"), peak: bytes("VmHWM"), own: bytes("RssAnon"), cpu: Duration::from_nanos(ran) }
     }
 }
 
