@@ -34,7 +34,7 @@ use yap_chain::bitcoin::block::Header;
 use yap_chain::block;
 use yap_chain::header::{
     self,
-    tree::{Id, Tree},
+    tree::{Id, Status, Tree},
 };
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Stats, Totals};
@@ -341,12 +341,16 @@ impl Chainstate {
         Ok(stats.finish())
     }
 
-    /// Runs a step after whose failure memory may be in the middle of something.
+    /// Runs a step after whose failure, or panic, memory may be in the middle of something.
     fn guard<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.stopped {
             return Err(Error::Stopped);
         }
-        step(self).inspect_err(|_| self.stopped = true)
+        // Stays so if the step panics and somebody above catches that.
+        self.stopped = true;
+        let done = step(self)?;
+        self.stopped = false;
+        Ok(done)
     }
 
     /// Commits, and closes without waiting for the store to tidy its tables, which the next opening goes on with: for a
@@ -355,7 +359,8 @@ impl Chainstate {
     /// # Errors
     /// As [`Chainstate::flush`]. What was committed before stays.
     pub fn close(mut self) -> Result<(), Error> {
-        let flushed = self.flush();
+        // Better blocks that are stored and not connected are the next opening's to connect.
+        let flushed = self.commit().and_then(|()| self.flush_store());
         let Self { store, .. } = self;
         store.leave();
         flushed
@@ -373,6 +378,8 @@ impl Chainstate {
             chainstate.await_scripts()?;
             while chainstate.tree.is_ancestor(id, chainstate.tip) && id != chainstate.tree.genesis() {
                 chainstate.disconnect_tip()?;
+                // The way back may be long. A crash on it leaves a tip from which the next opening goes forth again.
+                chainstate.commit_on_the_way()?;
             }
             chainstate.mark_invalid(id);
             chainstate.readmit();
@@ -380,16 +387,19 @@ impl Chainstate {
         })
     }
 
-    /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block and all on top of it.
+    /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block, those before it and all
+    /// on top of it.
     ///
     /// # Errors
     /// If the ledger cannot go on.
     pub fn reconsider(&mut self, id: Id) -> Result<(), Error> {
         self.guard(|chainstate| {
-            let hash = chainstate.tree.hash(id);
-            chainstate.tree.reconsider(&hash);
-            chainstate.dirty.extend(chainstate.tree.iter().filter(|&other| chainstate.tree.is_ancestor(id, other)));
-            chainstate.dirty.insert(id);
+            let tree = &mut chainstate.tree;
+            let invalid: Vec<Id> = tree.iter().filter(|&id| tree.status(id) != Status::Valid).collect();
+            let hash = tree.hash(id);
+            tree.reconsider(&hash);
+            // Also those below the block, and beside it: on disk nothing may be left that speaks against them.
+            chainstate.dirty.extend(invalid);
             chainstate.readmit();
             chainstate.activate()
         })

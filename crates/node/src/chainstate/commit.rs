@@ -27,13 +27,16 @@ impl Chainstate {
             || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
     }
 
-    /// Waits until the tip is verified and starts to commit it. The commit goes on beside the caller.
+    /// Waits until the tip is verified and starts to commit it. The commit goes on beside the caller. If a script proves
+    /// wrong, the tip is afterwards not the best block, until [`step`](Self::step) or [`settle`](Self::settle) goes on.
     ///
     /// # Errors
     /// If the disk is full or fails; the last commit then stays as it is.
     pub fn commit(&mut self) -> Result<(), Error> {
-        self.settle()?;
-        self.guard(Self::write)
+        self.guard(|chainstate| {
+            chainstate.await_scripts()?;
+            chainstate.write()
+        })
     }
 
     /// Starts to commit the tip, which is verified.
@@ -51,12 +54,18 @@ impl Chainstate {
         Ok(self.store.begin_commit(batch)?)
     }
 
-    /// Commits, and waits until it is on disk.
+    /// Settles, commits, and waits until it is on disk.
     ///
     /// # Errors
     /// As [`Chainstate::commit`].
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.settle()?;
         self.commit()?;
+        self.flush_store()
+    }
+
+    /// Waits until what is being committed is on disk.
+    pub(super) fn flush_store(&mut self) -> Result<(), Error> {
         self.guard(|chainstate| Ok(chainstate.store.flush()?))
     }
 
