@@ -72,7 +72,8 @@ impl Machine {
                 // A mistake in a method of the interface is not to cost the node. Jobs read; the ledger's own steps, in
                 // which a panic would leave something half done, stop the ledger by themselves.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(self))).is_err() {
-                    self.observer.tell(super::notice("a request failed by a mistake in this program: please report it".into()));
+                    self.observer
+                        .tell(super::notice("a request failed by a mistake in this program: please report it".into()));
                 }
                 self.look_failed()?;
                 // It may have changed what the ledger has to do.
