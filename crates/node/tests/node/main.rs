@@ -8,5 +8,6 @@
     reason = "a test may panic: it fails"
 )]
 
+mod hardship;
 mod peers;
 mod town;

@@ -26,18 +26,15 @@ pub async fn start(directory: &Path, peers: &[&Node]) -> Node {
     for peer in peers {
         given.push(address(peer).await.parse().unwrap());
     }
+    builder(directory).peers(given).start().await.unwrap()
+}
+
+/// The builder of such a node.
+pub fn builder(directory: &Path) -> yap_node::node::Builder {
     let listen = Listen { port: 0, hosts: Hosts::Loopback, ..Listen::default() };
     let find = Find { mdns: false, registry: None, dht: false, trust: Vec::new() };
     let reach = Reach { upnp: false, relay: false, punch: false, ..Reach::default() };
-    Node::builder(Arc::new(Spec::regtest()), directory)
-        .listen(listen)
-        .find(find)
-        .reach(reach)
-        .peers(given)
-        .http(None)
-        .start()
-        .await
-        .unwrap()
+    Node::builder(Arc::new(Spec::regtest()), directory).listen(listen).find(find).reach(reach).http(None)
 }
 
 /// Where a node listens by TCP, once it does.
@@ -89,7 +86,7 @@ pub async fn wait_for<F: Future<Output = bool>>(backend: &Arc<dyn Backend>, hold
 /// The first event that is wanted.
 pub async fn event<T>(
     events: &mut tokio::sync::broadcast::Receiver<Arc<Stamped>>,
-    wanted: impl Fn(&Event) -> Option<T>,
+    mut wanted: impl FnMut(&Event) -> Option<T>,
 ) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
