@@ -109,6 +109,9 @@ pub enum Error {
     Index(&'static str),
 }
 
+/// Blocks that are connected at once where nobody takes in what is told of them, which holds their data in memory.
+const AT_ONCE: usize = 32;
+
 /// One chain's ledger.
 #[derive(Debug)]
 pub struct Chainstate {
@@ -360,13 +363,14 @@ impl Chainstate {
     /// As [`Chainstate::flush`]. What was committed before stays.
     pub fn close(mut self) -> Result<(), Error> {
         // Better blocks that are stored and not connected are the next opening's to connect.
-        let flushed = self.commit().and_then(|()| self.flush_store());
+        let flushed = self.persist();
         let Self { store, .. } = self;
         store.leave();
         flushed
     }
 
-    /// Holds a block, and all on top of it, to be invalid, and leaves it.
+    /// Holds a block, and all on top of it, to be invalid, and leaves it. Where that leaves a better branch, or a far way
+    /// to go, [`step`](Self::step) goes on.
     ///
     /// # Errors
     /// If the ledger cannot go on, or, without a change, if a block on the way back was pruned.
@@ -383,12 +387,12 @@ impl Chainstate {
             }
             chainstate.mark_invalid(id);
             chainstate.readmit();
-            chainstate.activate()
+            chainstate.go(AT_ONCE).map(drop)
         })
     }
 
     /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block, those before it and all
-    /// on top of it.
+    /// on top of it. Where the way is far, [`step`](Self::step) goes on.
     ///
     /// # Errors
     /// If the ledger cannot go on.
@@ -401,7 +405,7 @@ impl Chainstate {
             // Also those below the block, and beside it: on disk nothing may be left that speaks against them.
             chainstate.dirty.extend(invalid);
             chainstate.readmit();
-            chainstate.activate()
+            chainstate.go(AT_ONCE).map(drop)
         })
     }
 

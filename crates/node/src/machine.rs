@@ -244,7 +244,7 @@ impl Machine {
         }
         chores.save_mempool(&mut ledger, &observer);
         let mut chain = ledger.into_chain();
-        if ends_process { chain.close() } else { chain.flush() }
+        if ends_process { chain.close() } else { chain.persist() }
     }
 
     /// A ticket that no request had.

@@ -60,12 +60,16 @@ impl Chainstate {
     /// As [`Chainstate::commit`].
     pub fn flush(&mut self) -> Result<(), Error> {
         self.settle()?;
-        self.commit()?;
-        self.flush_store()
+        self.persist()
     }
 
-    /// Waits until what is being committed is on disk.
-    pub(super) fn flush_store(&mut self) -> Result<(), Error> {
+    /// Commits what is connected, whether or not there are better blocks, and waits until it is on disk: for a caller that
+    /// must not be kept for long.
+    ///
+    /// # Errors
+    /// As [`Chainstate::commit`].
+    pub fn persist(&mut self) -> Result<(), Error> {
+        self.commit()?;
         self.guard(|chainstate| Ok(chainstate.store.flush()?))
     }
 

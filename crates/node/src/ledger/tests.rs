@@ -409,6 +409,7 @@ fn a_chain_of_two_payments_is_tried_and_leaves_no_trace() {
     let mut forged = parent.clone();
     forged.output[0].value -= Amount::ONE_SAT;
     let [(Some(_), Err(Why::Script { .. }))] = &tried(&[&forged])[..] else { panic!("it is not signed") };
+    let [(Some(_), Ok(())), (None, Err(_))] = &tried(&[&parent, &parent])[..] else { panic!("a coin is spent once") };
     let many = vec![&parent; admission::MOST_TRIED];
     assert_eq!(tried(&many).len(), admission::MOST_TRIED, "at the bound");
     assert_eq!(tried(&[&many[..], &[&parent]].concat()).len(), admission::MOST_TRIED, "what is past it is left out");

@@ -5,14 +5,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
-use yap_api::backend::Unavailable;
+use yap_api::backend::{ReadError, Unavailable};
 use yap_api::event::Event;
 use yap_node::chainstate::{Options, Trust};
 use yap_node::node::StartError;
 use yap_node::yap_chain::bitcoin::Block;
 use yap_sim::mutation::Mutation;
 
-use super::town::{DEADLINE, builder, chain, event, give, start, tip, wait_for, wait_for_tip};
+use super::town::{DEADLINE, address, builder, chain, event, give, start, tip, wait_for, wait_for_tip};
 
 /// Requests that may wait, as the node's documentation says.
 const REQUESTS: usize = 1024;
@@ -100,17 +100,23 @@ async fn a_peer_that_sends_a_block_with_a_bad_script_is_left() {
     let scripts = Mutation::all().into_iter().filter(|mutation| matches!(mutation, Mutation::Script(_)));
     let bad: Block = scripts.into_iter().find_map(|mutation| mutation.apply(&mut wrong)?.block).unwrap();
     let hash = bad.block_hash();
+    wrong.adopt(bad);
+    wrong.mine_empty(2);
 
+    // The liar takes the block without a look at its scripts.
+    let trusting = Options { trust: Trust::Block(wrong.tip()), ..Options::default() };
+    let liar = builder(directories[1].path()).ledger(trusting).start().await.unwrap();
+    // What is trusted must be known to be so before its scripts would be looked at.
+    for block in wrong.blocks() {
+        let header = block.header;
+        liar.backend().ask(move |view| view.accept_header(&header)).await.unwrap().unwrap();
+    }
+    give(&liar, wrong.blocks()).await;
+    wait_for_tip(&liar, wrong.tip()).await;
     let alice = start(directories[0].path(), &[]).await;
     give(&alice, honest.blocks()).await;
     let mut events = alice.backend().events();
-    // The liar takes the block without a look at its scripts.
-    let trusting = Options { trust: Trust::Block(hash), ..Options::default() };
-    let given = vec![super::town::address(&alice).await.parse().unwrap()];
-    let liar = builder(directories[1].path()).ledger(trusting).peers(given).start().await.unwrap();
-    wait_for_tip(&liar, honest.tip()).await;
-    give(&liar, [&bad]).await;
-    assert_eq!(tip(&liar.backend()).await.1, hash);
+    alice.backend().add_peer(&address(&liar).await, false).await.unwrap().unwrap();
 
     let (mut refused, mut fault) = (None, None);
     let gone = event(&mut events, |event| {
@@ -182,4 +188,24 @@ async fn nodes_with_nothing_to_do_do_nothing() {
     assert!(spent < 50, "{spent} hundredths of a second in five seconds");
     bob.stop().await.unwrap();
     alice.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_disk_fails_ends_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = chain(24);
+    let mut node = start(directory.path(), &[]).await;
+    give(&node, builder.blocks()).await;
+    let backend = node.backend();
+    for file in std::fs::read_dir(directory.path().join("blocks")).unwrap() {
+        std::fs::OpenOptions::new().write(true).open(file.unwrap().path()).unwrap().set_len(100).unwrap();
+    }
+    let hash = builder.block(3).unwrap().block_hash();
+    let told = backend.ask(move |view| view.invalidate(view.tree().get(&hash).unwrap())).await.unwrap();
+    let Err(ReadError::Damaged(told)) = told else { panic!("{told:?}") };
+    // Nobody asked it to stop.
+    let ended = timeout(DEADLINE, node.finished()).await.unwrap().unwrap_err();
+    assert_eq!(ended.to_string(), told, "what it ends of is what was met first");
+    assert_eq!(backend.ask(|_| ()).await, Err(Unavailable::Stopped));
+    assert_eq!(node.stop().await.unwrap_err().to_string(), told);
 }

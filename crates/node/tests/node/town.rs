@@ -9,13 +9,15 @@ use yap_api::Backend;
 use yap_api::event::{Event, Stamped};
 use yap_net::config::{Find, Hosts, Listen, Reach};
 use yap_node::Node;
-use yap_node::yap_chain::bitcoin::BlockHash;
 use yap_node::yap_chain::bitcoin::consensus::serialize;
+use yap_node::yap_chain::bitcoin::{self, BlockHash};
 use yap_node::yap_chain::block::Block;
 use yap_node::yap_chain::spec::Spec;
 use yap_node::yap_chain::utxo::{Digest, Hashes};
 use yap_protocol::io::Processed;
 use yap_sim::Builder;
+use yap_sim::builder::Payment;
+use yap_sim::lock::Kind;
 
 /// What anything may take before a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -108,4 +110,12 @@ pub fn chain(seed: u64) -> Builder {
     let mut builder = Builder::regtest(seed);
     builder.mine_empty(110);
     builder
+}
+
+/// A signed payment that is standard.
+pub fn pay(builder: &mut Builder) -> bitcoin::Transaction {
+    let mut payment = Payment::of(vec![builder.coin_where(Kind::Wpkh, |_, _| true).unwrap()]);
+    let value = payment.value() - bitcoin::Amount::from_sat(10_000);
+    payment.outputs = vec![builder.output(Kind::Wpkh, value)];
+    builder.sign(&payment)
 }
