@@ -167,10 +167,10 @@ pub enum Error {
     NotRunning(#[from] home::NotRunning),
     /// The node was not asked, or refused.
     #[error(transparent)]
-    Client(#[from] client::Error),
+    Client(Box<client::Error>),
     /// The demonstration did not go as it should.
     #[error("the demonstration failed: {0}")]
-    Demo(#[from] demo::Error),
+    Demo(Box<demo::Error>),
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -205,6 +205,18 @@ pub enum Error {
         /// Height of the tip.
         tip: u32,
     },
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+impl From<demo::Error> for Error {
+    fn from(error: demo::Error) -> Self {
+        if let demo::Error::Output(cause) = error { Self::Output(cause) } else { Self::Demo(Box::new(error)) }
+    }
 }
 
 impl Error {
@@ -268,11 +280,7 @@ pub fn main() -> ExitCode {
         Ok(Ending::Refused) => ExitCode::FAILURE,
         Ok(Ending::Stopped) => ExitCode::from(130),
         // Whoever reads our output has had enough (`yap export - | head`).
-        Err(Error::Output(error) | Error::Demo(demo::Error::Output(error)))
-            if error.kind() == std::io::ErrorKind::BrokenPipe =>
-        {
-            ExitCode::SUCCESS
-        }
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let damaged = mend::is_damage(&error);
             // The ledger may be too damaged to say more than that.

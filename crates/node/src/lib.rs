@@ -41,4 +41,4 @@ pub use admission::Admission;
 pub use chainstate::Chainstate;
 pub use ledger::Ledger;
 pub use node::Node;
-pub use {yap_chain, yap_protocol, yap_script, yap_store};
+pub use {yap_api, yap_chain, yap_net, yap_protocol, yap_script, yap_store};

@@ -68,13 +68,13 @@ struct Shared {
 }
 
 impl Purse {
-    /// Whether a chain's directory has a wallet.
+    /// Whether there is a wallet in this [`directory`].
     #[must_use]
     pub fn exists(directory: &Path) -> bool {
         Files::new(directory).exist()
     }
 
-    /// Makes a wallet with new words. `tip` is the newest block that is known.
+    /// Makes a wallet with new words in this [`directory`]. `tip` is the newest block that is known.
     ///
     /// # Errors
     /// [`PurseError`]; one that is there is never overwritten.
@@ -107,7 +107,7 @@ impl Purse {
         })
     }
 
-    /// Starts the wallet of a chain's directory; makes one if there is none. `tip` is the newest block that is known, in
+    /// Starts the wallet of this [`directory`]; makes one if there is none. `tip` is the newest block that is known, in
     /// which nobody can have paid a new wallet.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Purse {
         Self::open(directory, spec, source, tell)
     }
 
-    /// Starts the wallet of a chain's directory.
+    /// Starts the wallet of this [`directory`].
     ///
     /// # Errors
     /// [`PurseError`].

@@ -51,6 +51,7 @@ use self::outcome::Turn;
 pub use self::outcome::{Facts, Fault, Outcome, Serves};
 use self::rebuild::{Answer, Step};
 use self::recent::Recent;
+use self::serve::Coming;
 
 /// What is told when the node starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,7 +218,8 @@ impl State {
     /// `getdata`: answers what it asks of blocks, and passes over the rest, which is `relay`'s.
     pub fn on_getdata(&mut self, peer: PeerId, items: &[Inventory], now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         let turn = &mut Turn::new(now, ledger);
-        self.serve.getdata(peer, items, &self.recent, turn);
+        let coming = Coming { recent: &self.recent, download: &self.download };
+        self.serve.getdata(peer, items, &coming, turn);
         self.work(turn);
         turn.finish()
     }
@@ -373,7 +375,7 @@ impl State {
                 self.download.want_again(id, None, now, ledger);
             }
         }
-        self.serve.settle(&self.recent, turn);
+        self.settle(turn);
         self.work(turn);
         turn.finish()
     }
@@ -407,7 +409,7 @@ impl State {
         } else if !new.is_empty() {
             self.announce_tip(&new, turn);
         }
-        self.serve.settle(&self.recent, turn);
+        self.settle(turn);
         self.work(turn);
         turn.finish()
     }
@@ -423,7 +425,7 @@ impl State {
         for step in self.rebuild.deadline(now) {
             self.step(step, turn);
         }
-        self.serve.settle(&self.recent, turn);
+        self.settle(turn);
         self.work(turn);
         turn.finish()
     }
@@ -484,6 +486,12 @@ impl State {
         self.download.deadline(!self.catching_up, turn);
         self.look_at_distance(turn);
         self.serve.pump(&mut self.recent, turn);
+    }
+
+    /// Looks again at what peers wait for.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
+        let coming = Coming { recent: &self.recent, download: &self.download };
+        self.serve.settle(&coming, turn);
     }
 
     /// A whole block came that was wanted.

@@ -44,7 +44,7 @@ pub enum Error {
     /// All words are known, but not together.
     #[error("these words don't belong together: one of them is wrong, or two have changed places (checksum)")]
     Checksum,
-    /// The passphrase is longer than [`MAX_PASSPHRASE`].
+    /// The passphrase is longer than is taken.
     #[error("the passphrase of the words has {0} bytes; at most {MAX_PASSPHRASE} are taken")]
     Passphrase(usize),
 }

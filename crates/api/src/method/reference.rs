@@ -165,10 +165,13 @@ fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
 /// The type that a schema tells, in a few words.
 fn named(schema: &Value, root: &Value) -> String {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#')) {
-        return root.pointer(reference).filter(|_| !reference.is_empty()).map_or("object".to_owned(), |schema| {
-            let choices = constants(schema);
-            if choices.is_empty() { named(schema, root) } else { choices.join(" or ") }
-        });
+        return root.pointer(reference).filter(|_| !reference.is_empty()).map_or_else(
+            || "object".to_owned(),
+            |schema| {
+                let choices = constants(schema);
+                if choices.is_empty() { named(schema, root) } else { choices.join(" or ") }
+            },
+        );
     }
     if let Some(choices) =
         ["anyOf", "oneOf"].into_iter().find_map(|choice| schema.get(choice)).and_then(Value::as_array)

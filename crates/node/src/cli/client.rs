@@ -91,11 +91,12 @@ pub(super) enum Client {
 
 impl Client {
     pub(super) fn run(&self, global: &Global, output: &Output) -> Run {
-        match self {
-            Self::Wallet(wallet::Wallet::Create) => wallet::make::create(global, output),
-            Self::Wallet(wallet::Wallet::Restore(restore)) => restore.run(global, output),
-            asking => asking.ask(&global.link()?, output),
+        if let Self::Wallet(wallet) = self
+            && let Some(ended) = wallet.run_alone(global, output)
+        {
+            return ended;
         }
+        self.ask(&global.link()?, output)
     }
 
     fn ask(&self, link: &Link, output: &Output) -> Run {

@@ -24,9 +24,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(chain: &Path) -> Self {
-        let directory = super::directory(chain);
-        Self { log: directory.join("wallet.log"), key: directory.join("wallet.key"), directory }
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), log: directory.join("wallet.log"), key: directory.join("wallet.key") }
     }
 
     pub(super) fn exist(&self) -> bool {

@@ -100,7 +100,8 @@ fn nobody() -> ScriptBuf {
 
 fn open(directory: &Path, town: &Town) -> Purse {
     let genesis = (0, spec().genesis.block_hash());
-    Purse::open_or_create(directory, &spec(), genesis, Box::new(town.clone()), Box::new(|_| {})).unwrap()
+    Purse::open_or_create(&super::directory(directory), &spec(), genesis, Box::new(town.clone()), Box::new(|_| {}))
+        .unwrap()
 }
 
 /// Runs a job, and waits until what it changed is on disk.
@@ -192,9 +193,15 @@ fn wallet_is_never_overwritten() {
     drop(open(directory.path(), &town));
     let before = std::fs::read(directory.path().join("wallet/wallet.log")).unwrap();
     let genesis = (0, spec().genesis.block_hash());
-    assert!(matches!(Purse::create(directory.path(), &spec(), genesis), Err(PurseError::Exists { .. })));
+    assert!(matches!(
+        Purse::create(&super::directory(directory.path()), &spec(), genesis),
+        Err(PurseError::Exists { .. })
+    ));
     let words = Words::parse(&"abandon ".repeat(11).add_about(), "").unwrap();
-    assert!(matches!(Purse::restore_words(directory.path(), &spec(), words), Err(PurseError::Exists { .. })));
+    assert!(matches!(
+        Purse::restore_words(&super::directory(directory.path()), &spec(), words),
+        Err(PurseError::Exists { .. })
+    ));
     assert_eq!(std::fs::read(directory.path().join("wallet/wallet.log")).unwrap(), before);
 }
 
@@ -219,7 +226,7 @@ fn backup_brings_the_wallet_back_elsewhere() {
     assert!(matches!(write_new(&file, &backup), Err(PurseError::Exists { .. })));
     town.mine(&script);
     let elsewhere = tempfile::tempdir().unwrap();
-    Purse::restore(elsewhere.path(), &spec(), &file, None).unwrap();
+    Purse::restore(&super::directory(elsewhere.path()), &spec(), &file, None).unwrap();
     let again = open(elsewhere.path(), &town);
     wait(&again, |standing| standing.immature == 100_000_000);
     assert!(!again.handle().standing().unsaved);

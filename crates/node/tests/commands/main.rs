@@ -9,6 +9,7 @@
 )]
 
 mod demo;
+#[expect(dead_code, reason = "shared with other tests, which use the rest")]
 mod support;
 mod talk;
 mod wallet;

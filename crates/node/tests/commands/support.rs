@@ -1,6 +1,7 @@
 //! A node in a process of its own, and commands that are run beside it.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -67,18 +68,27 @@ impl Ran {
 /// A place for a node, which may run there.
 pub(crate) struct Place {
     directory: tempfile::TempDir,
+    chain: &'static str,
     node: Option<Child>,
 }
 
 impl Place {
     /// A place where no node runs.
     pub(crate) fn empty() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), node: None }
+        Self { directory: tempfile::tempdir().unwrap(), chain: "local", node: None }
     }
 
     /// A place with a node that answers, which nobody finds.
     pub(crate) fn with_node() -> Self {
         let mut place = Self::empty();
+        place.start();
+        place
+    }
+
+    /// The same, of that chain.
+    pub(crate) fn with_node_of(chain: &'static str) -> Self {
+        let mut place = Self::empty();
+        place.chain = chain;
         place.start();
         place
     }
@@ -99,6 +109,11 @@ impl Place {
         }
     }
 
+    /// The process of the node, which runs.
+    pub(crate) fn pid(&self) -> u32 {
+        self.node.as_ref().unwrap().id()
+    }
+
     /// Waits until the node has ended.
     pub(crate) fn ended(&mut self) -> i32 {
         let (begun, mut node) = (Instant::now(), self.node.take().unwrap());
@@ -114,6 +129,17 @@ impl Place {
         }
     }
 
+    /// The directory of the node.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path().join("data").join(self.chain)
+    }
+
+    /// Where the node answers, which runs.
+    pub(crate) fn http(&self) -> SocketAddr {
+        let note: Value = serde_json::from_slice(&std::fs::read(self.home().join("node.json")).unwrap()).unwrap();
+        note["http"].as_str().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -121,13 +147,27 @@ impl Place {
     /// A command of this place.
     pub(crate) fn command(&self) -> Command {
         let mut command = bare();
-        command.arg("--data-dir").arg(self.path().join("data"));
+        command.arg("--chain").arg(self.chain).arg("--data-dir").arg(self.path().join("data"));
         command
     }
 
     /// Runs a command of this place.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         self.command().args(arguments).output().unwrap().into()
+    }
+
+    /// An address at which the node listens, as soon as it does.
+    pub(crate) fn listens(&self) -> String {
+        let begun = Instant::now();
+        loop {
+            let status = self.run(["--json", "status"]).ends(0).json();
+            let addresses = status["listening"].as_array().unwrap().iter().filter_map(Value::as_str);
+            if let Some(tcp) = addresses.into_iter().find(|text| text.starts_with("/ip4/127.0.0.1/tcp/")) {
+                return tcp.to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{status}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What the node said.

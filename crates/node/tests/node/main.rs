@@ -10,4 +10,5 @@
 
 mod hardship;
 mod peers;
+mod shared;
 mod town;

@@ -38,6 +38,8 @@ mod tests;
 
 use line::Line;
 pub(super) use line::MAX_REFUSED;
+#[cfg(test)]
+pub(super) use line::REFUSAL;
 use slots::Slots;
 
 /// How far above the lowest missing block others are fetched, as in Bitcoin Core.
@@ -187,6 +189,11 @@ impl State {
         !ledger.has_block(id) && !self.processing.contains_key(&ledger.tree().hash(id))
     }
 
+    /// Whether the block is being processed.
+    pub(super) fn is_processing(&self, hash: &BlockHash) -> bool {
+        self.processing.contains_key(hash)
+    }
+
     /// Whether the peer owes the block.
     pub(super) fn owes(&self, peer: PeerId, id: tree::Id) -> bool {
         self.lines.get(&peer).is_some_and(|line| line.owed.contains_key(&id))
@@ -298,7 +305,7 @@ impl State {
             return;
         }
         if let Some(line) = self.lines.get_mut(&peer) {
-            line.refused.insert(id);
+            line.refuse(id, now);
             // What it says it has and what it gives differ too much; it may come back by giving.
             if line.refused.len() >= MAX_REFUSED {
                 line.refused.clear();
@@ -352,7 +359,7 @@ impl State {
         if let Some(line) = except.and_then(|peer| self.lines.get_mut(&peer))
             && line.refused.len() < MAX_REFUSED
         {
-            line.refused.insert(id);
+            line.refuse(id, now);
         }
         let key = (ledger.tree().height(id), id);
         if self.is_missing(id, ledger) && ledger.tree().status(id) == tree::Status::Valid {
@@ -375,6 +382,9 @@ impl State {
         for id in new {
             // It may be our own, or have come some other way.
             self.slots.remove((ledger.tree().height(*id), *id));
+            for line in self.lines.values_mut() {
+                line.refused.remove(id);
+            }
         }
         let height = ledger.tree().height(ledger.tip());
         self.slots.drop_side_below(height.saturating_sub(MAX_BRANCH));

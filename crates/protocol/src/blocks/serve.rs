@@ -13,6 +13,7 @@ use bitcoin::BlockHash;
 use yap_chain::block::Block;
 use yap_chain::header::tree;
 
+use super::download;
 use super::outcome::Turn;
 use super::recent::Recent;
 use super::{Fault, Outcome};
@@ -75,6 +76,23 @@ enum Form {
     /// Without witnesses.
     Stripped,
     Compact,
+}
+
+/// Where blocks are that peers may know of before they are connected here.
+#[derive(Debug)]
+pub(super) struct Coming<'a> {
+    pub(super) recent: &'a Recent,
+    pub(super) download: &'a download::State,
+}
+
+impl Coming<'_> {
+    /// Whether a block may be connected in a moment. Many can be validated at a time, more than are
+    /// [`recent`](Recent), and peers heard of each of them (BIP-0152).
+    fn has(&self, id: tree::Id, ledger: &dyn Ledger) -> bool {
+        let tree = ledger.tree();
+        let next = || tree.status(id) == tree::Status::Valid && tree.is_ancestor(ledger.tip(), id);
+        self.recent.contains(id) || self.download.is_processing(&tree.hash(id)) || (ledger.has_block(id) && next())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -176,7 +194,7 @@ impl State {
         self.stale.contains(&id) && tree.status(id) == tree::Status::Valid && age < STALE_AGE && by_work < STALE_AGE
     }
 
-    pub(super) fn getdata(&mut self, peer: PeerId, items: &[Inventory], recent: &Recent, turn: &mut Turn<'_>) {
+    pub(super) fn getdata(&mut self, peer: PeerId, items: &[Inventory], coming: &Coming<'_>, turn: &mut Turn<'_>) {
         let (now, ledger) = (turn.now, turn.ledger);
         let Some(queue) = self.queues.get(&peer) else { return };
         let mut room = MAX_QUEUE.saturating_sub(queue.blocks.len());
@@ -192,14 +210,14 @@ impl State {
                 absent.push(*item);
                 continue;
             };
-            let served = self.is_served(id, ledger) && (ledger.has_block(id) || recent.contains(id));
+            let served = self.is_served(id, ledger) && (ledger.has_block(id) || coming.recent.contains(id));
             // BIP-0152: the compact form may go out before the block is validated.
-            if served || (form == Form::Compact && recent.contains(id)) {
+            if served || (form == Form::Compact && coming.recent.contains(id)) {
                 room = room.saturating_sub(1);
                 if let Some(queue) = self.queues.get_mut(&peer) {
                     queue.blocks.push_back((id, form));
                 }
-            } else if recent.contains(id) && self.waiting.len() < MAX_WAITING {
+            } else if coming.has(id, ledger) && self.waiting.len() < MAX_WAITING {
                 self.waiting.push_back((now.after(VALIDATION), peer, id, form));
             } else {
                 absent.push(*item);
@@ -395,14 +413,14 @@ impl State {
     }
 
     /// Looks again at what waits for a block to be validated.
-    pub(super) fn settle(&mut self, recent: &Recent, turn: &mut Turn<'_>) {
+    pub(super) fn settle(&mut self, coming: &Coming<'_>, turn: &mut Turn<'_>) {
         let (now, ledger) = (turn.now, turn.ledger);
         for (until, peer, id, form) in std::mem::take(&mut self.waiting) {
             if self.is_served(id, ledger) {
                 if let Some(queue) = self.queues.get_mut(&peer).filter(|queue| queue.blocks.len() < MAX_QUEUE) {
                     queue.blocks.push_back((id, form));
                 }
-            } else if recent.contains(id) && now < until {
+            } else if coming.has(id, ledger) && now < until {
                 self.waiting.push_back((until, peer, id, form));
             } else {
                 let item = inventory(ledger.tree().hash(id), form);

@@ -149,7 +149,7 @@ impl From<WalletStanding> for WalletLine {
 impl From<Peer> for PeerLine {
     fn from(peer: Peer) -> Self {
         let ping = peer.ping.map(|(last, _)| std::time::Duration::from_micros(last).as_secs_f64());
-        let height = peer.best_header.map_or(i64::from(peer.starting_height), i64::from);
+        let height = peer.best_header.map_or_else(|| i64::from(peer.starting_height), i64::from);
         let Peer { id, identity, address, path, inbound, .. } = peer;
         Self { id, identity, address, path, inbound, height, ping }
     }

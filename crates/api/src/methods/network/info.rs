@@ -13,6 +13,11 @@ use crate::method::{Access, Context, Group, Method};
 use crate::methods::types::place::{NETWORKS, Place};
 use crate::methods::types::{Btc, services};
 
+/// Version of Bitcoin Core whose names, parameters and replies are served, as it writes its own.
+///
+/// Clients ask for it first: those that meet an older number than they know refuse to go on, or read replies as of old.
+pub(crate) const INTERFACE: u32 = 310_000;
+
 /// How this node takes part in the peer-to-peer network.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct GetNetworkInfo {}
@@ -20,7 +25,8 @@ pub(super) struct GetNetworkInfo {}
 /// How this node takes part in the network.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct NetworkInfo {
-    /// Version of the program as a number: ten thousands of the first part, hundreds of the second, the third.
+    /// Version of Bitcoin Core whose interface this is, 310000 for 31.0: clients choose by it how they read replies. The
+    /// version of this program is in `subversion`.
     version: u32,
     /// What it says of itself to peers (BIP-0014).
     subversion: String,
@@ -114,7 +120,7 @@ impl NetworkInfo {
             LocalAddress { address: place.host, port: place.port, score: 1 }
         });
         Self {
-            version: version(),
+            version: INTERFACE,
             protocolversion: PROTOCOL_VERSION,
             localservices: services::digits(standing.services),
             localservicesnames: services::names(standing.services),
@@ -150,12 +156,6 @@ impl Network {
             proxy_randomize_credentials: false,
         }
     }
-}
-
-/// The version of the program as Bitcoin Core writes its own.
-pub(crate) fn version() -> u32 {
-    let parts = env!("CARGO_PKG_VERSION").split('.').map(|part| part.parse().unwrap_or(0));
-    parts.take(3).fold(0, |all: u32, part: u32| all.saturating_mul(100).saturating_add(part))
 }
 
 /// How many peers are connected.

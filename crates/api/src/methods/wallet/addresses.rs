@@ -23,14 +23,18 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<GetAddressesByLabel>()
 }
 
-/// The kind of address that a parameter names: taproot unless told otherwise.
-pub(super) fn kind(name: Option<&str>) -> Result<Kind, Error> {
+/// The kind of address that is given where none is named. It is Bitcoin Core's, because there are clients that read
+/// no newer one.
+const DEFAULT: &str = "bech32";
+
+/// The kind of address that a name stands for.
+pub(super) fn kind(name: &str) -> Result<Kind, Error> {
     match name {
-        None | Some("bech32m") => Ok(Kind::Taproot),
-        Some("bech32") => Ok(Kind::Segwit),
-        Some("legacy") => Ok(Kind::Legacy),
-        Some("p2sh-segwit") => Err(Error::new(Code::Wallet, "Error: No p2sh-segwit addresses available.")),
-        Some(other) => Err(Error::new(Code::NotFound, format!("Unknown address type '{other}'"))),
+        "bech32m" => Ok(Kind::Taproot),
+        "bech32" => Ok(Kind::Segwit),
+        "legacy" => Ok(Kind::Legacy),
+        "p2sh-segwit" => Err(Error::new(Code::Wallet, "Error: No p2sh-segwit addresses available.")),
+        other => Err(Error::new(Code::NotFound, format!("Unknown address type '{other}'"))),
     }
 }
 
@@ -45,7 +49,7 @@ struct GetNewAddress {
     /// Its label.
     #[serde(default)]
     label: String,
-    /// `bech32m` (taproot, as if left out), `bech32` or `legacy`.
+    /// `bech32` (as if left out), `bech32m` (taproot) or `legacy`.
     address_type: Option<String>,
 }
 
@@ -57,7 +61,7 @@ impl Method for GetNewAddress {
         if self.label == "*" {
             return Err(Error::new(Code::InvalidLabel, "Invalid label name"));
         }
-        let kind = kind(self.address_type.as_deref())?;
+        let kind = kind(self.address_type.as_deref().unwrap_or(DEFAULT))?;
         with(&context, move |wallet| {
             let info = wallet.new_address(kind)?;
             if !self.label.is_empty() {
@@ -72,7 +76,7 @@ impl Method for GetNewAddress {
 /// A new address for change, for transactions that are made by hand.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct GetRawChangeAddress {
-    /// `bech32m` (taproot, as if left out), `bech32` or `legacy`.
+    /// `bech32` (as if left out), `bech32m` (taproot) or `legacy`.
     address_type: Option<String>,
 }
 
@@ -81,7 +85,7 @@ impl Method for GetRawChangeAddress {
     type Reply = String;
 
     async fn call(self, context: Context) -> Result<String, Error> {
-        let kind = kind(self.address_type.as_deref())?;
+        let kind = kind(self.address_type.as_deref().unwrap_or(DEFAULT))?;
         with(&context, move |wallet| text(wallet.new_change_address(kind)?)).await
     }
 }

@@ -95,6 +95,7 @@ pub(super) fn block(entry: &Entry) -> Option<InBlock> {
 }
 
 /// Blocks that confirm it, or (negative) contradict it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and no block has the others")]
 pub(super) fn confirmations(wallet: &Wallet, entry: &Entry) -> i64 {
     match entry.status {
         Status::Confirmed(block) => i64::from(wallet.confirmations(&block)),

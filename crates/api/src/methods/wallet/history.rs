@@ -192,6 +192,7 @@ struct AsOf {
     height: u32,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow")]
 fn status(status: Status) -> &'static str {
     match status {
         Status::Confirmed(_) => "confirmed",

@@ -3,9 +3,10 @@
 use bitcoin::{Amount, Txid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use yap_wallet::{AddressInfo, Status, Wallet};
+use yap_wallet::{AddressInfo, Wallet};
 
 use super::super::types::Btc;
+use super::entry::block;
 use super::{script, with};
 use crate::error::{Code, Error};
 use crate::method::{Context, Method, Methods};
@@ -81,10 +82,8 @@ impl Received {
     fn of(wallet: &Wallet, info: AddressInfo, received: Option<&(Amount, Vec<Txid>)>) -> Option<Self> {
         let none = (Amount::ZERO, Vec::new());
         let (amount, txids) = received.unwrap_or(&none);
-        let confirmations = txids.iter().filter_map(|txid| wallet.transaction(txid)).map(|entry| match entry.status {
-            Status::Confirmed(block) => wallet.confirmations(&block),
-            _ => 0,
-        });
+        let entries = txids.iter().filter_map(|txid| wallet.transaction(txid));
+        let confirmations = entries.map(|entry| block(&entry).map_or(0, |block| wallet.confirmations(&block)));
         Some(Self {
             address: info.address?,
             amount: (*amount).into(),

@@ -70,7 +70,7 @@ impl Settings {
                 let text = "Cannot specify both fee_rate (sat/vB) and feeRate (BTC/kvB)";
                 return Err(Error::new(Code::InvalidParameter, text));
             }
-            (rate, other) => rate.or(other.map(SatPerVb::from)),
+            (rate, other) => rate.or_else(|| other.map(SatPerVb::from)),
         };
         let wish =
             Wish { rate, target: self.conf_target, mode: self.estimate_mode.clone(), replaceable: self.replaceable };
@@ -83,7 +83,9 @@ impl Settings {
         options.only_coins = !self.add_inputs.unwrap_or(options.coins.is_empty());
         options.unsafe_coins = self.include_unsafe;
         options.least_confirmations = self.minconf;
-        options.change = addresses::kind(self.change_type.as_deref())?;
+        if let Some(kind) = &self.change_type {
+            options.change = addresses::kind(kind)?;
+        }
         if let Some(address) = &self.change_address {
             let script = script(address, context.backend.spec());
             let invalid = |_| Error::new(Code::NotFound, "Change address must be a valid bitcoin address");

@@ -69,7 +69,7 @@ fn there_is_one_wallet() {
 #[test]
 fn addresses_are_given_and_described() {
     let node = rich();
-    for (kind, start) in [(json!(null), "bcrt1p"), (json!("bech32m"), "bcrt1p"), (json!("bech32"), "bcrt1q")] {
+    for (kind, start) in [(json!(null), "bcrt1q"), (json!("bech32m"), "bcrt1p"), (json!("bech32"), "bcrt1q")] {
         let address = call(&node, "getnewaddress", json!(["", kind]));
         assert!(address.as_str().unwrap().starts_with(start), "{address}");
         assert!(call(&node, "getrawchangeaddress", json!([kind])).as_str().unwrap().starts_with(start));
@@ -425,7 +425,7 @@ fn messages_are_signed() {
     let signature = call(&node, "signmessage", json!([address, "I was here"]));
     assert_eq!(call(&node, "verifymessage", json!([address, signature, "I was here"])), json!(true));
     assert_eq!(call(&node, "verifymessage", json!([address, signature, "I was there"])), json!(false));
-    let taproot = call(&node, "getnewaddress", json!([]));
+    let taproot = call(&node, "getnewaddress", json!(["", "bech32m"]));
     assert_eq!(
         fails(&node, "signmessage", json!([taproot, "x"])),
         (Code::Type, "Address does not refer to key".into())

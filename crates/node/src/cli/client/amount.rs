@@ -108,7 +108,10 @@ pub(in crate::cli) fn sats(value: &serde_json::Value) -> Option<i64> {
     let text = match value {
         serde_json::Value::Number(number) => number.to_string(),
         serde_json::Value::String(text) => text.clone(),
-        _ => return None,
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => return None,
     };
     let (negative, size) = text.strip_prefix('-').map_or((false, text.as_str()), |size| (true, size));
     // Never written by a node, but JSON all the same.

@@ -38,9 +38,9 @@ impl Link {
 
     /// Calls a method.
     pub(in crate::cli) fn call(&self, method: &str, params: Value) -> Result<Value, Error> {
-        self.client.call(method, params).map_err(|error| match error {
-            ClientError::NotRunning { .. } => Error::NoNode(error.to_string()),
-            error => Error::Call(error),
+        self.client.call(method, params).map_err(|error| {
+            let gone = matches!(error, ClientError::NotRunning { .. });
+            if gone { Error::NoNode(error.to_string()) } else { Error::Call(error) }
         })
     }
 

@@ -41,8 +41,8 @@ pub(in crate::cli) struct Address {
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
     /// Kind of address.
-    #[arg(long = "type", value_enum)]
-    kind: Option<Kind>,
+    #[arg(long = "type", value_enum, default_value_t = Kind::Bech32m)]
+    kind: Kind,
     /// Give a payment request that asks for this amount.
     #[arg(long, value_name = "AMOUNT")]
     uri: Option<String>,
@@ -63,9 +63,12 @@ impl Address {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let asked = self.uri.as_deref().map(|text| amount::parse(text, link.ticker()).map_err(Error::Amount));
         let asked = asked.transpose()?;
-        let kind = self.kind.and_then(|kind| Some(kind.to_possible_value()?.get_name().to_owned()));
-        let params = if let Some(kind) = kind { json!([self.label, kind]) } else { json!([self.label]) };
-        let reply = link.call("getnewaddress", params)?;
+        let kind = match self.kind {
+            Kind::Bech32m => "bech32m",
+            Kind::Bech32 => "bech32",
+            Kind::Legacy => "legacy",
+        };
+        let reply = link.call("getnewaddress", json!([self.label, kind]))?;
         let address = reply.as_str().ok_or(Error::Strange { method: "getnewaddress" })?;
         if let Some(asked) = asked {
             let script = yap_chain::address::parse(address, &link.spec().addresses)

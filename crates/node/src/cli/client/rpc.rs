@@ -53,7 +53,9 @@ impl Rpc {
             // As `bitcoin-cli`: a text is printed bare, so that a shell can use it.
             Value::Null => {}
             Value::String(text) if !output.is_json() => output.text(&text)?,
-            reply => output.json(&reply)?,
+            reply @ (Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                output.json(&reply)?;
+            }
         }
         Ok(Ending::Done)
     }

@@ -34,12 +34,12 @@ impl Events {
 impl Subscribe {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         link.call("subscribe", json!([self.topic]))?;
-        let ended = stream(&Filter::topic(self.topic.clone()), link, output, |stamped| match &stamped.event {
-            // In one line, so that nobody's message looks like two.
-            Event::Message { data, from, .. } => {
-                format!("{}  {}", super::text::short(from), data.replace(['\n', '\r'], " "))
+        let ended = stream(&Filter::topic(self.topic.clone()), link, output, |stamped| {
+            if let Event::Message { data, from, .. } = &stamped.event {
+                // In one line, so that nobody's message looks like two.
+                return format!("{}  {}", super::text::short(from), data.replace(['\n', '\r'], " "));
             }
-            _ => line(stamped, link.ticker()),
+            line(stamped, link.ticker())
         });
         // The node may be gone, and then there is nothing to take back.
         if let Err(error) = link.call("unsubscribe", json!([self.topic])) {
@@ -98,8 +98,7 @@ fn told(event: &Event, ticker: &str) -> String {
             format!("peer {peer} is gone{why}")
         }
         Event::PeerFault { peer, fault, penalty } => format!("peer {peer} did wrong: {fault} ({penalty})"),
-        Event::Alone { alone: true } => "no peer is connected".into(),
-        Event::Alone { alone: false } => "no longer alone".into(),
+        Event::Alone { alone } => if *alone { "no peer is connected" } else { "no longer alone" }.into(),
         Event::Syncing { behind: 0 } => "every block is here".into(),
         Event::Syncing { behind } => format!("{} to fetch", count(u64::from(*behind), "block")),
         Event::Ping { from } => format!("ping from {from}: I'm alive"),

@@ -117,7 +117,7 @@ fn rich(method: &str, _: &Value) -> Result<Value, (i64, &'static str)> {
 
 fn client_error(result: Result<Ending, crate::cli::Error>) -> Error {
     match result {
-        Err(crate::cli::Error::Client(error)) => error,
+        Err(crate::cli::Error::Client(error)) => *error,
         other => panic!("{other:?}"),
     }
 }

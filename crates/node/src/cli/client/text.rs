@@ -43,10 +43,9 @@ pub(in crate::cli) fn count(number: u64, noun: &str) -> String {
 
 /// `850 B`, `1.2 kB`, `3.4 MB`.
 pub(in crate::cli) fn bytes(number: u64) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    for (size, unit) in units {
-        if number >= size {
-            let tenths = number / (size / 10);
+    let units = [(number / 100_000_000, "GB"), (number / 100_000, "MB"), (number / 100, "kB")];
+    for (tenths, unit) in units {
+        if tenths >= 10 {
             return format!("{}.{} {unit}", tenths / 10, tenths % 10);
         }
     }

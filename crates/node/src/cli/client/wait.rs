@@ -56,25 +56,19 @@ impl Waiting {
 /// The height of the block that has it; `None` if the stream ends before.
 fn until_confirmed(events: Events, link: &Link, txid: &str) -> Result<Option<u64>, Error> {
     for told in events {
-        match told? {
-            Told::Event(stamped) => match stamped.event {
-                Event::TransactionRemoved { txid: gone, why } if gone.to_string() == txid => {
-                    if !matches!(why.as_str(), "confirmed" | "reorganised") {
-                        return Err(Error::Lost(format!(
-                            "the payment is not pending any more: {why} (`yap tx {txid}`)"
-                        )));
-                    }
-                }
-                Event::Payment { txid: seen, height: Some(height), .. } if seen.to_string() == txid => {
-                    return Ok(Some(height.into()));
-                }
-                Event::BlockConnected { .. } => {}
-                Event::Stopping => return Ok(None),
-                _ => continue,
-            },
-            // What was missed may have been what is waited for.
-            Told::Lost(_) => {}
+        if let Told::Event(stamped) = told? {
+            if let Event::TransactionRemoved { txid: gone, why } = &stamped.event
+                && gone.to_string() == txid
+                && !matches!(why.as_str(), "confirmed" | "reorganised")
+            {
+                let why = format!("the payment is not pending any more: {why} (`yap tx {txid}`)");
+                return Err(Error::Lost(why));
+            }
+            if matches!(stamped.event, Event::Stopping) {
+                return Ok(None);
+            }
         }
+        // Also if events were lost: what was missed may have been what is waited for.
         let payment = link.call("gettransaction", json!([txid]))?;
         if payment.signed("confirmations").unwrap_or(0) > 0 {
             return Ok(payment.number("blockheight"));

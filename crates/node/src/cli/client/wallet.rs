@@ -1,6 +1,6 @@
 //! `yap wallet`: the wallet itself, its words, passphrase and files.
 
-pub(in crate::cli) mod make;
+mod make;
 mod psbt;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::reply::{Reply, entries};
 use super::text::{Table, count, grouped, short};
 use super::{Error, Link, Output, Run, amount, secret};
-use crate::cli::Ending;
+use crate::cli::{Ending, Global};
 
 /// Words that stand in one line when they are shown.
 const WORDS_IN_LINE: usize = 4;
@@ -109,6 +109,14 @@ pub(in crate::cli) struct Label {
 }
 
 impl Wallet {
+    /// What is done without a node; `None` if it takes one.
+    pub(super) fn run_alone(&self, global: &Global, output: &Output) -> Option<Run> {
+        if let Self::Restore(restore) = self {
+            return Some(restore.run(global, output));
+        }
+        matches!(self, Self::Create).then(|| make::create(global, output))
+    }
+
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
         let done = |method: &str, params: Value, told: &str| -> Run {
             let reply = link.call(method, params)?;

@@ -75,7 +75,8 @@ impl Child {
         let spec = Arc::new(Spec::local());
         let cookie = directory.join(&spec.name).join(".cookie");
         let link = Client::new(&format!("127.0.0.1:{}", ports.http), Some(&cookie));
-        let refused = |error| Error::Refused { number, method: "connect".into(), cause: client::Error::Call(error) };
+        let refused =
+            |error| Error::Refused { number, method: "connect".into(), cause: Box::new(client::Error::Call(error)) };
         let link = Link::new(link.map_err(refused)?, spec);
         Ok(Self { number, directory, ports, peers, process: None, link })
     }
@@ -134,7 +135,7 @@ impl Child {
 
     /// Calls a method of the node.
     pub(super) fn call(&self, method: &str, params: Value) -> Result<Value, Error> {
-        let refused = |cause| Error::Refused { number: self.number, method: method.to_owned(), cause };
+        let refused = |cause| Error::Refused { number: self.number, method: method.to_owned(), cause: Box::new(cause) };
         self.link.call(method, params).map_err(refused)
     }
 

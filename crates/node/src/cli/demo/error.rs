@@ -43,7 +43,7 @@ pub enum Error {
         method: String,
         /// Why not.
         #[source]
-        cause: client::Error,
+        cause: Box<client::Error>,
     },
     /// What the nodes say is not what it must be.
     #[error("{what}.{words}")]

@@ -94,10 +94,10 @@ pub(super) fn told(took: Duration) -> String {
 }
 
 fn of_output(error: crate::cli::Error) -> Error {
-    Error::Output(match error {
-        crate::cli::Error::Output(cause) => cause,
-        other => std::io::Error::other(other.to_string()),
-    })
+    if let crate::cli::Error::Output(cause) = error {
+        return Error::Output(cause);
+    }
+    Error::Output(std::io::Error::other(error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One peer as a line that blocks come by: what it has, what it owes, how fast it is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use yap_chain::header::tree;
@@ -38,6 +38,10 @@ const ON_TIME: u32 = 16;
 
 /// Blocks below its best one that a peer serves which keeps the newest 288 (BIP-0159), less two for races.
 const RECENT: u32 = 286;
+
+/// How long a peer is not asked again for a block that it said it does not have. It may have spoken of the block before
+/// it was validated there (BIP-0152), and be the only one that has it a moment later.
+pub(crate) const REFUSAL: Duration = Duration::from_secs(2);
 
 /// Blocks that a peer said it does not have, after which it is asked for nothing.
 pub(crate) const MAX_REFUSED: usize = 128;
@@ -81,8 +85,8 @@ pub(crate) struct Line {
     pub(crate) limit: u32,
     /// What it owes, and since when. Blocks that came from another peer in the meantime stay until its answer.
     pub(crate) owed: BTreeMap<tree::Id, Time>,
-    /// What it said it does not have; at most [`MAX_REFUSED`].
-    pub(crate) refused: BTreeSet<tree::Id>,
+    /// What it said it does not have, and when it may be asked for it again; at most [`MAX_REFUSED`].
+    pub(crate) refused: BTreeMap<tree::Id, Time>,
     /// What it owed until a compact form came, which may have crossed our question for the whole block; the newest
     /// [`MAX_CROSSED`].
     pub(crate) crossed: VecDeque<tree::Id>,
@@ -109,7 +113,7 @@ impl Line {
             best: None,
             limit: 0,
             owed: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
             crossed: VecDeque::new(),
             compact: false,
             late: false,
@@ -212,6 +216,16 @@ impl Line {
     pub(crate) fn has_crossed(&mut self, id: tree::Id) -> bool {
         let at = self.crossed.iter().position(|crossed| *crossed == id);
         at.and_then(|at| self.crossed.remove(at)).is_some()
+    }
+
+    /// It said that it does not have a block, or gave another for it.
+    pub(crate) fn refuse(&mut self, id: tree::Id, now: Time) {
+        self.refused.insert(id, now.after(REFUSAL));
+    }
+
+    /// Whether it said of late that it does not have a block.
+    pub(crate) fn refuses(&self, id: tree::Id, now: Time) -> bool {
+        self.refused.get(&id).is_some_and(|until| *until > now)
     }
 
     /// It answered, with whatever.

@@ -134,13 +134,25 @@ impl State {
             if room == 0 {
                 continue;
             }
-            let mut keys = self.free_for(peer, room, ledger);
+            let mut keys = self.free_for(peer, room, now, ledger);
             if keys.is_empty() {
                 keys = self.overdue_for(peer, room, now, ledger);
             }
             keys.retain(|(height, _)| only.is_none_or(|only| only == *height));
             allowance = allowance.saturating_sub(keys.len());
             self.ask(peer, &keys, live, turn);
+        }
+        self.look_again_at_refused(now);
+    }
+
+    /// What nobody is asked for may be there to ask of a peer that refused it, a little later.
+    fn look_again_at_refused(&mut self, now: Time) {
+        if self.slots.free().next().is_none() {
+            return;
+        }
+        let until = self.lines.values().filter(|line| line.is_usable()).flat_map(|line| line.refused.values());
+        if let Some(again) = until.filter(|until| **until > now).min().copied() {
+            self.replan(again);
         }
     }
 
@@ -149,20 +161,20 @@ impl State {
     }
 
     /// Whether the peer can be asked for a block.
-    fn can_ask(line: &Line, key: Key, side: bool, ledger: &dyn Ledger) -> bool {
+    fn can_ask(line: &Line, (key, side): (Key, bool), now: Time, ledger: &dyn Ledger) -> bool {
         let (height, id) = key;
         let Some(best) = line.best else { return false };
         let tree = ledger.tree();
         let has = if side { tree.is_ancestor(id, best) } else { line.serves(height, tree.height(best)) };
-        has && !line.owed.contains_key(&id) && !line.refused.contains(&id)
+        has && !line.owed.contains_key(&id) && !line.refuses(id, now)
     }
 
     /// The lowest blocks that nobody is asked for and the peer has.
-    fn free_for(&self, peer: PeerId, most: usize, ledger: &dyn Ledger) -> Vec<Key> {
+    fn free_for(&self, peer: PeerId, most: usize, now: Time, ledger: &dyn Ledger) -> Vec<Key> {
         let Some(line) = self.lines.get(&peer) else { return Vec::new() };
         self.slots
             .free()
-            .filter(|(key, side)| Self::can_ask(line, *key, *side, ledger))
+            .filter(|(key, side)| Self::can_ask(line, (*key, *side), now, ledger))
             .map(|(key, _)| key)
             .take(most)
             .collect()
@@ -177,7 +189,7 @@ impl State {
         let mut keys = Vec::new();
         let mut again: Option<Time> = None;
         for (key, side, expected) in self.slots.asked().take(HEAD) {
-            if !Self::can_ask(line, key, side, ledger) {
+            if !Self::can_ask(line, (key, side), now, ledger) {
                 continue;
             }
             if expected <= now || expected > sooner {

@@ -1,7 +1,7 @@
 //! What is asked of whom.
 
 use super::*;
-use crate::blocks::download::{MAX_PROCESSING, MAX_REFUSED, MAX_SIDE, WINDOW};
+use crate::blocks::download::{MAX_PROCESSING, MAX_REFUSED, MAX_SIDE, REFUSAL, WINDOW};
 use crate::penalty::Penalty;
 
 /// A node at the genesis block that knows the headers of `length` blocks, and those.
@@ -79,7 +79,7 @@ fn what_a_lost_peer_owed_is_asked_of_another() {
 }
 
 #[test]
-fn refused_block_is_asked_of_another_and_never_again_of_the_same() {
+fn refused_block_is_asked_of_another_and_only_later_of_the_same() {
     let (mut world, blocks) = behind(1);
     world.meet(&[ALICE, BOB], Direction::Outbound);
     let _ = world.has(ALICE, &blocks[0]);
@@ -90,6 +90,12 @@ fn refused_block_is_asked_of_another_and_never_again_of_the_same() {
     let out = world.step(|state, now, chain| state.on_notfound(BOB, &items, now, chain));
     assert!(asked(&out, ALICE).is_empty() && asked(&out, BOB).is_empty());
     assert!(faults(&out).is_empty());
+    let out = world.wait(REFUSAL - Duration::from_millis(1));
+    assert!(asked(&out, ALICE).is_empty() && asked(&out, BOB).is_empty());
+    // They may have spoken of a block that they had yet to validate.
+    let out = world.wait(Duration::from_millis(1));
+    let again = [asked(&out, ALICE), asked(&out, BOB)].concat();
+    assert_eq!(hashes(&again), [blocks[0].hash()], "of one of them");
 }
 
 #[test]

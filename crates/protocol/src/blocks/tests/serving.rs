@@ -195,6 +195,28 @@ fn block_that_turns_out_to_be_invalid_or_takes_too_long_is_not_found() {
 }
 
 #[test]
+fn block_is_found_though_many_newer_ones_are_validated_with_it() {
+    let mut world = serving(5, &[ALICE, CAROL]);
+    let mut parent = world.chain.tip;
+    let blocks: Vec<_> = (0..MAX_RECENT + 2)
+        .map(|_| {
+            let block = world.mine(parent, 0, &[]);
+            parent = world.id(&block);
+            let _ = world.has(CAROL, &block);
+            block
+        })
+        .collect();
+    for block in &blocks {
+        let _ = world.block(CAROL, block);
+    }
+    let first = blocks[0].hash();
+    assert!(getdata(&mut world, ALICE, &[Inventory::WitnessBlock(first)]).is_empty());
+    let out = world.connect(&blocks[0]);
+    assert!(not_found(&out, ALICE).is_empty(), "{out:?}");
+    assert!(reads(&out).iter().any(|(_, hash)| *hash == first), "{out:?}");
+}
+
+#[test]
 fn those_that_wait_for_validation_are_bounded() {
     let mut world = serving(5, &[ALICE, CAROL]);
     let block = world.mine(world.chain.tip, 0, &[]);

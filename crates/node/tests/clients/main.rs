@@ -1,0 +1,31 @@
+//! Clients of Bitcoin Core that were written elsewhere, unchanged, against a real node in a process of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may panic: it fails; and says why it was passed over"
+)]
+
+mod emitter;
+mod errors;
+mod hostile;
+mod plain;
+mod python;
+#[expect(dead_code, reason = "shared with other tests, which use the rest")]
+#[path = "../commands/support.rs"]
+mod support;
+mod typed;
+
+use corepc_client::client_sync::Auth;
+use corepc_client::client_sync::v31::Client;
+
+use crate::support::Place;
+
+/// The client of Bitcoin Core 31, which reads every reply into a type of its own.
+fn client(place: &Place) -> Client {
+    let cookie = Auth::CookieFile(place.home().join(".cookie"));
+    Client::new_with_auth(&format!("http://{}", place.http()), cookie).unwrap()
+}
