@@ -49,7 +49,6 @@ impl Book {
     /// Adds a change; it is not on disk before [`save`](Self::save).
     pub fn add(&mut self, change: ChangeSet) {
         self.kept.merge(change);
-        self.kept.compact();
         self.changed = true;
     }
 
@@ -59,6 +58,8 @@ impl Book {
     /// If it can't be written; what was there stays.
     pub fn save(&mut self) -> io::Result<()> {
         if self.changed {
+            // Here, not with each change: it looks at everything.
+            self.kept.compact();
             let new = self.path.with_extension("new");
             private::file().create(true).truncate(true).open(&new)?.write_all(&self.kept.encode())?;
             std::fs::rename(&new, &self.path)?;

@@ -34,7 +34,7 @@ use yap_chain::bitcoin::block::Header;
 use yap_chain::block;
 use yap_chain::header::{
     self,
-    tree::{Id, Tree},
+    tree::{Id, Status, Tree},
 };
 use yap_chain::spec::Spec;
 use yap_chain::utxo::{Hashes, Stats, Totals};
@@ -108,6 +108,9 @@ pub enum Error {
     #[error("the index is damaged ({0}); `yap verify` says what else is, and how to mend it")]
     Index(&'static str),
 }
+
+/// Blocks that are connected at once where nobody takes in what is told of them, which holds their data in memory.
+const AT_ONCE: usize = 32;
 
 /// One chain's ledger.
 #[derive(Debug)]
@@ -341,12 +344,16 @@ impl Chainstate {
         Ok(stats.finish())
     }
 
-    /// Runs a step after whose failure memory may be in the middle of something.
+    /// Runs a step after whose failure, or panic, memory may be in the middle of something.
     fn guard<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.stopped {
             return Err(Error::Stopped);
         }
-        step(self).inspect_err(|_| self.stopped = true)
+        // Stays so if the step panics and somebody above catches that.
+        self.stopped = true;
+        let done = step(self)?;
+        self.stopped = false;
+        Ok(done)
     }
 
     /// Commits, and closes without waiting for the store to tidy its tables, which the next opening goes on with: for a
@@ -355,13 +362,15 @@ impl Chainstate {
     /// # Errors
     /// As [`Chainstate::flush`]. What was committed before stays.
     pub fn close(mut self) -> Result<(), Error> {
-        let flushed = self.flush();
+        // Better blocks that are stored and not connected are the next opening's to connect.
+        let flushed = self.persist();
         let Self { store, .. } = self;
         store.leave();
         flushed
     }
 
-    /// Holds a block, and all on top of it, to be invalid, and leaves it.
+    /// Holds a block, and all on top of it, to be invalid, and leaves it. Where that leaves a better branch, or a far way
+    /// to go, [`step`](Self::step) goes on.
     ///
     /// # Errors
     /// If the ledger cannot go on, or, without a change, if a block on the way back was pruned.
@@ -373,25 +382,30 @@ impl Chainstate {
             chainstate.await_scripts()?;
             while chainstate.tree.is_ancestor(id, chainstate.tip) && id != chainstate.tree.genesis() {
                 chainstate.disconnect_tip()?;
+                // The way back may be long. A crash on it leaves a tip from which the next opening goes forth again.
+                chainstate.commit_on_the_way()?;
             }
             chainstate.mark_invalid(id);
             chainstate.readmit();
-            chainstate.activate()
+            chainstate.go(AT_ONCE).map(drop)
         })
     }
 
-    /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block and all on top of it.
+    /// Takes back [`invalidate`](Self::invalidate), and whatever else was held against the block, those before it and all
+    /// on top of it. Where the way is far, [`step`](Self::step) goes on.
     ///
     /// # Errors
     /// If the ledger cannot go on.
     pub fn reconsider(&mut self, id: Id) -> Result<(), Error> {
         self.guard(|chainstate| {
-            let hash = chainstate.tree.hash(id);
-            chainstate.tree.reconsider(&hash);
-            chainstate.dirty.extend(chainstate.tree.iter().filter(|&other| chainstate.tree.is_ancestor(id, other)));
-            chainstate.dirty.insert(id);
+            let tree = &mut chainstate.tree;
+            let invalid: Vec<Id> = tree.iter().filter(|&id| tree.status(id) != Status::Valid).collect();
+            let hash = tree.hash(id);
+            tree.reconsider(&hash);
+            // Also those below the block, and beside it: on disk nothing may be left that speaks against them.
+            chainstate.dirty.extend(invalid);
             chainstate.readmit();
-            chainstate.activate()
+            chainstate.go(AT_ONCE).map(drop)
         })
     }
 

@@ -77,6 +77,15 @@ impl Handle {
         self.on_network(|network| async move { call(network).await.map_err(told) })
     }
 
+    /// Has the node stop. Requests that wait are answered first; if there is no room, it is waited for elsewhere.
+    pub(crate) fn end(&self) {
+        let requests = self.requests.clone();
+        if let Err(mpsc::error::TrySendError::Full(request)) = requests.try_send(Request::Stop) {
+            // Without a thread there is no way to wait; then it takes the end of all who can ask.
+            let _ = std::thread::Builder::new().name("stop".into()).spawn(move || requests.blocking_send(request));
+        }
+    }
+
     fn command<T: Send + 'static>(&self, command: Command, read: fn(Reply) -> T) -> Pending<T> {
         let reply = self.ask(|answer| Request::Command(command, answer));
         Box::pin(async move { Ok(read(reply.await?)) })
@@ -290,11 +299,7 @@ impl Backend for Handle {
     }
 
     fn stop(&self) {
-        let requests = self.requests.clone();
-        // Requests that wait are answered first; if there is no room, it is waited for elsewhere.
-        if let Err(mpsc::error::TrySendError::Full(request)) = requests.try_send(Request::Stop) {
-            tokio::spawn(async move { requests.send(request).await });
-        }
+        self.end();
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Happening {
     Judged(Arc<Transaction>, Result<(), Why>),
     /// The mempool has changed.
     Pool(Vec<Arc<Entry>>, Vec<Removed>),
-    /// A block that was stored broke a rule when it was connected.
+    /// A block broke a rule: when it came, or when it was connected.
     Refused(BlockHash, Cow<'static, str>),
     /// All of a saved mempool was taken in, or could not be.
     Restored(Restored),
@@ -115,7 +115,14 @@ impl Ledger {
             // Of one whose scripts are being verified, the answer follows.
             Accepted::Known if self.held.contains_key(&hash) => {}
             Accepted::Known => happened.push(Happening::Processed(hash, self.known(&hash))),
-            Accepted::Rejected(why) => happened.push(Happening::Processed(hash, refused(&why))),
+            Accepted::Rejected(why) => {
+                let outcome = refused(&why);
+                // What may be another block's hash, or is told already, is no news of this one.
+                if matches!(outcome, Processed::Invalid { mutated: false, .. }) && !is_old(&why) {
+                    happened.push(Happening::Refused(hash, why.reason()));
+                }
+                happened.push(Happening::Processed(hash, outcome));
+            }
         }
         Ok(happened)
     }
@@ -251,6 +258,11 @@ fn refused(why: &Reject) -> Processed {
     Processed::Invalid { reason: constant(why.reason()), mutated }
 }
 
+/// Whether a block is refused for what was known of it before.
+const fn is_old(why: &Reject) -> bool {
+    matches!(why, Reject::KnownInvalid | Reject::Header(header::Error::KnownInvalid { .. }))
+}
+
 /// The reasons of rules are constants; that of an old version carries the number.
 fn constant(reason: Cow<'static, str>) -> &'static str {
     match reason {
@@ -321,3 +333,6 @@ impl yap_protocol::Ledger for Ledger {
         self.admission.pool().min_feerate(self.now).to_sat_per_kvb()
     }
 }
+
+#[cfg(test)]
+mod tests;

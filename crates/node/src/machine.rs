@@ -136,8 +136,9 @@ impl Machine {
         let (mine, reports) = mine::Mine::new(parts.mining, &spec, parts.seed);
         let clock = Clock::start();
         let mempool = parts.keep_mempool.then(|| directory.join(chores::MEMPOOL));
+        let height = ledger.chain().tree().height(ledger.chain().verified_tip());
         Ok(Self {
-            chores: chores::Chores::new(mempool, clock.wall().0),
+            chores: chores::Chores::new(mempool, clock.wall().0, height),
             clock,
             spec,
             node,
@@ -166,7 +167,7 @@ impl Machine {
         })
     }
 
-    /// Runs until it is told to stop, or the network ends. Whatever happens, peers are told, and what can be kept is.
+    /// Runs until it is told to stop, or something that it needs fails. Whatever happens, peers are told, and what can be kept is.
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         let outcome = self.turns().await;
         self.observer.tell(yap_api::event::Event::Stopping);
@@ -182,7 +183,8 @@ impl Machine {
             tokio::select! {
                 event = self.events.next() => match event {
                     Some(event) => self.network(event)?,
-                    None => return Ok(()),
+                    // Nobody but us tells it to stop.
+                    None => return Err(Error::Worker("the network")),
                 },
                 request = self.requests.recv() => match request {
                     Some(Request::Stop) | None => return Ok(()),
@@ -232,14 +234,17 @@ impl Machine {
 
     /// Writes what is to be kept, and closes the ledger.
     fn close(self) -> Result<(), Error> {
-        let Self { mut book, mut ledger, chores, events, observer, ends_process, .. } = self;
-        drop(events);
+        let Self { mut book, mut ledger, chores, events, observer, ends_process, mine, reports, requests, .. } = self;
+        // First the receivers: whoever waits for room there, or for an answer, hears that there is none to come. A thread of
+        // the miner that waits could not be joined.
+        drop((events, requests, reports));
+        drop(mine);
         if let Err(error) = book.save() {
             observer.tell(notice(format!("can't keep the address book: {error}")));
         }
         chores.save_mempool(&mut ledger, &observer);
         let mut chain = ledger.into_chain();
-        if ends_process { chain.close() } else { chain.flush() }
+        if ends_process { chain.close() } else { chain.persist() }
     }
 
     /// A ticket that no request had.

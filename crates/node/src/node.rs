@@ -91,3 +91,10 @@ impl Node {
         outcome
     }
 }
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Whoever still holds what asks the node does not keep it running. One that was stopped hears nothing any more.
+        self.handle.end();
+    }
+}

@@ -1,10 +1,10 @@
 //! What would become of transactions if they were offered, without offering them.
 //!
 //! Each is judged as if those before it were pending, but for what a mempool asks of transactions that belong together
-//! (the bounds on clusters, and packages that pay for one another). Scripts are not verified here: they leave as jobs,
-//! to be verified wherever the caller has the time.
+//! (the bounds on clusters, and packages that pay for one another, and replacement: what one of them spends is gone for
+//! those after it). Scripts are not verified here: they leave as jobs, to be verified wherever the caller has the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yap_chain::bitcoin::OutPoint;
@@ -48,10 +48,18 @@ impl Admission {
     /// judged while the chain moves: then each is refused as one to be offered again.
     pub fn try_all(&self, chain: &mut Chainstate, transactions: Vec<Arc<Transaction>>, now: u64) -> Vec<Trial> {
         let mut made: BTreeMap<OutPoint, Coin> = BTreeMap::new();
+        let mut spent: BTreeSet<OutPoint> = BTreeSet::new();
         let mut trials = Vec::new();
         for transaction in transactions.into_iter().take(MOST_TRIED) {
-            let (pays, outcome) = self.try_one(chain, &transaction, &made, now);
+            let inputs = || transaction.decoded().input.iter().map(|input| input.previous_output);
+            let gone: Vec<OutPoint> = inputs().filter(|outpoint| spent.contains(outpoint)).collect();
+            let (pays, outcome) = if gone.is_empty() {
+                self.try_one(chain, &transaction, &made, now)
+            } else {
+                (None, Err(Refusal::MissingInputs(gone.into()).into()))
+            };
             if outcome.is_ok() {
+                spent.extend(inputs());
                 for (index, output) in (0..).zip(&transaction.decoded().output) {
                     let outpoint = OutPoint { txid: transaction.txid(), vout: index };
                     made.insert(outpoint, Coin::new(output.value, &output.script_pubkey, UNCONFIRMED, false));

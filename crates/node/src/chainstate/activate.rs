@@ -24,10 +24,12 @@ impl Chainstate {
     }
 
     /// As [`activate`](Self::activate), but stops once it has connected so many blocks. Gives whether the tip is the
-    /// best block. A branch that is left is left as a whole.
+    /// best block. A branch that is left is left as a whole, and the other followed at least to where it has as much work:
+    /// nobody is shown, or mines on, a tip that is worse than the one before.
     pub(super) fn go(&mut self, most: usize) -> Result<bool, Error> {
         let mut left = most;
         self.collect()?;
+        let least = self.tree.work(self.tip);
         while let Some(best) = self.index.best().filter(|&best| best != self.tip) {
             let path = self.tree.path(self.tip, best);
             self.check_readable(&path.disconnect)?;
@@ -39,7 +41,7 @@ impl Chainstate {
                 }
             }
             for id in path.connect {
-                if left == 0 {
+                if left == 0 && self.tree.work(self.tip) >= least {
                     return Ok(false);
                 }
                 left = left.saturating_sub(1);
@@ -70,7 +72,7 @@ impl Chainstate {
     }
 
     /// Commits if that is due. The tip may be on the way to the best block, which the next opening goes on with.
-    fn commit_on_the_way(&mut self) -> Result<(), Error> {
+    pub(super) fn commit_on_the_way(&mut self) -> Result<(), Error> {
         if self.commit_due() {
             self.await_scripts()?;
             self.write()?;
@@ -91,17 +93,19 @@ impl Chainstate {
         }
     }
 
-    /// Waits until every script in flight is verified; the tip is then verified too.
+    /// Waits until the tip is the best block that is stored, and verified.
     ///
     /// # Errors
     /// As [`Chainstate::process`].
     pub fn settle(&mut self) -> Result<(), Error> {
         self.guard(|chainstate| {
-            while !chainstate.in_flight.is_empty() {
+            loop {
                 chainstate.await_scripts()?;
                 chainstate.activate()?;
+                if chainstate.in_flight.is_empty() {
+                    return Ok(());
+                }
             }
-            Ok(())
         })
     }
 
@@ -176,6 +180,8 @@ impl Chainstate {
             None => {
                 let header = self.tree.header(id);
                 self.events.push_back(Event::Disconnected { hash: header.block_hash(), height: self.tree.height(id) });
+                // What is committed must follow the tip, also where nothing else has changed.
+                self.dirty.insert(id);
                 (self.read_block(id)?, Arc::new(self.read_undo(id)?))
             }
         };

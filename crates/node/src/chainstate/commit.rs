@@ -27,13 +27,16 @@ impl Chainstate {
             || (!self.unfiltered.is_empty() && self.committed_at.elapsed() >= INTERVAL)
     }
 
-    /// Waits until the tip is verified and starts to commit it. The commit goes on beside the caller.
+    /// Waits until the tip is verified and starts to commit it. The commit goes on beside the caller. If a script proves
+    /// wrong, the tip is afterwards not the best block, until [`step`](Self::step) or [`settle`](Self::settle) goes on.
     ///
     /// # Errors
     /// If the disk is full or fails; the last commit then stays as it is.
     pub fn commit(&mut self) -> Result<(), Error> {
-        self.settle()?;
-        self.guard(Self::write)
+        self.guard(|chainstate| {
+            chainstate.await_scripts()?;
+            chainstate.write()
+        })
     }
 
     /// Starts to commit the tip, which is verified.
@@ -51,11 +54,21 @@ impl Chainstate {
         Ok(self.store.begin_commit(batch)?)
     }
 
-    /// Commits, and waits until it is on disk.
+    /// Settles, commits, and waits until it is on disk.
     ///
     /// # Errors
     /// As [`Chainstate::commit`].
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.settle()?;
+        self.persist()
+    }
+
+    /// Commits what is connected, whether or not there are better blocks, and waits until it is on disk: for a caller that
+    /// must not be kept for long.
+    ///
+    /// # Errors
+    /// As [`Chainstate::commit`].
+    pub fn persist(&mut self) -> Result<(), Error> {
         self.commit()?;
         self.guard(|chainstate| Ok(chainstate.store.flush()?))
     }

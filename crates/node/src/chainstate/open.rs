@@ -17,7 +17,7 @@ use super::filters::Filters;
 use super::flight::Flight;
 use super::index::{Entry, Index};
 use super::recent::Recent;
-use super::{Chainstate, Error};
+use super::{AT_ONCE, Chainstate, Error};
 
 /// Whose word is taken for the scripts of old blocks. Every other rule is checked in any case.
 ///
@@ -154,8 +154,13 @@ impl Chainstate {
         let active = self.active_chain();
         self.index.link_restored(&active, &self.tree);
         self.index.drop_worse_than(self.tip, &self.tree);
-        // A crash may have come between storing a better branch and connecting it.
-        self.activate()
+        // A crash may have come between storing a better branch and connecting it. What is told of that is nobody's news:
+        // whoever opens the ledger looks at its tip.
+        while !self.go(AT_ONCE)? {
+            self.events.clear();
+        }
+        self.events.clear();
+        Ok(())
     }
 
     /// The best chain from the first block to the tip.

@@ -107,7 +107,7 @@ fn what_is_no_block_is_not_held_against_its_header() {
             panic!("{refused:?}");
         };
         assert!(why.is_mutation());
-        assert_eq!(chainstate.tree().status(id), header::tree::Status::Valid);
+        assert_eq!(chainstate.tree().status(id), Status::Valid);
         let unread = Prepared::new(Block::unread(bytes).unwrap(), chainstate.spec());
         assert!(matches!(chainstate.process(unread, NOW).unwrap(), Accepted::Stored));
     }
@@ -282,4 +282,34 @@ fn a_commit_is_due_at_the_bound_of_headers_without_blocks() {
     assert!(!chainstate.commit_due());
     drop(chainstate);
     assert_eq!(open(directory.path(), 64 << 20).tree().len(), commit::MOST_DIRTY);
+}
+
+#[test]
+fn after_a_panic_half_way_nothing_more_is_done() {
+    let builder = chain(20, 0);
+    let directory = tempfile::tempdir().unwrap();
+    let mut chainstate = open(directory.path(), 64 << 20);
+    let half_way = std::panic::AssertUnwindSafe(|| chainstate.guard::<()>(|_| panic!("as the test wants")));
+    assert!(std::panic::catch_unwind(half_way).is_err());
+    assert!(matches!(chainstate.step(1), Err(Error::Stopped)));
+    assert!(matches!(give(&mut chainstate, builder.block(1).unwrap()), Err(Error::Stopped)));
+    assert!(matches!(chainstate.close(), Err(Error::Stopped)));
+}
+
+#[test]
+fn the_commit_of_a_backlog_does_not_connect_it() {
+    let mut builder = Builder::regtest(21);
+    builder.mine_empty(20);
+    let directory = tempfile::tempdir().unwrap();
+    let mut chainstate = open(directory.path(), 64 << 20);
+    for block in builder.blocks() {
+        let prepared = Prepared::new(Block::parse(serialize(block)).unwrap(), chainstate.spec());
+        assert!(matches!(chainstate.store_block(prepared, NOW).unwrap(), Accepted::Stored));
+    }
+    assert!(!chainstate.step(4).unwrap());
+    chainstate.commit().unwrap();
+    assert_eq!(chainstate.tree().height(chainstate.tip()), 4);
+    drop(chainstate);
+    let mut chainstate = open(directory.path(), 64 << 20);
+    assert_eq!(totals(&mut chainstate), usual(&builder), "the next opening goes on");
 }

@@ -51,8 +51,9 @@ struct Pace {
 }
 
 impl Chores {
-    pub(super) fn new(mempool: Option<PathBuf>, started: u64) -> Self {
-        let pace = Pace { height: 0, at: Instant::now(), rate: 0.0 };
+    /// `started` is the Unix time; `height` that of the tip.
+    pub(super) fn new(mempool: Option<PathBuf>, started: u64, height: u32) -> Self {
+        let pace = Pace { height, at: Instant::now(), rate: 0.0 };
         Self { book: None, commit: None, look: after(LOOK), mempool, started, alone: true, pace }
     }
 

@@ -125,12 +125,17 @@ fn leads(facts: &PeerFacts, given: &Given) -> bool {
     match given {
         Given::Peer(identity) => facts.link.identity == Some(*identity),
         Given::Host { port, .. } if given.name().is_some() => {
-            facts.link.purpose == Some(Purpose::Manual) && address.to_string().contains(&format!("/{port}"))
+            facts.link.purpose == Some(Purpose::Manual) && has_port(&address.to_string(), *port)
         }
         Given::Host { .. } | Given::Address(_) => {
             given.addresses(&[]).iter().any(|one| one.endpoint == address.endpoint)
         }
     }
+}
+
+/// Whether an address, of either carrier, is at that port.
+fn has_port(address: &str, port: u16) -> bool {
+    address.split('/').chain(address.rsplit(':').take(1)).any(|part| part.parse() == Ok(port))
 }
 
 fn transport(path: &Path) -> &'static str {
@@ -229,7 +234,7 @@ impl View for Machine {
     }
 
     fn coins(&mut self) -> Result<Box<dyn Coins>, ReadError> {
-        self.ledger.chain_mut().flush().map_err(|error| self.fail(error))?;
+        self.ledger.chain_mut().persist().map_err(|error| self.fail(error))?;
         let utxos = self.ledger.chain().store().reader().utxos().map_err(|error| damaged(&error))?;
         let tip = utxos.tip().map(|tip| tip.hash).ok_or(ReadError::Missing)?;
         Ok(Box::new(Snapshot { tip, utxos }))
@@ -359,5 +364,20 @@ impl Coins for Snapshot {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_port;
+
+    #[test]
+    fn a_port_is_told_from_one_that_begins_like_it() {
+        for address in ["/dns4/example.org/tcp/6001", "/ip4/1.2.3.4/udp/6001/quic-v1", "1.2.3.4:6001"] {
+            assert!(has_port(address, 6001), "{address}");
+            assert!(!has_port(address, 600), "{address}");
+        }
+        assert!(!has_port("/ip6/2001:db8::600/tcp/6001", 600), "a part of a host is no port");
+        assert!(!has_port("[2001:db8::600]:6001", 600));
     }
 }

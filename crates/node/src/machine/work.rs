@@ -151,7 +151,12 @@ impl Machine {
             Happening::Processed(hash, io::Processed::Invalid { reason, .. }) => {
                 tracing::info!(%hash, reason, "a block was refused");
             }
-            Happening::Judged(transaction, Err(_)) => self.mine.refused(&transaction.txid()),
+            // It may be refused because it is there already.
+            Happening::Judged(transaction, Err(_))
+                if !self.ledger.admission().pool().contains_txid(&transaction.txid()) =>
+            {
+                self.mine.refused(&transaction.txid());
+            }
             Happening::Processed(..) | Happening::Judged(..) | Happening::Restored(_) => {}
         }
         self.inputs.extend(happening.into_input());

@@ -103,18 +103,35 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         mining: Setting { mining: builder.mining, threads: builder.mining_threads, payout },
         seed: random()?,
     };
-    let ended = run(parts).await?;
+    let node = Node { handle, server: None, purse: None, ended: run(parts).await? };
+    complete(node, builder, tip).await
+}
+
+/// Adds to a node that runs what asks it. If that fails, the node is stopped in order: its ports and its directory are free
+/// once the failure is told.
+async fn complete(mut node: Node, mut builder: Builder, tip: (u32, BlockHash)) -> Result<Node, StartError> {
+    match ask(&mut node, &mut builder, tip).await {
+        Ok(()) => Ok(node),
+        Err(error) => {
+            // What failed first is what is told.
+            let _ = node.stop().await;
+            Err(error)
+        }
+    }
+}
+
+async fn ask(node: &mut Node, builder: &mut Builder, tip: (u32, BlockHash)) -> Result<(), StartError> {
+    let handle = &node.handle;
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
     let _ = handle.network.subscribe(PING, None).await;
-    let purse = if builder.wallet { Some(open_wallet(&builder, &handle, tip).await?) } else { None };
-    let server = match builder.http {
-        None => None,
-        Some(config) => {
-            let backend = Arc::clone(&handle) as Arc<dyn yap_api::Backend>;
-            Some(Server::start(backend, Arc::new(methods::all()), config).await?)
-        }
-    };
-    Ok(Node { handle, server, purse, ended })
+    if builder.wallet {
+        node.purse = Some(open_wallet(builder, handle, tip).await?);
+    }
+    if let Some(config) = builder.http.take() {
+        let backend = Arc::clone(handle) as Arc<dyn yap_api::Backend>;
+        node.server = Some(Server::start(backend, Arc::new(methods::all()), config).await?);
+    }
+    Ok(())
 }
 
 /// Makes the directory, for this user alone.

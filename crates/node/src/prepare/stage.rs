@@ -63,12 +63,17 @@ mod tests {
     #[test]
     fn what_the_threads_have_no_room_for_is_prepared_at_once() {
         let spec = Arc::new(Spec::regtest());
-        let (blocks, waiting) = bounded(1);
+        let (blocks, waiting) = bounded(WAITING);
         let stage = Stage { blocks, spec: Arc::clone(&spec) };
-        assert!(stage.prepare(genesis(&spec)).is_none());
-        let here = stage.prepare(genesis(&spec)).unwrap();
+        for _ in 0..WAITING {
+            assert!(stage.prepare(genesis(&spec)).is_none(), "at the bound");
+        }
+        let here = stage.prepare(genesis(&spec)).expect("one past it comes back");
         assert!(here.verdict.is_ok());
-        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting.len(), WAITING);
+        // Nor does it wait for threads that are gone.
+        drop(waiting);
+        assert!(stage.prepare(genesis(&spec)).is_some());
     }
 
     #[test]

@@ -8,6 +8,7 @@
     reason = "a test may panic: it fails"
 )]
 
+mod hardship;
 mod peers;
 mod shared;
 mod town;

@@ -7,7 +7,7 @@ use yap_node::yap_chain::bitcoin::consensus::serialize;
 use yap_node::yap_chain::transaction::Transaction;
 use yap_protocol::io::Judged;
 
-use super::town::{chain, event, give, muhash, start, tip, wait_for, wait_for_tip};
+use super::town::{chain, event, give, muhash, pay, start, tip, wait_for, wait_for_tip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_node_takes_over_the_chain_of_its_peer() {
@@ -26,29 +26,23 @@ async fn a_fresh_node_takes_over_the_chain_of_its_peer() {
 async fn a_payment_reaches_whoever_is_connected_through_others_and_is_confirmed_everywhere() {
     let directories: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut builder = chain(2);
+    builder.prepare(1);
     let alice = start(directories[0].path(), &[]).await;
     give(&alice, builder.blocks()).await;
     let bob = start(directories[1].path(), &[&alice]).await;
     let carol = start(directories[2].path(), &[&bob]).await;
     wait_for_tip(&carol, builder.tip()).await;
 
-    // The block that the builder makes holds payments: the first of them is made known beforehand.
-    let block = builder.random_block();
-    let payment = block.txdata.iter().skip(1).map(|payment| Transaction::parse(serialize(payment)).unwrap());
-    let mut sent = None;
-    for payment in payment {
-        let txid = payment.txid();
-        if carol.backend().submit(Arc::new(payment)).await.unwrap() == Judged::Accepted {
-            sent = Some(txid);
-            break;
-        }
-    }
-    let txid = sent.expect("a random block has a payment that is standard");
+    let payment = pay(&mut builder);
+    let txid = payment.compute_txid();
+    let submitted = Arc::new(Transaction::parse(serialize(&payment)).unwrap());
+    assert_eq!(carol.backend().submit(submitted).await, Ok(Judged::Accepted));
     wait_for(&alice.backend(), |backend| async move {
         backend.ask(move |view| view.pool().contains_txid(&txid)).await.unwrap()
     })
     .await;
     let mut events = carol.backend().events();
+    let block = builder.mine(&[payment]);
     give(&alice, [&block]).await;
     let why = event(&mut events, |event| match event {
         Event::TransactionRemoved { txid: gone, why } if *gone == txid => Some(why.clone()),

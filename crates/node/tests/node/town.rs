@@ -9,13 +9,15 @@ use yap_api::Backend;
 use yap_api::event::{Event, Stamped};
 use yap_net::config::{Find, Hosts, Listen, Reach};
 use yap_node::Node;
-use yap_node::yap_chain::bitcoin::BlockHash;
 use yap_node::yap_chain::bitcoin::consensus::serialize;
+use yap_node::yap_chain::bitcoin::{self, BlockHash};
 use yap_node::yap_chain::block::Block;
 use yap_node::yap_chain::spec::Spec;
 use yap_node::yap_chain::utxo::{Digest, Hashes};
 use yap_protocol::io::Processed;
 use yap_sim::Builder;
+use yap_sim::builder::Payment;
+use yap_sim::lock::Kind;
 
 /// What anything may take before a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -26,18 +28,15 @@ pub async fn start(directory: &Path, peers: &[&Node]) -> Node {
     for peer in peers {
         given.push(address(peer).await.parse().unwrap());
     }
+    builder(directory).peers(given).start().await.unwrap()
+}
+
+/// The builder of such a node.
+pub fn builder(directory: &Path) -> yap_node::node::Builder {
     let listen = Listen { port: 0, hosts: Hosts::Loopback, ..Listen::default() };
     let find = Find { mdns: false, registry: None, dht: false, trust: Vec::new() };
     let reach = Reach { upnp: false, relay: false, punch: false, ..Reach::default() };
-    Node::builder(Arc::new(Spec::regtest()), directory)
-        .listen(listen)
-        .find(find)
-        .reach(reach)
-        .peers(given)
-        .http(None)
-        .start()
-        .await
-        .unwrap()
+    Node::builder(Arc::new(Spec::regtest()), directory).listen(listen).find(find).reach(reach).http(None)
 }
 
 /// Where a node listens by TCP, once it does.
@@ -89,7 +88,7 @@ pub async fn wait_for<F: Future<Output = bool>>(backend: &Arc<dyn Backend>, hold
 /// The first event that is wanted.
 pub async fn event<T>(
     events: &mut tokio::sync::broadcast::Receiver<Arc<Stamped>>,
-    wanted: impl Fn(&Event) -> Option<T>,
+    mut wanted: impl FnMut(&Event) -> Option<T>,
 ) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -111,4 +110,12 @@ pub fn chain(seed: u64) -> Builder {
     let mut builder = Builder::regtest(seed);
     builder.mine_empty(110);
     builder
+}
+
+/// A signed payment that is standard.
+pub fn pay(builder: &mut Builder) -> bitcoin::Transaction {
+    let mut payment = Payment::of(vec![builder.coin_where(Kind::Wpkh, |_, _| true).unwrap()]);
+    let value = payment.value() - bitcoin::Amount::from_sat(10_000);
+    payment.outputs = vec![builder.output(Kind::Wpkh, value)];
+    builder.sign(&payment)
 }
