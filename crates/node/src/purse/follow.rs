@@ -69,7 +69,7 @@ impl Worker {
         shared: Arc<Mutex<Shared>>,
     ) -> Self {
         let spec = Arc::clone(wallet.spec());
-        let (offers, rested) = (Offers::new(&wallet), Instant::now());
+        let (offers, rested) = (Offers::new(now()), Instant::now());
         let mut worker = Self {
             wallet,
             files,

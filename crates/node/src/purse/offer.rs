@@ -1,6 +1,6 @@
 //! Payments that the mempool does not have are offered to it again: at the start, and when it dropped them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bitcoin::Txid;
@@ -25,8 +25,8 @@ const MAX_OFFERS: usize = 100;
 pub(super) struct Offers {
     /// Only those that wait.
     made: BTreeMap<Txid, Offer>,
-    /// What no block had when the wallet was started: whoever made it is gone, and will not submit it.
-    left: BTreeSet<Txid>,
+    /// When the wallet was started, Unix time: whoever made an earlier payment is gone, and will not submit it.
+    started: u64,
 }
 
 /// An offer that was made.
@@ -39,9 +39,9 @@ struct Offer {
 }
 
 impl Offers {
-    /// What a wallet that was started now has to offer.
-    pub(super) fn new(wallet: &Wallet) -> Self {
-        Self { made: BTreeMap::new(), left: wallet.unsettled().into_iter().collect() }
+    /// None so far, of a wallet that is started now.
+    pub(super) fn new(started: u64) -> Self {
+        Self { made: BTreeMap::new(), started }
     }
 
     /// What is to be offered now; oldest first, so that parents come before children.
@@ -52,7 +52,7 @@ impl Offers {
         let is_due = |transaction: &Arc<Transaction>| {
             let txid = transaction.txid();
             let received = wallet.received_at(&txid).unwrap_or(0);
-            let new = received.saturating_add(NEW) > now && !self.left.contains(&txid);
+            let new = received > self.started && received <= now && received.saturating_add(NEW) > now;
             let offered = self.made.get(&txid);
             !new && offered.is_none_or(|offer| offer.at.saturating_add(offer.wait) <= now || offer.at > now)
         };

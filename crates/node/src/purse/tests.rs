@@ -1,7 +1,6 @@
 //! A wallet on its thread, with a chain that is made by hand.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bitcoin::absolute::LockTime;
@@ -259,25 +258,20 @@ fn what_can_t_be_written_is_not_done() {
     assert_eq!(ask(&open(directory.path(), &town), |wallet| wallet.addresses().len()).unwrap(), 0);
 }
 
-#[test]
-fn dropped_payment_is_offered_again_at_the_next_start() {
+/// Pays, stops the wallet before anybody submits the payment, and requires that it is offered once at the next start.
+fn is_offered_at_the_next_start(age: u64) {
     let (directory, town) = (tempfile::tempdir().unwrap(), Town::default());
     let purse = open(directory.path(), &town);
     let script = new_address(&purse);
     town.mine(&script);
     (0..100).for_each(|_| town.mine(&nobody()));
-    let old = Arc::new(AtomicBool::new(false));
-    let past = Arc::clone(&old);
     let txid = ask(&purse, move |wallet| {
-        // An hour ago.
-        wallet.set_time(now() - 3_600);
-        past.store(true, Ordering::Relaxed);
+        wallet.set_time(now() - age);
         let recipient = Recipient { script: nobody(), amount: Amount::from_sat(9_000), subtract_fee: false };
         let options = Options::at(bitcoin::FeeRate::from_sat_per_vb(1).unwrap());
         wallet.pay(&[recipient], &options).unwrap().transaction.txid()
     })
     .unwrap();
-    assert!(old.load(Ordering::Relaxed));
     purse.stop();
     town.with(|world| world.offered.clear());
     let purse = open(directory.path(), &town);
@@ -289,6 +283,16 @@ fn dropped_payment_is_offered_again_at_the_next_start() {
     let times = town.with(|world| world.offered.iter().filter(|offered| **offered == txid).count());
     assert_eq!(times, 1);
     purse.stop();
+}
+
+#[test]
+fn dropped_payment_is_offered_again_at_the_next_start() {
+    is_offered_at_the_next_start(3_600);
+}
+
+#[test]
+fn payment_that_was_just_made_is_offered_again_at_the_next_start() {
+    is_offered_at_the_next_start(0);
 }
 
 #[test]

@@ -141,7 +141,11 @@ fn nothing_is_lost_when_all_are_killed_under_load() {
     for (number, paid) in &payments {
         for txid in paid {
             while town.confirmations(*number, txid) <= 0 {
-                assert!(begun.elapsed() < PATIENCE, "{txid} of node {number} is never confirmed");
+                if begun.elapsed() > PATIENCE {
+                    let told = town.call(*number, "gettransaction", json!([txid]));
+                    let why = town.call(*number, "testmempoolaccept", json!([[told["hex"]]]));
+                    panic!("{txid} of node {number} is never confirmed: {told}, {why}");
+                }
                 town.listen_until(Instant::now() + Duration::from_millis(50));
                 if !town.pool(3).is_empty() {
                     town.mine(3, 1);
