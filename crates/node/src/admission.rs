@@ -47,7 +47,7 @@ pub use self::event::{Event, Why};
 pub use self::flight::{Bounds, Full};
 pub use self::saved::{LoadError, MOST_SAVED_BYTES, Restored, SaveError};
 pub use self::tip::RETURNED_BYTES;
-pub use self::trial::{MOST_TRIED, Trial};
+pub use self::trial::{MOST_TRIED, Trial, Verified};
 
 use self::flight::{Flight, Origin, Work};
 use self::relay::Relay;

@@ -335,4 +335,5 @@ impl yap_protocol::Ledger for Ledger {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;

@@ -31,10 +31,13 @@ pub struct Trial {
     pub outcome: Result<Job, Why>,
 }
 
+/// A transaction that was tried, what it pays, and nothing if it would be taken, or why not.
+pub type Verified = (Arc<Transaction>, Option<(u64, u64)>, Result<(), Why>);
+
 impl Trial {
     /// Verifies what is left. To be done where nobody waits.
-    #[must_use]
-    pub fn verify(self) -> (Arc<Transaction>, Option<(u64, u64)>, Result<(), Why>) {
+    #[must_use = "that is all that it does"]
+    pub fn verify(self) -> Verified {
         let Self { transaction, pays, outcome } = self;
         let outcome = outcome.and_then(|job| {
             yap_script::check(&relay::Relay::default(), &job).map_err(|failure| Why::script(failure, &transaction))

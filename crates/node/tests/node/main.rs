@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    unreachable_pub,
     missing_docs,
     reason = "a test may panic: it fails"
 )]
