@@ -156,7 +156,14 @@ impl Town {
     }
 
     fn words(&self) -> String {
-        let words = |number| format!("node {number}:\n{}\n", self.node(number).last_words());
+        let told = |number, method| match self.node(number).call(method, json!([])) {
+            Ok(told) => told.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let words = |number| {
+            let (tips, peers) = (told(number, "getchaintips"), told(number, "getpeerinfo"));
+            format!("node {number}: tips {tips}, peers {peers}\n{}\n", self.node(number).last_words())
+        };
         (1..=self.nodes.len()).map(words).collect()
     }
 

@@ -46,8 +46,9 @@ pub(crate) const REFUSAL: Duration = Duration::from_secs(2);
 /// Blocks that a peer said it does not have, after which it is asked for nothing.
 pub(crate) const MAX_REFUSED: usize = 128;
 
-/// Blocks of which the whole may still come after the compact form did.
-pub(crate) const MAX_CROSSED: usize = 8;
+/// Blocks of which the whole may still come after the compact form did: a peer that validates many in a row answers for all
+/// of them late.
+pub(crate) const MAX_CROSSED: usize = 256;
 
 /// How fast blocks come. Sums that fade, so that the newest count most.
 #[derive(Clone, Copy, Debug, Default)]
