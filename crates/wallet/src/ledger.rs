@@ -24,8 +24,8 @@ use std::sync::Arc;
 use bitcoin::{Amount, OutPoint, Txid};
 use yap_chain::transaction::Transaction;
 
-pub(crate) use self::coin::{balance, is_immature};
 pub use self::coin::{Balance, Unspent};
+pub(crate) use self::coin::{balance, is_immature};
 pub(crate) use self::entry::{Entry, KeptEntry, Note};
 pub use self::state::InBlock;
 pub(crate) use self::state::State;

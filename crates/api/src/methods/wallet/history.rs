@@ -156,7 +156,8 @@ impl Method for ListSinceBlock {
             let since = known.map(|id| id.map(|id| tree.height(fork(id))));
             // The blocks above that one on the old branch, the newest first.
             let old = known.flatten().filter(|_| self.include_removed);
-            let old = old.map(|id| (tree.height(fork(id)).saturating_add(1)..=tree.height(id)).rev().map(move |at| (id, at)));
+            let old =
+                old.map(|id| (tree.height(fork(id)).saturating_add(1)..=tree.height(id)).rev().map(move |at| (id, at)));
             let old = old.into_iter().flatten().filter_map(|(id, at)| tree.ancestor(id, at)).take(MOST_REMOVED);
             // One that was deleted since has nothing to tell.
             let removed: Vec<_> = old.filter_map(|id| view.block(id).ok()).collect();
