@@ -260,7 +260,7 @@ fn pending(tour: &mut Tour, address: &Address) {
 fn transactions(tour: &mut Tour, address: &Address) {
     let coin = tour.need("listunspent", |client| client.list_unspent()?.into_model().map_err(wrong)).0[0].clone();
     let input = || [Input { txid: coin.txid, vout: u64::from(coin.vout), sequence: None }];
-    let value = Amount::from_sat(coin.amount.to_sat().unsigned_abs()) - Amount::from_sat(5_000);
+    let value = coin.amount - Amount::from_sat(5_000);
     let output = || [Output::new(address.clone(), value)];
     let raw = tour.need("createrawtransaction", |client| {
         client.create_raw_transaction(&input(), &output())?.into_model().map_err(wrong)
@@ -289,7 +289,7 @@ fn transactions(tour: &mut Tour, address: &Address) {
 fn psbts(tour: &mut Tour, address: &Address) {
     let coin = tour.need("listunspent", |client| client.list_unspent()?.into_model().map_err(wrong)).0[0].clone();
     let input = || [Input { txid: coin.txid, vout: u64::from(coin.vout), sequence: None }];
-    let value = Amount::from_sat(coin.amount.to_sat().unsigned_abs()) - Amount::from_sat(5_000);
+    let value = coin.amount - Amount::from_sat(5_000);
     let output = || [Output::new(address.clone(), value)];
     let empty: Psbt =
         tour.need("createpsbt", |client| client.create_psbt(&input(), &output())?.into_model().map_err(wrong)).0;
@@ -326,7 +326,7 @@ fn mining(tour: &mut Tour, address: &Address) {
     let made = tour.need("generateblock", |client| {
         client.generate_block(&address.to_string(), &[], false)?.into_model().map_err(wrong)
     });
-    let block = deserialize_hex(&made.hex.unwrap()).unwrap();
+    let block = made.hex.unwrap();
     let bitcoin::Block { header, .. } = block;
     tour.call("submitheader", |client| client.submit_header(&header));
     tour.call("submitblock", |client| client.submit_block(&block));
@@ -355,7 +355,7 @@ fn wallet(tour: &mut Tour, place: &Place, address: &Address) {
     tour.call("getwalletinfo", |client| client.get_wallet_info()?.into_model().map_err(wrong));
     tour.call("listwallets", Client::list_wallets);
     tour.call("listdescriptors", Client::list_descriptors);
-    tour.call("rescanblockchain", |client| client.rescan_blockchain()?.into_model().map_err(wrong));
+    tour.call("rescanblockchain", |client| client.rescan_blockchain());
     tour.call("abortrescan", Client::abort_rescan);
     let backup = place.path().join("backup");
     tour.call("backupwallet", |client| client.backup_wallet(&backup));

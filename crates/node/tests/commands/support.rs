@@ -87,7 +87,8 @@ impl Place {
 
     /// The same, of that chain.
     pub(crate) fn with_node_of(chain: &'static str) -> Self {
-        let mut place = Self { chain, ..Self::empty() };
+        let mut place = Self::empty();
+        place.chain = chain;
         place.start();
         place
     }
