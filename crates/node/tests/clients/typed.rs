@@ -102,7 +102,7 @@ fn every_typed_method_of_the_client_reads_what_the_node_replies() {
         let mut place = Place::with_node_of(chain);
         let mut tour = Tour::new(&place);
         let address = addresses(&mut tour);
-        tour.need("generatetoaddress", |client| client.generate_to_address(102, &address)?.into_model().map_err(wrong));
+        tour.need("generatetoaddress", |client| client.generate_to_address(120, &address)?.into_model().map_err(wrong));
         blocks(&mut tour);
         coins(&mut tour);
         network(&mut tour);
