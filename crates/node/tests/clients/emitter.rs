@@ -94,21 +94,3 @@ fn a_bdk_wallet_follows_blocks_payments_and_a_reorganisation() {
         assert!(client.get_block(&instead[0]).unwrap().txdata.iter().any(|tx| tx.compute_txid() == paid));
     }
 }
-
-#[test]
-fn filters_of_blocks_lead_a_bdk_wallet_to_its_coins() {
-    let place = Place::with_node_of("regtest");
-    let cookie = Auth::CookieFile(place.home().join(".cookie"));
-    let client = Client::new(&format!("http://{}", place.http()), cookie).unwrap();
-    let mut shop = Shop::new(&client);
-    let elsewhere = client.get_new_address(None, None).unwrap().assume_checked();
-    client.generate_to_address(3, &elsewhere).unwrap();
-    let address = shop.address();
-    let own = client.generate_to_address(1, &address).unwrap()[0];
-    client.generate_to_address(3, &elsewhere).unwrap();
-    let scripts = [address.script_pubkey()];
-    let found = bdk_bitcoind_rpc::bip158::FilterIter::new(&client, shop.wallet.latest_checkpoint(), scripts);
-    let found: Vec<_> = found.map(Result::unwrap).filter_map(|event| event.block).collect();
-    assert!(found.iter().any(|block| block.block_hash() == own), "its block is not found");
-    assert!(found.len() < 7, "every block is fetched");
-}
