@@ -16,7 +16,7 @@ use corepc_client::client_sync::v31::{
 use corepc_client::types::v31;
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::support::{PATIENCE, Place};
 use crate::{client, plain};
 
 /// Methods of ours, and of Core's, that the client has no types for.
@@ -40,7 +40,8 @@ const BEYOND: [&str; 16] = [
 ];
 
 /// Methods whose replies lack a field that the client wants: `bip125-replaceable`, `ban_created`, `scanning` of `false`.
-const UNREAD: [&str; 4] = ["getmempoolentry", "getrawmempool", "getwalletinfo", "listbanned"];
+const UNREAD: [&str; 6] =
+    ["getmempoolancestors", "getmempooldescendants", "getmempoolentry", "getrawmempool", "getwalletinfo", "listbanned"];
 
 /// A key of nobody's.
 const KEY: &str = "cMahea7zqjxrtgAbB7LSGbcQUr1uX1ojuat9jZodMN87JcbXMTcA";
@@ -167,7 +168,17 @@ fn blocks(tour: &mut Tour) {
     });
     tour.call("getblockheader", |client| client.get_block_header(&best)?.into_model().map_err(wrong));
     tour.call("getblockheader", |client| client.get_block_header_verbose(&best)?.into_model().map_err(wrong));
-    tour.call("getblockfilter", |client| client.get_block_filter(best)?.into_model().map_err(wrong));
+    // The filter of the newest block is there once that block is on disk.
+    let old = tour.need("getblockhash", |client| client.get_block_hash(1)?.into_model().map_err(wrong)).0;
+    let begun = std::time::Instant::now();
+    tour.call("getblockfilter", |client| {
+        loop {
+            match client.get_block_filter(old) {
+                Err(_) if begun.elapsed() < PATIENCE => std::thread::yield_now(),
+                told => break told?.into_model().map_err(wrong),
+            }
+        }
+    });
     tour.call("getblockstats", |client| client.get_block_stats_by_height(1, None)?.into_model().map_err(wrong));
     tour.call("getblockstats", |client| client.get_block_stats_by_block_hash(&best, None)?.into_model().map_err(wrong));
     tour.call("verifychain", Client::verify_chain);
@@ -223,6 +234,8 @@ fn network(tour: &mut Tour) {
 
 fn payments(tour: &mut Tour, address: &Address) {
     let txid = tour.pay(address);
+    tour.call("psbtbumpfee", |client| client.psbt_bump_fee(&txid)?.into_model().map_err(wrong));
+    tour.call("bumpfee", |client| client.bump_fee(txid)?.into_model().map_err(wrong));
     tour.call("sendtoaddress", |client| client.send_to_address_rbf(address, Amount::from_sat(50_000)));
     let one = || BTreeMap::from([(address.clone(), Amount::from_sat(70_000))]);
     tour.call("sendmany", |client| client.send_many(one())?.into_model().map_err(wrong));
@@ -232,8 +245,6 @@ fn payments(tour: &mut Tour, address: &Address) {
     tour.call("gettransaction", |client| client.get_transaction(txid)?.into_model().map_err(wrong));
     tour.call("listtransactions", |client| client.list_transactions()?.into_model().map_err(wrong));
     tour.call("listsinceblock", |client| client.list_since_block()?.into_model().map_err(wrong));
-    tour.call("psbtbumpfee", |client| client.psbt_bump_fee(&txid)?.into_model().map_err(wrong));
-    tour.call("bumpfee", |client| client.bump_fee(txid)?.into_model().map_err(wrong));
     tour.call("getbalance", |client| client.get_balance()?.into_model().map_err(wrong));
     tour.call("getbalances", |client| client.get_balances()?.into_model().map_err(wrong));
     tour.call("getreceivedbyaddress", |client| client.get_received_by_address(address)?.into_model().map_err(wrong));
