@@ -36,7 +36,6 @@ use crate::method::{Context, Methods};
 use self::connection::Link;
 use self::gate::Doors;
 use self::limits::{Guests, Lane, Limits, STOP};
-use self::pulse::Pulse;
 
 pub(crate) use self::body::{Received, Refusal, json};
 pub(crate) use self::gate::Caller;
@@ -214,7 +213,10 @@ async fn accept(listener: TcpListener, app: Arc<App>, guests: Arc<Guests>) {
             _ = stop.wait_for(|stopping| *stopping) => return,
         };
         match accepted {
-            Ok((stream, peer)) => welcome(stream, peer, loopback, &app, &guests),
+            Ok((stream, peer)) => {
+                guests.make_room().await;
+                welcome(stream, peer, loopback, &app, &guests);
+            }
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -232,7 +234,7 @@ fn welcome(stream: TcpStream, peer: SocketAddr, loopback: bool, app: &Arc<App>, 
     let Ok(local) = stream.local_addr() else { return };
     // Replies are written whole. Where it can't be set, they are only later.
     let _ = stream.set_nodelay(true);
-    let link = Link { peer, local, loopback, pulse: Pulse::new() };
+    let link = Link { peer, local, loopback, pulse: seat.pulse().clone() };
     let (app, stop) = (Arc::clone(app), app.stop.clone());
     tokio::spawn(async move {
         connection::serve(app, stream, link, stop).await;

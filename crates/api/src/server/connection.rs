@@ -70,7 +70,7 @@ pub(super) async fn serve(app: Arc<App>, stream: TcpStream, link: Link, mut stop
         _ = stop.wait_for(|stopping| *stopping) => {}
     }
     let grace = match pulse.stage() {
-        Stage::Idle(_) | Stage::Head(_) | Stage::Body(..) => return,
+        Stage::Idle(_) | Stage::Head(_) | Stage::Body(..) | Stage::Left(_) => return,
         Stage::Working | Stage::Sending(..) => STOP,
         Stage::Streaming(_) => STREAM_END,
     };

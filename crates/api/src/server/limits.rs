@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::pulse::Pulse;
+
 /// Connections at a time.
 pub const CONNECTIONS: usize = 256;
 
@@ -82,6 +84,9 @@ pub const WRONG_CREDENTIALS: Duration = Duration::from_millis(250);
 
 /// Time that requests get to end when the server stops.
 pub const STOP: Duration = Duration::from_secs(2);
+
+/// Time that a connection which makes room for another takes at most to leave.
+const ROOM: Duration = Duration::from_millis(100);
 
 /// How much requests may take: the constants of this module, unless told otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +215,14 @@ pub(crate) struct Guests {
     connections: usize,
     per_address: usize,
     addresses: Mutex<BTreeMap<IpAddr, usize>>,
+    present: Mutex<Present>,
+}
+
+/// What each connection is at, in the order in which they came.
+#[derive(Debug, Default)]
+struct Present {
+    next: u64,
+    pulses: BTreeMap<u64, Pulse>,
 }
 
 /// One connection's place. It is free again with this value.
@@ -217,6 +230,8 @@ pub(crate) struct Guests {
 pub(crate) struct Seat {
     guests: Arc<Guests>,
     address: Option<IpAddr>,
+    number: u64,
+    pulse: Pulse,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -227,6 +242,7 @@ impl Guests {
             connections: limits.connections,
             per_address: limits.connections_per_address,
             addresses: Mutex::default(),
+            present: Mutex::default(),
         })
     }
 
@@ -242,7 +258,28 @@ impl Guests {
             }
             *count = count.saturating_add(1);
         }
-        Some(Seat { guests: Arc::clone(self), address, _slot: slot })
+        let pulse = Pulse::new();
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = present.next;
+        present.next = number.wrapping_add(1);
+        present.pulses.insert(number, pulse.clone());
+        Some(Seat { guests: Arc::clone(self), address, number, pulse, _slot: slot })
+    }
+
+    /// Makes room where there is none: of the connections that nothing is being done for, the one that has waited longest
+    /// leaves. So whoever holds connections without a word keeps nobody out.
+    pub(crate) async fn make_room(&self) {
+        if self.slots.available_permits() > 0 || !self.longest_waiting().is_some_and(|pulse| pulse.leave()) {
+            return;
+        }
+        // Its permit comes back at once; it is only looked at here.
+        drop(tokio::time::timeout(ROOM, self.slots.acquire()).await);
+    }
+
+    fn longest_waiting(&self) -> Option<Pulse> {
+        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = present.pulses.values().filter_map(|pulse| Some((pulse.waiting()?, pulse)));
+        waiting.min_by_key(|(since, _)| *since).map(|(_, pulse)| pulse.clone())
     }
 
     /// Waits until nobody is connected.
@@ -253,8 +290,16 @@ impl Guests {
     }
 }
 
+impl Seat {
+    /// Where what the connection is at is told.
+    pub(crate) const fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.guests.present.lock().unwrap_or_else(PoisonError::into_inner).pulses.remove(&self.number);
         let Some(address) = self.address else { return };
         let mut addresses = self.guests.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = addresses.get_mut(&address) {

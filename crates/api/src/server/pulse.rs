@@ -27,6 +27,8 @@ pub(crate) enum Stage {
     Sending(Instant, usize),
     /// Events go out: when the reader last took something.
     Streaming(Instant),
+    /// It made room for another.
+    Left(Instant),
 }
 
 impl Stage {
@@ -38,6 +40,7 @@ impl Stage {
             Self::Body(since, bytes) | Self::Sending(since, bytes) => (since, limits.transfer(bytes)),
             Self::Working => return None,
             Self::Streaming(last) => (last, limits.stream_stall),
+            Self::Left(since) => (since, Duration::ZERO),
         };
         since.checked_add(time)
     }
@@ -58,6 +61,25 @@ impl Pulse {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.0.send_replace(stage);
+    }
+
+    /// Since when nothing is being done for it, if so: no request has come yet.
+    pub(crate) fn waiting(&self) -> Option<Instant> {
+        match self.stage() {
+            Stage::Idle(since) | Stage::Head(since) => Some(since),
+            Stage::Body(..) | Stage::Working | Stage::Sending(..) | Stage::Streaming(_) | Stage::Left(_) => None,
+        }
+    }
+
+    /// Ends the connection if nothing is being done for it; says whether that is so.
+    pub(crate) fn leave(&self) -> bool {
+        self.0.send_if_modified(|stage| {
+            let waits = matches!(stage, Stage::Idle(_) | Stage::Head(_));
+            if waits {
+                *stage = Stage::Left(Instant::now());
+            }
+            waits
+        })
     }
 
     /// Bytes came in.

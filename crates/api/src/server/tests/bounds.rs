@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::fixture::{Answer, Node, answers, closes, gate, open, post, until};
 use crate::server::limits::{BODY_OPEN, CONNECTIONS, DEPTH, HEAD_BYTES, HEADERS, Limits, VALUES_OPEN};
@@ -106,8 +107,8 @@ async fn connections_are_bounded() {
     let mut inside = Vec::new();
     for _ in 0..3 {
         let mut stream = open(node.address()).await;
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-        assert_eq!(answers(&mut stream, 1).await[0].status, 200);
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
         inside.push(stream);
     }
     let mut outside = open(node.address()).await;
@@ -125,6 +126,24 @@ async fn connections_are_bounded() {
     };
     tokio::time::timeout(Duration::from_secs(20), again).await.expect("places are free again");
     assert_eq!(Limits::default().connections, CONNECTIONS);
+}
+
+#[tokio::test]
+async fn who_only_waits_makes_room() {
+    let node = Node::with(Limits { connections: 3, ..Limits::default() }).await;
+    let ask = async |stream: &mut TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        assert_eq!(answers(stream, 1).await[0].status, 200);
+    };
+    let mut silent = open(node.address()).await;
+    let (mut second, mut third) = (open(node.address()).await, open(node.address()).await);
+    ask(&mut second).await;
+    ask(&mut third).await;
+    let mut fourth = open(node.address()).await;
+    ask(&mut fourth).await;
+    assert!(closes(&mut silent).await, "it has waited longest");
+    ask(&mut third).await;
+    ask(&mut second).await;
 }
 
 #[tokio::test]
