@@ -93,16 +93,12 @@ impl Handle {
 }
 
 fn told(error: yap_net::RecordError) -> RecordError {
-    match error {
-        yap_net::RecordError::NotFound => RecordError::NotFound,
-        other => RecordError::Refused(other.to_string()),
-    }
+    if error == yap_net::RecordError::NotFound { RecordError::NotFound } else { RecordError::Refused(error.to_string()) }
 }
 
 fn published<T>(outcome: Result<T, PublishError>) -> Result<(), RecordError> {
-    outcome.map(|_| ()).map_err(|error| match error {
-        PublishError::NoSubscriber => RecordError::Alone,
-        other => RecordError::Refused(other.to_string()),
+    outcome.map(|_| ()).map_err(|error| {
+        if error == PublishError::NoSubscriber { RecordError::Alone } else { RecordError::Refused(error.to_string()) }
     })
 }
 
@@ -139,9 +135,8 @@ impl Backend for Handle {
     }
 
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged> {
-        self.command(Command::Submit(transaction), |reply| match reply {
-            Reply::Transaction(judged) => judged,
-            _ => Judged::Failed,
+        self.command(Command::Submit(transaction), |reply| {
+            if let Reply::Transaction(judged) = reply { judged } else { Judged::Failed }
         })
     }
 
@@ -150,9 +145,8 @@ impl Backend for Handle {
     }
 
     fn submit_block(&self, block: Arc<Block>) -> Pending<Processed> {
-        self.command(Command::SubmitBlock(block), |reply| match reply {
-            Reply::Block(processed) => processed,
-            _ => Processed::Failed,
+        self.command(Command::SubmitBlock(block), |reply| {
+            if let Reply::Block(processed) = reply { processed } else { Processed::Failed }
         })
     }
 
@@ -210,9 +204,8 @@ impl Backend for Handle {
         };
         let command = until
             .map_or_else(|| Command::Unban(target.clone()), |until| Command::Ban(target.clone(), Timestamp(until)));
-        self.command(command, |reply| match reply {
-            Reply::NoPeer => Err(PeerError::None),
-            _ => Ok(()),
+        self.command(command, |reply| {
+            if reply == Reply::NoPeer { Err(PeerError::None) } else { Ok(()) }
         })
     }
 

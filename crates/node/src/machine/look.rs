@@ -31,10 +31,7 @@ use crate::chainstate::Error;
 
 /// What went wrong with the ledger, in words; what is only missing is told apart.
 fn unreadable(error: &Error) -> ReadError {
-    match error {
-        Error::Pruned { .. } => ReadError::Pruned,
-        _ => ReadError::Damaged(error.to_string()),
-    }
+    if matches!(error, Error::Pruned { .. }) { ReadError::Pruned } else { ReadError::Damaged(error.to_string()) }
 }
 
 fn damaged(error: &impl ToString) -> ReadError {

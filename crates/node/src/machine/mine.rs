@@ -264,6 +264,7 @@ impl Machine {
     }
 
     /// The ledger has looked at a block that was found here.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other reply says that the block was not looked at")]
     pub(super) fn judged_mined(&mut self, hash: BlockHash, reply: &Reply) {
         let verdict = match reply {
             Reply::Block(Processed::Stored | Processed::Known) => {

@@ -54,10 +54,11 @@ impl Machine {
     }
 
     fn notice(&self, told: &Notice) {
-        match told {
+        if matches!(told, Notice::Listening(_) | Notice::NotListening(_)) {
             // It is part of the status.
-            Notice::Listening(_) | Notice::NotListening(_) => tracing::info!(%told),
-            _ => self.observer.tell(notice(told.to_string())),
+            tracing::info!(%told);
+        } else {
+            self.observer.tell(notice(told.to_string()));
         }
     }
 

@@ -122,9 +122,9 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), PurseError> {
         file.write_all(bytes)?;
         file.sync_all()
     };
-    write().map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists => PurseError::Exists { path: path.to_owned() },
-        _ => PurseError::io(path, cause),
+    write().map_err(|cause| {
+        let exists = cause.kind() == io::ErrorKind::AlreadyExists;
+        if exists { PurseError::Exists { path: path.to_owned() } } else { PurseError::io(path, cause) }
     })
 }
 
