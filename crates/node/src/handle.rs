@@ -93,7 +93,11 @@ impl Handle {
 }
 
 fn told(error: yap_net::RecordError) -> RecordError {
-    if error == yap_net::RecordError::NotFound { RecordError::NotFound } else { RecordError::Refused(error.to_string()) }
+    if error == yap_net::RecordError::NotFound {
+        RecordError::NotFound
+    } else {
+        RecordError::Refused(error.to_string())
+    }
 }
 
 fn published<T>(outcome: Result<T, PublishError>) -> Result<(), RecordError> {
@@ -204,9 +208,7 @@ impl Backend for Handle {
         };
         let command = until
             .map_or_else(|| Command::Unban(target.clone()), |until| Command::Ban(target.clone(), Timestamp(until)));
-        self.command(command, |reply| {
-            if reply == Reply::NoPeer { Err(PeerError::None) } else { Ok(()) }
-        })
+        self.command(command, |reply| if reply == Reply::NoPeer { Err(PeerError::None) } else { Ok(()) })
     }
 
     fn ping_peers(&self) -> Pending<()> {

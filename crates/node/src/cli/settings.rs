@@ -111,7 +111,6 @@ mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
     use super::super::{Cli, Command as Chosen, Error, output::Output, run};
-    use super::*;
 
     fn parse(words: &str) -> Cli {
         Cli::try_parse_from(words.split_whitespace()).unwrap()

@@ -197,7 +197,7 @@ impl Worker {
                 break;
             }
         }
-        let at = self.wallet.rescanning().map_or(self.wallet.tip().0, |(height, _)| height);
+        let at = self.wallet.rescanning().map_or_else(|| self.wallet.tip().0, |(height, _)| height);
         self.behind = next.tip.saturating_sub(at);
         if next.blocks.is_empty() {
             self.say_missing(next);

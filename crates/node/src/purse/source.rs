@@ -134,7 +134,7 @@ fn next(view: &mut dyn View, known: &[(u32, BlockHash)]) -> Next {
     let (tree, tip) = (view.tree(), view.tip());
     let height = tree.height(tip);
     let on_chain = |(at, hash): &&(u32, BlockHash)| tree.ancestor(tip, *at).is_some_and(|id| tree.hash(id) == *hash);
-    let fork = known.iter().find(on_chain).copied().unwrap_or((0, tree.hash(tree.genesis())));
+    let fork = known.iter().find(on_chain).copied().unwrap_or_else(|| (0, tree.hash(tree.genesis())));
     let (mut blocks, mut bytes, mut missing) = (Vec::new(), 0usize, None);
     for at in (fork.0.saturating_add(1)..=height).take(MAX_BLOCKS) {
         let Some(id) = tree.ancestor(tip, at) else { break };

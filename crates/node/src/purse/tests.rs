@@ -1,4 +1,5 @@
 //! A wallet on its thread, with a chain that is made by hand.
+#![allow(clippy::arithmetic_side_effects, clippy::or_fun_call, reason = "a test may overflow: it fails")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

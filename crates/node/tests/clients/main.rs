@@ -7,6 +7,12 @@
     clippy::print_stderr,
     deprecated,
     missing_docs,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    unreachable_pub,
+    clippy::too_many_lines,
+    clippy::missing_panics_doc,
     reason = "a test may panic: it fails; says why it was passed over; and the client is one for tests, which its authors keep under another name by now"
 )]
 

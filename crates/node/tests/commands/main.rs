@@ -5,6 +5,10 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     missing_docs,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    unreachable_pub,
     reason = "a test may panic: it fails"
 )]
 

@@ -7,6 +7,9 @@
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
     missing_docs,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
     reason = "a test may panic: it fails"
 )]
 

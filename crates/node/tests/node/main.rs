@@ -7,6 +7,8 @@
     clippy::wildcard_enum_match_arm,
     unreachable_pub,
     missing_docs,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
     reason = "a test may panic: it fails"
 )]
 

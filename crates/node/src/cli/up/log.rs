@@ -140,7 +140,6 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
     use std::path::PathBuf;
     use std::sync::Mutex;
 
