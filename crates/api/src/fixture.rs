@@ -255,7 +255,7 @@ impl View for Ledger {
         Err(ReadError::Missing)
     }
 
-    fn filter(&self, _: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
+    fn filter(&mut self, _: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
         Err(ReadError::Missing)
     }
 

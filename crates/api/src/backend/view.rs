@@ -59,7 +59,7 @@ pub trait View {
     ///
     /// # Errors
     /// [`ReadError`].
-    fn filter(&self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError>;
+    fn filter(&mut self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError>;
 
     /// An unspent output as of the tip, whatever the mempool spends.
     ///

@@ -367,7 +367,7 @@ impl View for State {
         self.undo.get(&self.tree().hash(id)).cloned().ok_or(ReadError::Missing)
     }
 
-    fn filter(&self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
+    fn filter(&mut self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
         self.filters.get(&self.tree().hash(id)).cloned().ok_or(ReadError::Missing)
     }
 

@@ -218,7 +218,11 @@ impl View for Machine {
         self.ledger.chain().read_undo(id).map_err(|error| unreadable(&error))
     }
 
-    fn filter(&self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
+    fn filter(&mut self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
+        // Filters are readable once they are committed, which the newest are not yet.
+        if self.ledger.chain().is_dirty() && self.tree().is_ancestor(id, self.tip()) {
+            self.ledger.chain_mut().persist().map_err(|error| self.fail(error))?;
+        }
         let (height, hash) = (self.tree().height(id), self.tree().hash(id));
         let reader = self.ledger.chain().store().reader();
         let bytes = reader.filter(height, &hash).map_err(|error| damaged(&error))?;

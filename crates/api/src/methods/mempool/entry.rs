@@ -41,6 +41,9 @@ pub(super) struct Described {
     depends: Vec<String>,
     /// Transactions that wait, too, and spend its outputs.
     spentby: Vec<String>,
+    /// Whether it, or one that it depends on, says that it may be replaced (BIP-0125). Every one may be.
+    #[serde(rename = "bip125-replaceable")]
+    replaceable: bool,
     /// Whether no peer has it yet.
     unbroadcast: bool,
 }
@@ -103,6 +106,8 @@ impl Described {
             },
             depends: parents,
             spentby: children,
+            replaceable: pool.ancestors(&id).any(|one| one.transaction().decoded().is_explicitly_rbf())
+                || entry.transaction().decoded().is_explicitly_rbf(),
             unbroadcast: pool.unbroadcast().contains(&id),
         }
     }

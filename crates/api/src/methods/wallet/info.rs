@@ -51,8 +51,8 @@ struct WalletInfo {
     private_keys_enabled: bool,
     /// Whether coins of one address are spent together.
     avoid_reuse: bool,
-    /// The rescan that is under way, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The rescan that is under way; `false` if there is none.
+    #[serde(serialize_with = "or_false")]
     scanning: Option<Scanning>,
     /// Whether its addresses come from descriptors.
     descriptors: bool,
@@ -208,5 +208,13 @@ impl Method for UnloadWallet {
         }
         with(&context, |_| Ok(())).await?;
         Err(Error::new(Code::Wallet, "The node's wallet stays loaded as long as the node runs: walletlock locks it"))
+    }
+}
+
+/// What there is, or `false`, as Bitcoin Core has it.
+fn or_false<S: serde::Serializer>(what: &Option<Scanning>, serializer: S) -> Result<S::Ok, S::Error> {
+    match what {
+        Some(what) => what.serialize(serializer),
+        None => serializer.serialize_bool(false),
     }
 }

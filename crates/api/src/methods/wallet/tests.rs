@@ -63,7 +63,7 @@ fn there_is_one_wallet() {
     let info = call(&node, "getwalletinfo", json!([]));
     assert_eq!((&info["walletname"], info["balance"].to_string()), (&json!(""), "6.00000000".into()));
     assert_eq!((&info["txcount"], &info["lastprocessedblock"]["height"]), (&json!(3), &json!(3)));
-    assert_eq!((info.get("unlocked_until"), info.get("scanning")), (None, None));
+    assert_eq!((info.get("unlocked_until"), &info["scanning"]), (None, &json!(false)));
 }
 
 #[test]
