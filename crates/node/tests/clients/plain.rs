@@ -39,7 +39,7 @@ impl<'de> Deserializer<'de> for Plain {
             Value::String(text) => visitor.visit_string(text),
             Value::Array(values) => visitor.visit_seq(SeqDeserializer::new(values.into_iter().map(Plain))),
             Value::Object(fields) => {
-                visitor.visit_map(MapDeserializer::new(fields.into_iter().map(|(name, value)| (name, Plain(value)))))
+                visitor.visit_map(MapDeserializer::new(fields.into_iter().map(|(name, value)| (name, Self(value)))))
             }
         }
     }
