@@ -16,7 +16,7 @@ use yap_chain::undo::Undo;
 use crate::blocks::{self, FilePosition, Files, Info};
 use crate::coins::{Cache, Known};
 use crate::commit::{Batch, Pending, Work};
-use crate::database::{Database, Table, name};
+use crate::database::{self, Database, Table, name};
 use crate::error::Error;
 use crate::reader::{Reader, Shared, damaged};
 use crate::state::{self, Chain, Committed, Tip};
@@ -84,7 +84,11 @@ impl Store {
         let blocks = directory.join("blocks");
         make_directory(&blocks)?;
         let engine_cache = u64::try_from(options.cache / ENGINE_SHARE).unwrap_or(u64::MAX);
-        let database = Database::open(&directory.join("tables"), engine_cache)?;
+        let tables = directory.join("tables");
+        if !blocks::any(&blocks)? {
+            database::clear_unfinished(&tables)?;
+        }
+        let database = Database::open(&tables, engine_cache)?;
         if state::is_new(&database)? {
             // Files that no row knows would be deleted as what a crash left: not somebody's whole chain.
             if blocks::any(&blocks)? {

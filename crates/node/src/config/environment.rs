@@ -13,6 +13,9 @@ const PREFIX: &str = "YAP_";
 /// The variable that names the file.
 const CONFIG: &str = "YAP_CONFIG";
 
+/// What tests and benchmarks of this project read, which means nothing to a node.
+const FOREIGN: [&str; 2] = ["YAP_TEST_", "YAP_BENCH_"];
+
 /// The part of the environment that concerns a node.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -51,7 +54,7 @@ impl Environment {
     pub(super) fn apply(&self, config: &mut Config) -> Result<(), Error> {
         for (name, value) in &self.variables {
             let Some(key) = key(name) else {
-                if name != CONFIG {
+                if name != CONFIG && !FOREIGN.iter().any(|foreign| name.starts_with(foreign)) {
                     config.warnings.push(Warning::UnknownVariable { name: name.clone(), suggestion: meant(name) });
                 }
                 continue;

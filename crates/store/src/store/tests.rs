@@ -94,6 +94,29 @@ fn everything_that_is_committed_is_there_after_reopening() {
 }
 
 #[test]
+fn tables_that_were_being_made_at_a_kill_are_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let marker = directory.path().join("tables/version");
+    fs::write(&marker, []).unwrap();
+    drop(open(directory.path()));
+    assert!(fs::metadata(&marker).unwrap().len() > 0);
+}
+
+#[test]
+fn tables_are_never_removed_while_there_are_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    store.write_block(&block(1), 1).unwrap();
+    commit(&mut store, Batch::new(tip(1)));
+    drop(store);
+    fs::write(directory.path().join("tables/version"), []).unwrap();
+    let before = fs::read_dir(directory.path().join("tables")).unwrap().count();
+    Store::open(directory.path(), &options()).unwrap_err();
+    assert_eq!(fs::read_dir(directory.path().join("tables")).unwrap().count(), before);
+}
+
+#[test]
 fn block_files_without_tables_are_not_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());

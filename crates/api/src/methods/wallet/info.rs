@@ -56,6 +56,8 @@ struct WalletInfo {
     scanning: Option<Scanning>,
     /// Whether its addresses come from descriptors.
     descriptors: bool,
+    /// What it is, in Bitcoin Core's words.
+    flags: [&'static str; 2],
     /// Whether a device signs.
     external_signer: bool,
     /// Whether it has no keys yet.
@@ -108,6 +110,7 @@ impl WalletInfo {
             avoid_reuse: false,
             scanning,
             descriptors: true,
+            flags: ["key_origin_metadata", "descriptor_wallet"],
             external_signer: false,
             blank: false,
             birthtime: wallet.birthday().0,
