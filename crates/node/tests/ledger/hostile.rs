@@ -292,8 +292,8 @@ fn feed(data: &Path, parts: &mut dyn Iterator<Item = Vec<u8>>) -> (bool, u64) {
     (ended.status.success(), ended.rusage.maxrss >> 20)
 }
 
-/// Memory that no input may exceed, in MiB.
-const MOST_MEMORY: u64 = 200;
+/// Memory that no input may exceed, in MiB. The program's own pages are 33 of it in a development build.
+const MOST_MEMORY: u64 = 240;
 
 #[test]
 fn two_hundred_megabytes_of_harm_do_not_fill_the_memory() {
