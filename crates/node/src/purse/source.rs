@@ -20,7 +20,7 @@ const MAX_ADDED: usize = 2_000;
 
 /// What a wallet asks of its node. Each call waits for its answer.
 pub trait Source: Send {
-    /// The blocks after the newest of `known` (newest first) that is on the best chain: [`MAX_BLOCKS`] at most.
+    /// The blocks after the newest of `known` (newest first) that is on the best chain: `MAX_BLOCKS` at most.
     ///
     /// # Errors
     /// [`Unavailable`].
