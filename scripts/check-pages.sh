@@ -23,6 +23,11 @@ for record in docs/adr/[0-9]*.md; do
     [ "$name" = 0000-template.md ] || grep -q "($name)" docs/adr/README.md || fail "docs/adr/README.md does not list $name"
 done
 
+# The pages tell people to type `make …`.
+while IFS= read -r script; do
+    [ -x "$script" ] || fail "the Makefile runs $script, which can't be executed"
+done < <(grep -oE 'scripts/[a-z-]+\.sh' Makefile | sort -u)
+
 # Rows are: | id | capability | state | command | test |
 while IFS='|' read -r _ id _ state command test _; do
     id="${id// /}"
