@@ -144,7 +144,9 @@ fn nothing_is_lost_when_all_are_killed_under_load() {
                 if begun.elapsed() > PATIENCE {
                     let told = town.call(*number, "gettransaction", json!([txid]));
                     let why = town.call(*number, "testmempoolaccept", json!([[told["hex"]]]));
-                    panic!("{txid} of node {number} is never confirmed: {told}, {why}");
+                    let pools = [1, 2, 3].map(|node| (town.pool(node).contains(txid), town.pool(node).len()));
+                    let words = town.words();
+                    panic!("{txid} of node {number} is never confirmed: {told}, {why}, pools {pools:?}\n{words}");
                 }
                 town.listen_until(Instant::now() + Duration::from_millis(50));
                 if !town.pool(3).is_empty() {

@@ -155,7 +155,7 @@ impl Town {
         }
     }
 
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let told = |number, method| match self.node(number).call(method, json!([])) {
             Ok(told) => told.to_string(),
             Err(error) => error.to_string(),

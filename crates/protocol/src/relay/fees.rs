@@ -41,11 +41,7 @@ impl State {
             return;
         }
         // While blocks are caught up with, no transaction is of use.
-        let feerate = if self.catching_up {
-            Amount::MAX_MONEY.to_sat()
-        } else {
-            round(ledger.min_feerate(), self.random.below(3) == 0)
-        };
+        let feerate = if self.catching_up { Amount::MAX_MONEY.to_sat() } else { round(ledger.min_feerate()) };
         if peer.filter_sent != Some(feerate) {
             peer.filter_sent = Some(feerate);
             self.out.push(Outcome::Send(name, Message::FeeFilter(feerate)));
@@ -72,20 +68,17 @@ impl State {
     }
 }
 
-/// One of few numbers near `feerate`, each a tenth above the one before, so that they say nothing of who tells them:
-/// the one below, or with `up` the one above.
-fn round(feerate: u64, up: bool) -> u64 {
-    if feerate == 0 {
-        return 0;
-    }
+/// The greatest of few numbers that is not above `feerate`. Each is a tenth above the one before, so that they say little
+/// of who tells them. What is told is never above what we take: a payment of exactly that would stop here.
+fn round(feerate: u64) -> u64 {
     let mut below = 0;
     let mut step = LOWEST;
     // Ends: each step is greater than the last by a tenth, and MAX_MONEY is reached after some 300.
-    while step < feerate && step < Amount::MAX_MONEY.to_sat() {
+    while step <= feerate && below < Amount::MAX_MONEY.to_sat() {
         below = step;
         step = step.saturating_add((step / 10).max(1));
     }
-    if step == feerate || up { step } else { below }
+    below
 }
 
 #[cfg(test)]
@@ -95,14 +88,12 @@ mod tests {
     use super::round;
 
     #[test]
-    fn feerates_are_told_in_steps_of_a_tenth() {
-        assert_eq!(round(0, true), 0);
-        assert_eq!(round(50, false), 50);
+    fn feerates_are_told_in_steps_of_a_tenth_and_never_above_what_is_taken() {
+        assert_eq!([0, 49, 50].map(round), [0, 0, 50]);
         for feerate in [51, 100, 1_000, 12_345, 10_000_000] {
-            let (below, above) = (round(feerate, false), round(feerate, true));
-            assert!(below <= feerate && feerate <= above, "{below} {feerate} {above}");
-            assert!(above <= below + below / 10 + 1, "{below} {above}");
+            let told = round(feerate);
+            assert!(told <= feerate && feerate <= told + told / 10, "{told} for {feerate}");
         }
-        assert!(round(u64::MAX, false) < 22 * Amount::MAX_MONEY.to_sat() / 20);
+        assert!(round(u64::MAX) < 22 * Amount::MAX_MONEY.to_sat() / 20);
     }
 }

@@ -320,7 +320,7 @@ fn our_filter_is_told_soon_after_it_changed_much_and_not_more_often() {
     desk.pool.min_feerate = 1_000;
     let first = to(&desk.ready(ALICE, facts(ALICE)), ALICE);
     let Some(Message::FeeFilter(told)) = first.first() else { panic!("a filter: {first:?}") };
-    assert!((900..=1_100).contains(told));
+    assert!((900..=1_000).contains(told));
     desk.pool.min_feerate = 5_000;
     let _ = desk.pend(&fixture::transaction(1, 250), 100_000);
     let filters = |outcomes: &[Outcome]| {
