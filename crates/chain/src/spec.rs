@@ -15,6 +15,7 @@ use bitcoin::{Amount, Block, BlockHash, ScriptBuf, Target, Work};
 pub use self::builtin::NAMES;
 pub use self::genesis::{Genesis, MAX_MESSAGE};
 use crate::header::{MAX_FUTURE, pow};
+use crate::producer::Producers;
 use crate::verify::Flags;
 
 /// The rules of one chain.
@@ -48,6 +49,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Who signs its blocks, where the challenge says so; see [`Producers::of`].
+    #[must_use]
+    pub fn producers(&self) -> Option<Producers> {
+        self.challenge.as_deref().and_then(Producers::of)
+    }
+
     /// What the block at `height` may create beside its fees.
     #[must_use]
     pub fn subsidy_at(&self, height: u32) -> Amount {

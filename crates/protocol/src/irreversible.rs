@@ -15,18 +15,15 @@
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use yap_chain::header::tree;
+use yap_chain::producer;
 
 use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::{Features, Irreversible, Message};
 use crate::penalty::Reason;
-
-/// Blocks looked at from the tip down when it changes. On a healthy chain two thirds of the producers take a few more
-/// blocks than two thirds of their number; while too few sign, nothing becomes irreversible however far one looks.
-pub const MAX_WALK: u32 = 4096;
 
 /// What the router must do.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,26 +154,9 @@ impl State {
 
     /// The newest irreversible block, if it is newer than ours.
     fn search(&self, ledger: &dyn Ledger) -> Option<tree::Id> {
-        let (tree, producers) = (ledger.tree(), ledger.producers());
+        let tree = ledger.tree();
         let floor = self.newest.map_or_else(|| tree.genesis(), |fixed| fixed.id);
-        // Never moves back or aside, even if the ledger did.
-        if producers == 0 || !tree.is_ancestor(floor, ledger.tip()) {
-            return None;
-        }
-        let mut builders = BTreeSet::new();
-        let mut block = ledger.tip();
-        for _ in 0..MAX_WALK {
-            if block == floor {
-                return None;
-            }
-            builders.extend(ledger.producer(block).filter(|producer| *producer < producers));
-            block = tree.parent(block)?;
-            // MUST: more than two thirds, of those who built on the block.
-            if builders.len().saturating_mul(3) > usize::from(producers).saturating_mul(2) {
-                return (block != floor).then_some(block);
-            }
-        }
-        None
+        producer::irreversible(tree, (floor, ledger.tip()), ledger.producers(), |id| ledger.producer(id))
     }
 
     fn relation(&self, claim: Irreversible, ledger: &dyn Ledger) -> Relation {

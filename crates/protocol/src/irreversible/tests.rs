@@ -2,6 +2,7 @@ use bitcoin::block::Header;
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Txid, Wtxid};
 use yap_chain::header;
+use yap_chain::producer::MAX_WALK;
 
 use super::*;
 use crate::fixture::Chain;
