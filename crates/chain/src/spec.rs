@@ -50,9 +50,13 @@ pub struct Spec {
 
 impl Spec {
     /// Who signs its blocks, where the challenge says so; see [`Producers::of`].
+    ///
+    /// Of built-in chains it says nothing: on Bitcoin's signet other programs know of nothing irreversible, and whoever does
+    /// could part from them.
     #[must_use]
     pub fn producers(&self) -> Option<Producers> {
-        self.challenge.as_deref().and_then(Producers::of)
+        let own = !NAMES.contains(&self.name.as_str());
+        self.challenge.as_deref().filter(|_| own).and_then(Producers::of)
     }
 
     /// What the block at `height` may create beside its fees.

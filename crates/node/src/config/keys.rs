@@ -242,6 +242,15 @@ pub const KEYS: &[Key] = &[
         show: |config| config.mining.address.clone().into(),
     },
     Key {
+        name: "mining.producer_dir",
+        flag: Value("producer-dir", "DIR"),
+        short: None,
+        scope: Scope::All,
+        help: "Directory of this node's producer key, which signs blocks where the chain names it (see `yap producer`) [default: the data directory].",
+        set: |config, value| value.path().map(|path| config.mining.producer_dir = Some(path)),
+        show: |config| show_path(config.mining.producer_dir.as_ref()),
+    },
+    Key {
         name: "wallet.enabled",
         flag: Switch { yes: "wallet", no: "no-wallet" },
         short: None,

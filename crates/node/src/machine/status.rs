@@ -1,6 +1,6 @@
 //! How the node stands, where several parts have a word in it.
 
-use yap_api::backend::{Miner, WalletStanding};
+use yap_api::backend::{Federation, Miner, WalletStanding};
 
 use super::Machine;
 use crate::purse;
@@ -12,6 +12,18 @@ impl Machine {
 
     pub(super) fn wallet_standing(&self) -> Option<WalletStanding> {
         self.wallet.get().map(purse::Handle::standing)
+    }
+
+    /// On chains of signed blocks, who signs them, and what is irreversible.
+    pub(super) fn federation(&self) -> Option<Federation> {
+        let chain = self.ledger.chain();
+        let producers = chain.producers()?;
+        let tree = chain.tree();
+        Some(Federation {
+            producers: producers.keys().to_vec(),
+            place: self.mine.place(),
+            irreversible: chain.irreversible().map(|id| (tree.height(id), tree.hash(id))),
+        })
     }
 
     /// Tells the wallet that there is news.

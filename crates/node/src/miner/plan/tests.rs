@@ -12,7 +12,7 @@ use super::*;
 const SPACING: Duration = Duration::from_secs(10);
 
 fn config() -> Config {
-    Config { spacing: SPACING, signed: false }
+    Config { spacing: SPACING, signed: false, producers: None }
 }
 
 fn random(seed: u8) -> Random {
