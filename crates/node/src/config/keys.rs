@@ -219,7 +219,7 @@ pub const KEYS: &[Key] = &[
         flag: Value("mine", "off|on-demand|continuous"),
         short: None,
         scope: Scope::Up,
-        help: "When to mine: never, while transactions wait, or always [default: on-demand where the target forgives rests, as on local; off elsewhere].",
+        help: "When to mine: never, while transactions wait, or always [default: on-demand where the target forgives rests, as on local, and for producers of signed blocks; off elsewhere].",
         set: |config, value| value.mining().map(|mode| config.mining.mode = Some(mode)),
         show: |config| config.mining.mode.map(show_mining).into(),
     },

@@ -2,6 +2,7 @@
 //! `peers`'.
 
 mod peers;
+mod producers;
 mod property;
 
 use bitcoin::ScriptBuf;
