@@ -82,6 +82,19 @@ impl State {
         self.newest.map(|fixed| fixed.said)
     }
 
+    /// A block that a peer holds to be irreversible and that the ledger's tip does not stand on, though nothing of ours speaks
+    /// against it: the ledger may follow a branch that most producers have left. Only of headers that are known.
+    #[must_use]
+    pub fn elsewhere(&self, ledger: &dyn Ledger) -> Option<Irreversible> {
+        let (tree, tip) = (ledger.tree(), ledger.tip());
+        let aside = |claim: &Irreversible| {
+            let id = tree.get(&claim.hash);
+            id.is_some_and(|id| !tree.is_ancestor(id, tip) && !tree.is_ancestor(tip, id) && self.allows(tree, id))
+        };
+        let told = self.peers.values().filter_map(|peer| peer.knows);
+        told.filter(|_| ledger.producers() > 0).filter(aside).max()
+    }
+
     /// Whether the branch of `id` keeps our newest irreversible block.
     #[must_use]
     pub fn allows(&self, tree: &tree::Tree, id: tree::Id) -> bool {

@@ -41,6 +41,18 @@ impl Machine {
                 "this computer's clock differs from that of most peers by {offset} seconds: set it right"
             ));
         }
+        if let Some(block) = self.node.irreversible_elsewhere(&self.ledger) {
+            let (tree, tip) = (self.ledger.chain().tree(), self.ledger.chain().verified_tip());
+            let fork = tree.get(&block.hash).map(|id| tree.fork_point(id, tip));
+            let first = fork.and_then(|fork| tree.ancestor(tip, tree.height(fork).saturating_add(1)));
+            let leave = first.map(|id| format!("; to follow them: yap rpc invalidateblock {}", tree.hash(id)));
+            warnings.push(format!(
+                "peers hold block {} at height {} to be irreversible, and this node's chain does not have it{}",
+                block.hash,
+                block.height,
+                leave.unwrap_or_default()
+            ));
+        }
         warnings
     }
 }

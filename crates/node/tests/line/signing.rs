@@ -86,7 +86,8 @@ impl Town {
         let address = self.address(GUEST);
         let txid = self.pay(1, &address, COIN / 8);
         let height = self.until("the payment is in a block", |town| {
-            let told = town.call(GUEST, "gettransaction", json!([txid]));
+            // It may not have heard of it yet.
+            let told = town.node(GUEST).call("gettransaction", json!([txid])).map_err(|error| error.to_string())?;
             told["blockheight"].as_u64().ok_or_else(|| told.to_string())
         });
         self.until("its block is irreversible", |town| {
@@ -197,6 +198,11 @@ fn a_longer_branch_that_leaves_an_irreversible_block_is_refused_by_all() {
 
     // Whoever was led astray comes back by hand: to leave that branch is all it takes.
     assert_eq!(town.call(ROGUE, "getbestblockhash", json!([])), rogue_tip);
+    town.until("it is told how", |town| {
+        let warnings = town.call(ROGUE, "getstatus", json!([]))["warnings"].to_string();
+        let said = warnings.contains(&format!("yap rpc invalidateblock {}", first.as_str().unwrap()));
+        if said { Ok(()) } else { Err(warnings) }
+    });
     town.call(ROGUE, "invalidateblock", json!([first]));
     town.agreed();
     assert_eq!(town.irreversible(ROGUE), town.irreversible(1));
@@ -221,7 +227,9 @@ fn a_key_is_made_once() {
     {
         let mut command = node.command();
         command.args(["chain", "new", "guild"]);
-        keys.iter().for_each(|key| drop(command.args(["--producer", key])));
+        for key in &keys {
+            command.args(["--producer", key]);
+        }
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && said.contains(why), "{keys:?}: {said}");
