@@ -111,10 +111,7 @@ impl Files {
         }
         let mut opener = Zeroizing::new([0; 32]);
         getrandom::fill(opener.as_mut_slice()).map_err(|_| Error::Entropy)?;
-        let mut entropy: Entropy = Box::new(|buffer| {
-            getrandom::fill(buffer).expect("the operating system's randomness was there a moment ago");
-        });
-        let (key, bytes) = sealed::create(&opener, &mut entropy);
+        let (key, bytes) = sealed::create(&opener, &mut entropy());
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |cause| Error::Io { path, cause }
@@ -146,6 +143,13 @@ impl Files {
         let opener: [u8; 32] = opener.as_slice().try_into().map_err(|_| closed(sealed::OpenError::Closed))?;
         sealed::open(&bytes, &Zeroizing::new(opener)).map(Some).map_err(closed)
     }
+}
+
+/// The operating system's randomness, which was there when it was looked at.
+fn entropy() -> Entropy {
+    Box::new(|buffer| {
+        getrandom::fill(buffer).expect("the operating system's randomness was there a moment ago");
+    })
 }
 
 /// Writes a new file for its owner alone. It is there whole or not at all, unless the machine stops just then.

@@ -1,12 +1,13 @@
 //! On chains of signed blocks: which blocks nobody can take back any more (design D1, E5).
 //!
 //! A block is irreversible once more than two thirds of the producers have signed blocks after it on our verified chain.
-//! As long as fewer than a third of them sign on two branches at one height, no two nodes can find different ones; so
-//! whoever contradicts one of ours keeps another chain for good, is told so and left. On chains of proof of work nothing
+//! As long as fewer than a third of them sign on two branches, by fraud or by changing sides, no two nodes can find different ones;
+//! so whoever contradicts one of ours keeps another chain for good, is told so and left. On chains of proof of work nothing
 //! is irreversible, and this machine does nothing.
 //!
-//! Owns our newest irreversible block and what peers said of theirs. Not its job: keeping the chain from leaving an
-//! irreversible block; whoever chooses branches asks [`State::allows`].
+//! Owns our newest irreversible block and what peers said of theirs. Not its job: the rule itself ([`producer`]); keeping
+//! the chain from leaving an irreversible block, which the ledger does ([`Tree::fix`](tree::Tree::fix)). Blocks of branches that
+//! [`State::allows`] forbids are not asked for.
 //!
 //! Invariants: our irreversible block only moves to a descendant; a peer is told of one block at most once; one claim is
 //! kept per peer.

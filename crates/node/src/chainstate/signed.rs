@@ -74,7 +74,7 @@ impl Chainstate {
     }
 
     /// Takes note of a block that is verified now, and fixes what it makes irreversible.
-    pub(super) fn build(&mut self, id: Id, block: &Block) {
+    pub(super) fn note_signer(&mut self, id: Id, block: &Block) {
         let Some(signed) = &mut self.signed else { return };
         signed.note(id, block);
         if let Some(fixed) = signed.newest(&self.tree, id) {

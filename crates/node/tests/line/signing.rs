@@ -209,6 +209,40 @@ fn a_longer_branch_that_leaves_an_irreversible_block_is_refused_by_all() {
 }
 
 #[test]
+fn two_histories_that_are_both_irreversible_part_with_a_reason() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("guild.toml");
+    let node = |number: u8| Node::new(base.path().join(number.to_string()), String::new(), "off").on(CHAIN, &file);
+    let nodes = vec![node(1), node(2)];
+    let bare = Node::new(base.path().join("1"), String::new(), "");
+    let key = told(&bare, &["producer", "new"])["producer"].as_str().unwrap().to_owned();
+    told(&bare, &["chain", "new", CHAIN, "--producer", &key, "--output", file.to_str().unwrap()]);
+    // The one producer has its key in two places, which is what must not be.
+    for name in ["producer.key", "producer.sealed"] {
+        std::fs::copy(nodes[0].directory().join(name), nodes[1].directory().join(name)).unwrap();
+    }
+    let mut town = Town::of(nodes, base);
+    town.start_all();
+    for (number, blocks) in [(1, 2), (2, 5)] {
+        town.mine(number, blocks);
+        town.until("all but the last is irreversible", |town| match town.irreversible(number) {
+            height if height == blocks - 1 => Ok(()),
+            other => Err(other.to_string()),
+        });
+    }
+    let url = town.node(2).url();
+    town.call(1, "addnode", json!([url, "onetry"]));
+    town.until("they part, and say why", |town| {
+        let why = |heard: &crate::town::Heard| match &heard.event {
+            yap_api::event::Event::PeerGone { why: Some(why), .. } => why.contains("contradicts an irreversible block"),
+            _ => false,
+        };
+        if town.heard.iter().any(why) { Ok(()) } else { Err("nobody says so".into()) }
+    });
+    assert_eq!((town.height(1), town.height(2)), (2, 5));
+}
+
+#[test]
 fn a_key_is_made_once() {
     let base: TempDir = tempfile::tempdir().unwrap();
     let node = Node::new(base.path().join("1"), String::new(), "");
