@@ -171,6 +171,9 @@ fn block_that_leaves_an_irreversible_one_is_nobodys_fault_and_is_not_asked_for_a
     let outcome = Processed::Invalid { reason: "bad-fork-irreversible", mutated: false };
     let mut out = world.processed(blocks[0].hash(), &outcome);
     assert_eq!(faults(&out), []);
+    // What was on its way comes too late to be wanted.
+    out.extend(world.block(ALICE, &blocks[1]));
+    assert!(processing(&out).is_empty());
     out.extend(world.wait(Duration::from_secs(60)));
     assert!(hashes(&asked(&out, BOB)).is_empty() && hashes(&asked(&out, ALICE)).is_empty());
     assert_eq!(faults(&out), []);
