@@ -231,7 +231,7 @@ fn two_histories_that_are_both_irreversible_part_with_a_reason() {
         });
     }
     let url = town.node(2).url();
-    town.call(1, "addnode", json!([url, "onetry"]));
+    town.call(1, "addnode", json!([url, "add"]));
     town.until("they part, and say why", |town| {
         let why = |heard: &crate::town::Heard| match &heard.event {
             yap_api::event::Event::PeerGone { why: Some(why), .. } => why.contains("contradicts an irreversible block"),
