@@ -34,12 +34,16 @@ impl Signed {
     /// Takes note of who signed a block.
     fn note(&mut self, id: Id, block: &Block) -> Option<u16> {
         let signer = self.producers.signer(block)?;
+        self.insert(id, signer);
+        Some(signer)
+    }
+
+    fn insert(&mut self, id: Id, signer: u16) {
         self.signers.insert(id, signer);
         while self.signers.len() > MOST {
             // Headers that came first are the lowest, or of branches that were left long ago.
             self.signers.pop_first();
         }
-        Some(signer)
     }
 
     /// Whether so many producers are more than two thirds of all.
@@ -107,5 +111,36 @@ impl Chainstate {
         let fixed = self.tree.fixed();
         (self.tree.status(id) == Status::Forked)
             .then(|| Reject::Irreversible { hash: self.tree.hash(fixed), height: self.tree.height(fixed) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yap_chain::producer::Key;
+
+    use super::super::fixture::branch;
+    use super::*;
+
+    #[test]
+    fn the_oldest_signers_are_forgotten_at_the_bound_and_not_before() {
+        let keys = [1, 2].map(|byte| Key::new(&[byte; 32]).unwrap().public());
+        let mut signed = Signed::new(Producers::new(keys.to_vec()).unwrap());
+        let ids = branch(MOST + 1);
+        for &id in &ids[..MOST] {
+            signed.insert(id, 1);
+        }
+        assert_eq!((signed.signers.len(), signed.signers.contains_key(&ids[0])), (MOST, true));
+        signed.insert(ids[MOST], 0);
+        assert_eq!((signed.signers.len(), signed.signers.contains_key(&ids[0])), (MOST, false));
+        assert!(signed.signers.contains_key(&ids[MOST]));
+    }
+
+    #[test]
+    fn more_than_two_thirds_are_enough() {
+        for (count, needed) in [(1, 1), (2, 2), (3, 3), (4, 3), (6, 5), (7, 5), (16, 11)] {
+            let keys = (1..=count).map(|byte| Key::new(&[byte; 32]).unwrap().public()).collect();
+            let signed = Signed::new(Producers::new(keys).unwrap());
+            assert!(signed.is_enough(needed) && !signed.is_enough(needed - 1), "{count}");
+        }
     }
 }
