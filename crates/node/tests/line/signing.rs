@@ -209,6 +209,55 @@ fn a_longer_branch_that_leaves_an_irreversible_block_is_refused_by_all() {
 }
 
 #[test]
+fn a_producer_that_is_cut_off_goes_on_makes_nothing_irreversible_and_comes_back() {
+    const LONELY: usize = 4;
+    let mut town = running();
+    let own = town.address(LONELY);
+    town.pay(1, &own, COIN);
+    town.has(LONELY, COIN, 0);
+    town.pay_for_good(&[1, 2, 3, LONELY, GUEST]);
+
+    for other in [1, 2, 3] {
+        let url = town.node(other).url();
+        town.call(LONELY, "addnode", json!([url, "remove"]));
+    }
+    let url = town.node(LONELY).url();
+    town.call(GUEST, "addnode", json!([url, "remove"]));
+    for peer in town.call(LONELY, "getpeerinfo", json!([])).as_array().unwrap() {
+        // It may be gone with its removal already.
+        let _ = town.node(LONELY).call("disconnectnode", json!(["", peer["id"]]));
+    }
+    town.until("it is alone", |town| match &town.call(LONELY, "getstatus", json!([]))["isolated"] {
+        Value::Bool(true) => Ok(()),
+        other => Err(other.to_string()),
+    });
+
+    // Both sides confirm payments; that of more than two thirds makes them irreversible.
+    let before = town.irreversible(LONELY);
+    let there = town.pay(LONELY, &own, COIN / 16);
+    town.until("the lonely side confirms", |town| match town.confirmations(LONELY, &there) {
+        1.. => Ok(()),
+        other => Err(other.to_string()),
+    });
+    let first = town.pay_for_good(&[1, 2, 3, GUEST]);
+    let second = town.pay_for_good(&[1, 2, 3, GUEST]);
+    assert!(second > first && first > before);
+    assert_eq!(town.irreversible(LONELY), before);
+
+    // Together again, the lonely payment is made again where everybody sees it, and is as good as any other.
+    let url = town.node(1).url();
+    town.call(LONELY, "addnode", json!([url, "add"]));
+    town.until("its payment is irreversible everywhere", |town| {
+        let told = town.call(LONELY, "gettransaction", json!([there]));
+        let height = told["blockheight"].as_u64().ok_or_else(|| told.to_string())?;
+        let heights: Vec<u64> = (1..=GUEST).map(|number| town.irreversible(number)).collect();
+        let good = height > second && heights.iter().all(|fixed| *fixed >= height);
+        if good { Ok(()) } else { Err(format!("{height}: {heights:?}")) }
+    });
+    town.agreed();
+}
+
+#[test]
 fn two_histories_that_are_both_irreversible_part_with_a_reason() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("guild.toml");
