@@ -259,6 +259,11 @@ impl View for Machine {
     }
 
     fn invalidate(&mut self, id: Id) -> Result<(), ReadError> {
+        let chain = self.ledger.chain();
+        // Whoever left it would part from everybody else for good; and it would not be left, only forgotten.
+        if chain.irreversible().is_some_and(|fixed| chain.tree().is_ancestor(id, fixed)) {
+            return Err(ReadError::Irreversible);
+        }
         self.ledger.chain_mut().invalidate(id).map_err(|error| self.fail(error))
     }
 
@@ -288,6 +293,7 @@ impl View for Machine {
             miner: self.miner(),
             wallet: self.wallet_standing(),
             directory: self.directory.display().to_string(),
+            federation: self.federation(),
             warnings: self.warnings(offset),
         }
     }

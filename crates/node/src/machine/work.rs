@@ -212,7 +212,8 @@ impl Machine {
                 offset.0
             )),
             io::Event::Clock(None) => notice("this computer's clock agrees with the peers' again".to_owned()),
-            io::Event::Irreversible(_) | io::Event::BlockRelayed(_) | io::Event::TransactionRelayed(_) | _ => {
+            io::Event::Irreversible(block) => Event::Irreversible { hash: block.hash, height: block.height },
+            io::Event::BlockRelayed(_) | io::Event::TransactionRelayed(_) | _ => {
                 tracing::debug!(?event, "event");
                 return;
             }

@@ -100,7 +100,12 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         greeting,
         ends_process: builder.ends_process,
         wallet: Arc::clone(&wallet),
-        mining: Setting { mining: builder.mining, threads: builder.mining_threads, payout },
+        mining: Setting {
+            mining: builder.mining,
+            threads: builder.mining_threads,
+            payout,
+            producer: builder.producer.take(),
+        },
         seed: random()?,
     };
     let node = Node { handle, server: None, purse: None, ended: run(parts).await? };

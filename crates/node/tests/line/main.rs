@@ -21,4 +21,5 @@ mod node;
 mod parting;
 mod paying;
 mod pinging;
+mod signing;
 mod town;

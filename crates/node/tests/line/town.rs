@@ -49,6 +49,11 @@ impl Town {
             let peers = nodes.last().map(Node::url).unwrap_or_default();
             nodes.push(Node::new(base.path().join(number.to_string()), peers, "off"));
         }
+        Self::of(nodes, base)
+    }
+
+    /// Nodes that are given; none is started. What they keep is in `base`.
+    pub(crate) fn of(nodes: Vec<Node>, base: TempDir) -> Self {
         let (sender, receiver) = channel();
         Self { nodes, heard: Vec::new(), sender, receiver, _base: base }
     }
