@@ -32,8 +32,6 @@ mod mining;
 mod network;
 mod raw;
 mod records;
-#[cfg(test)]
-mod stand_in;
 pub mod types;
 mod util;
 mod wallet;

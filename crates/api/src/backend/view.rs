@@ -97,6 +97,20 @@ pub trait View {
     /// [`ReadError`].
     fn reconsider(&mut self, id: Id) -> Result<(), ReadError>;
 
+    /// Has a block win against others of as much work, as if its data had come first; another that is named later wins against
+    /// it. Does nothing where the tip has more work. Forgotten when the node stops.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn prefer(&mut self, id: Id) -> Result<(), ReadError>;
+
+    /// Deletes the data of blocks up to a height, file by file, if this node deletes blocks at all; gives whether it does.
+    /// What a reorganisation may need stays.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn prune(&mut self, height: u32) -> Result<bool, ReadError>;
+
     /// The wall clock, as headers carry it: seconds since 1970.
     fn now(&self) -> u32;
 
@@ -332,6 +346,8 @@ pub struct Added {
 pub struct Ban {
     /// Who: the name of a peer, or a host.
     pub target: String,
+    /// Unix time at which it began; 0 if that was not kept.
+    pub since: u64,
     /// Unix time at which it ends.
     pub until: u64,
 }

@@ -2,6 +2,7 @@
 
 mod create;
 mod decode;
+mod package;
 mod psbt;
 mod read;
 mod send;
@@ -17,6 +18,7 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<decode::DecodeScript>()
         .with::<create::CreateRawTransaction>()
         .with::<send::SendRawTransaction>()
-        .with::<send::TestMempoolAccept>();
+        .with::<send::TestMempoolAccept>()
+        .with::<package::SubmitPackage>();
     psbt::add(methods)
 }

@@ -24,7 +24,7 @@ use yap_protocol::handshake::TOLERANCE;
 use yap_protocol::io::Comparison;
 use yap_protocol::link::{Direction, Purpose};
 use yap_protocol::node::PeerFacts;
-use yap_protocol::peers::ban::Target;
+use yap_protocol::peers::ban::{self, Target};
 
 use super::Machine;
 use crate::chainstate::Error;
@@ -266,6 +266,14 @@ impl View for Machine {
         self.ledger.chain_mut().reconsider(id).map_err(|error| self.fail(error))
     }
 
+    fn prefer(&mut self, id: Id) -> Result<(), ReadError> {
+        self.ledger.chain_mut().prefer(id).map_err(|error| self.fail(error))
+    }
+
+    fn prune(&mut self, height: u32) -> Result<bool, ReadError> {
+        self.ledger.chain_mut().prune(height).map_err(|error| self.fail(error))
+    }
+
     fn now(&self) -> u32 {
         self.clock.wall().header_time()
     }
@@ -325,7 +333,8 @@ impl View for Machine {
             Target::Identity(identity) => Name(*identity).to_string(),
             Target::Host(host) => host.to_string(),
         };
-        self.node.bans().map(|(who, until)| Ban { target: target(who), until: until.0 }).collect()
+        let ban = |(who, ban): (&Target, ban::Ban)| Ban { target: target(who), since: ban.since.0, until: ban.until.0 };
+        self.node.bans().map(ban).collect()
     }
 
     fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)> {

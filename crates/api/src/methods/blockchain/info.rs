@@ -103,7 +103,7 @@ fn approximate(view: &dyn View, id: Id) -> f64 {
 }
 
 /// The height of the oldest block from which on none was deleted.
-fn lowest_kept(view: &dyn View) -> u32 {
+pub(super) fn lowest_kept(view: &dyn View) -> u32 {
     let (mut gone, mut kept) = (1, view.tree().height(view.tip()).saturating_add(1));
     // Old blocks are deleted in the order of their files, so that what is gone lies below what is kept.
     while kept.saturating_sub(gone) > 1 {

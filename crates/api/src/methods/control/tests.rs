@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::backend::{Miner, Mining, Peer, Progress, Tally, WalletStanding};
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 #[test]
 fn help_is_given() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use yap_protocol::io::Judged;
 
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 const COIN: u64 = 100_000_000;
 
