@@ -49,8 +49,8 @@ pub enum Unavailable {
     Busy,
     /// It has no wallet.
     #[error(
-        "this node has no wallet: `yap rpc createwallet \"\"` makes one, `yap wallet restore` one from its words while no node \
-         runs, and `yap rpc loadwallet \"\"` loads one that is there"
+        "this node has no wallet: createwallet makes one and loadwallet loads one that is there; while no node runs, \
+         `yap wallet create` makes one, and `yap wallet restore` one from its words"
     )]
     NoWallet,
     /// What the wallet did could not be kept, so it was not done.

@@ -185,7 +185,9 @@ impl Backend for Handle {
 
     fn has_wallet(&self) -> Pending<bool> {
         let slot = Arc::clone(&self.wallet);
-        Box::pin(async move { tokio::task::spawn_blocking(move || slot.exists()).await.map_err(|_| Unavailable::Stopped) })
+        Box::pin(
+            async move { tokio::task::spawn_blocking(move || slot.exists()).await.map_err(|_| Unavailable::Stopped) },
+        )
     }
 
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged> {

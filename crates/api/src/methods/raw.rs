@@ -8,6 +8,7 @@ mod read;
 mod send;
 
 pub(super) use self::create::{outpoint, outputs};
+pub(super) use self::decode::unfunded;
 use crate::method::Methods;
 
 /// Adds the methods.

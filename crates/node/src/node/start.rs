@@ -94,7 +94,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     });
     let script = builder.mining_script.take();
     let payee = Arc::clone(&wallet);
-    let payout: Payout = Arc::new(move || script.clone().or_else(|| payee.get().as_ref().and_then(purse::Handle::payout)));
+    let payout: Payout =
+        Arc::new(move || script.clone().or_else(|| payee.get().as_ref().and_then(purse::Handle::payout)));
     let tip = ledger.chain().tree().hash(ledger.chain().verified_tip());
     let tip = (ledger.chain().tree().height(ledger.chain().verified_tip()), tip);
     let parts = Parts {

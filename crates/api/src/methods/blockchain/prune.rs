@@ -45,9 +45,10 @@ fn prune(view: &mut dyn View, height: i64) -> Result<i64, Error> {
     let invalid = |text: &str| Error::new(Code::InvalidParameter, text);
     let height = u64::try_from(height).map_err(|_| invalid("Negative block height."))?;
     let height = match height {
-        TIMES.. => u64::from(at_time(view, height.saturating_sub(WINDOW)).ok_or_else(|| {
-            invalid("Could not find block with at least the specified timestamp.")
-        })?),
+        TIMES.. => u64::from(
+            at_time(view, height.saturating_sub(WINDOW))
+                .ok_or_else(|| invalid("Could not find block with at least the specified timestamp."))?,
+        ),
         0..TIMES => height,
     };
     let tip = view.tree().height(view.tip());

@@ -35,6 +35,18 @@ fn the_node_is_stopped_after_a_while() {
 }
 
 #[test]
+fn calls_that_are_under_way_are_told() {
+    let node = StandIn::new();
+    for _ in 0..2 {
+        let info = node.call("getrpcinfo", json!([])).unwrap();
+        assert_eq!(info["active_commands"].as_array().unwrap().len(), 1, "the one before has ended: {info}");
+        assert_eq!(info["active_commands"][0]["method"], "getrpcinfo");
+        assert!(info["active_commands"][0]["duration"].as_u64().is_some_and(|micros| micros < 60_000_000));
+        assert_eq!(info["logpath"], "");
+    }
+}
+
+#[test]
 fn operations_are_told() {
     let node = StandIn::new();
     node.scene().tally = vec![Tally { id: "P7", name: "block gossip", counts: vec![("whole", 1), ("rebuilt", 2)] }];

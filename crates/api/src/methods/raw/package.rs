@@ -168,7 +168,8 @@ fn malformed(package: &[Arc<Transaction>]) -> Option<&'static str> {
 fn conflicts(pool: &Mempool, package: &[Arc<Transaction>]) -> Vec<(Txid, BTreeSet<Txid>)> {
     let rivals = |one: &Arc<Transaction>| {
         let rivals = spent(one).filter_map(|coin| pool.spender(&coin)).filter(|rival| rival.txid() != one.txid());
-        let all = rivals.flat_map(|rival| pool.descendants(&rival.txid()).map(|entry| entry.txid()).collect::<Vec<_>>());
+        let all =
+            rivals.flat_map(|rival| pool.descendants(&rival.txid()).map(|entry| entry.txid()).collect::<Vec<_>>());
         (one.txid(), all.collect())
     };
     package.iter().map(rivals).collect()
@@ -299,10 +300,11 @@ fn told(pool: &Mempool, one: &Transaction, fate: Fate) -> One {
         // What left already, such as for a block, is told without what it paid.
         Fate::Waited => One { vsize, fees: fee.map(Fees::base), ..told },
         Fate::Taken(includes) => {
-            let paid = includes.iter().filter_map(|wtxid| pool.get(wtxid)).fold((0_u64, 0_u64), |(paid, size), entry| {
-                let fee = u64::try_from(entry.paid().fee).unwrap_or(0);
-                (paid.saturating_add(fee), size.saturating_add(entry.vsize()))
-            });
+            let paid =
+                includes.iter().filter_map(|wtxid| pool.get(wtxid)).fold((0_u64, 0_u64), |(paid, size), entry| {
+                    let fee = u64::try_from(entry.paid().fee).unwrap_or(0);
+                    (paid.saturating_add(fee), size.saturating_add(entry.vsize()))
+                });
             let includes = includes.iter().map(Wtxid::to_string).collect();
             One { vsize, fees: fee.map(|fee| Fees::judged(fee, paid, includes)), ..told }
         }

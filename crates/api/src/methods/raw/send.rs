@@ -221,8 +221,9 @@ fn acceptance(transaction: &Transaction, tested: &Tested, limit: Option<FeeRate>
         wtxid: wtxid.clone(),
         allowed,
         vsize: pays.map(|(_, vsize)| vsize),
-        fees: pays
-            .map(|(fee, vsize)| Fees::judged(Btc::from_sat(i64::try_from(fee).unwrap_or(i64::MAX)), (fee, vsize), vec![wtxid])),
+        fees: pays.map(|(fee, vsize)| {
+            Fees::judged(Btc::from_sat(i64::try_from(fee).unwrap_or(i64::MAX)), (fee, vsize), vec![wtxid])
+        }),
         reason,
         details,
     }
