@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::backend::Backend;
 use crate::error::{Code, Error};
+use crate::methods::Prices;
 
 pub(crate) use self::active::Active;
 pub use self::reference::reference;
@@ -157,6 +158,7 @@ impl Entry {
 pub struct Methods {
     entries: BTreeMap<&'static str, Entry>,
     active: Arc<Active>,
+    prices: Arc<Prices>,
 }
 
 impl Methods {
@@ -181,6 +183,11 @@ impl Methods {
     /// Calls that are under way.
     pub(crate) fn active(&self) -> &Active {
         &self.active
+    }
+
+    /// What room in the last blocks cost, as far as somebody asked.
+    pub(crate) fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Calls a method with the parameters as they came: by position, by name, or none.

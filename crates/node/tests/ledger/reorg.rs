@@ -228,8 +228,8 @@ fn of_branches_with_equal_work_the_one_that_the_user_prefers_wins_until_there_is
     let mut third = first.fork_at(2);
     third.mine_empty(1);
     let mut ledger = Ledger::regtest();
-    for one in [&first, &second, &third] {
-        give_all(&mut ledger, &above(one, 0));
+    for (branch, fork) in [(&first, 0), (&second, 1), (&third, 2)] {
+        give_all(&mut ledger, &above(branch, fork));
     }
     let prefer = |ledger: &mut Ledger, hash| {
         let chainstate = ledger.chainstate();
