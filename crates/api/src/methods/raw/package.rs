@@ -214,10 +214,8 @@ async fn alone(
     if let Some(fate) = before(context, one, package, limit).await? {
         return Ok(Ok(fate));
     }
-    Ok(match context.backend.submit(Arc::clone(one)).await? {
-        Judged::LowFee { reason } => Err(reason),
-        judged => Ok(fate(&judged, vec![one.wtxid()])),
-    })
+    let judged = context.backend.submit(Arc::clone(one)).await?;
+    Ok(if let Judged::LowFee { reason } = judged { Err(reason) } else { Ok(fate(&judged, vec![one.wtxid()])) })
 }
 
 /// Offers a child with a parent that pays too little: what became of the parent, if that is news, and of the child.

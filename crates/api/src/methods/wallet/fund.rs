@@ -73,9 +73,12 @@ impl Method for FundRawTransaction {
         let options = settings.options(&context).await?;
         let lock = settings.lock_unspents;
         with(&context, move |wallet| {
-            let draft = wallet.fund(&recipients, &options).map_err(|error| match error {
-                PayError::NoCoin(coin) => Error::new(Code::Wallet, format!("Not found pre-selected input {coin}")),
-                other => other.into(),
+            let draft = wallet.fund(&recipients, &options).map_err(|error| {
+                if let PayError::NoCoin(coin) = error {
+                    Error::new(Code::Wallet, format!("Not found pre-selected input {coin}"))
+                } else {
+                    error.into()
+                }
             })?;
             let (fee, changepos) = (draft.fee.into(), draft.change.map_or(-1, i64::from));
             let whole = completed(begun, draft);

@@ -81,6 +81,24 @@ fn at_start(wish: Option<bool>) -> Result<(), Error> {
     }
 }
 
+/// Why a wallet was not made, loaded or let go of.
+fn refused(error: WalletError) -> Error {
+    let (code, text) = match error {
+        WalletError::Exists => (
+            Code::WalletAlreadyExists,
+            "Wallet file verification failed. The wallet exists already; loadwallet loads it.".to_owned(),
+        ),
+        WalletError::None => (
+            Code::WalletNotFound,
+            "Wallet file verification failed. Path does not exist: createwallet makes a wallet.".to_owned(),
+        ),
+        WalletError::Loaded => (Code::WalletAlreadyLoaded, "Wallet \"\" is already loaded.".to_owned()),
+        WalletError::NotLoaded => (Code::WalletNotFound, "Requested wallet does not exist or is not loaded".to_owned()),
+        WalletError::Failed(why) => (Code::Wallet, why),
+    };
+    Error::new(code, text)
+}
+
 /// A wallet that was made or loaded.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Loaded {
@@ -115,14 +133,7 @@ impl Method for LoadWallet {
         if !self.filename.is_empty() {
             return Err(only_one(&self.filename));
         }
-        context.backend.load_wallet().await?.map_err(|error| match error {
-            WalletError::Loaded => Error::new(Code::WalletAlreadyLoaded, "Wallet \"\" is already loaded."),
-            WalletError::None => {
-                let text = "Wallet file verification failed. Path does not exist: createwallet makes a wallet.";
-                Error::new(Code::WalletNotFound, text)
-            }
-            other => Error::new(Code::Wallet, format!("Wallet loading failed. {other}")),
-        })?;
+        context.backend.load_wallet().await?.map_err(refused)?;
         Ok(Loaded::with(Vec::new()))
     }
 }
@@ -183,13 +194,7 @@ impl Method for CreateWallet {
 
     async fn call(self, context: Context) -> Result<Loaded, Error> {
         self.check()?;
-        context.backend.create_wallet().await?.map_err(|error| match error {
-            WalletError::Exists | WalletError::Loaded => {
-                let text = "Wallet file verification failed. The wallet exists already; loadwallet loads it.";
-                Error::new(Code::WalletAlreadyExists, text)
-            }
-            other => Error::new(Code::Wallet, format!("Wallet creation failed. {other}")),
-        })?;
+        context.backend.create_wallet().await?.map_err(refused)?;
         let mut warnings = Vec::new();
         match self.passphrase {
             Some(passphrase) if !passphrase.is_empty() => {
@@ -224,12 +229,7 @@ impl Method for UnloadWallet {
         if let Some(name) = self.wallet_name.filter(|name| !name.is_empty()) {
             return Err(only_one(&name));
         }
-        context.backend.unload_wallet().await?.map_err(|error| match error {
-            WalletError::NotLoaded => {
-                Error::new(Code::WalletNotFound, "Requested wallet does not exist or is not loaded")
-            }
-            other => Error::new(Code::Wallet, other.to_string()),
-        })?;
+        context.backend.unload_wallet().await?.map_err(refused)?;
         Ok(Unloaded {})
     }
 }
