@@ -76,6 +76,9 @@ pub trait View {
     /// Bytes on disk.
     fn size_on_disk(&self) -> u64;
 
+    /// Bytes of memory that coins may take, and besides blocks of the tables that they are kept in.
+    fn coin_memory(&self) -> (u64, u64);
+
     /// Transactions that wait.
     fn pool(&self) -> &Mempool;
 

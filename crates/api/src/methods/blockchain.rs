@@ -19,6 +19,7 @@ use crate::method::Methods;
 pub(super) fn add(methods: Methods) -> Methods {
     methods
         .with::<info::GetBlockchainInfo>()
+        .with::<info::GetChainStates>()
         .with::<info::GetBlockCount>()
         .with::<info::GetBestBlockHash>()
         .with::<info::GetDifficulty>()

@@ -32,6 +32,11 @@ fn the_chain_stands_as_core_says() {
     assert_eq!(info["difficulty"].to_string(), "4.6565423739069247e-10");
     assert_eq!(info["verificationprogress"], json!(1.0));
     assert_eq!(node.ask("getblockcount", json!([])), json!(160));
+    let states = node.ask("getchainstates", json!([]));
+    let state = &states["chainstates"][0];
+    assert_eq!((&states["headers"], &state["blocks"], &state["validated"]), (&json!(160), &json!(160), &json!(true)));
+    assert_eq!((&state["bestblockhash"], &state["target"]), (&info["bestblockhash"], &info["target"]));
+    assert_eq!((&state["coins_tip_cache_bytes"], &state["coins_db_cache_bytes"]), (&json!(64 << 20), &json!(8 << 20)));
     assert_eq!(node.ask("getbestblockhash", json!([])), core["tip"]["bestblock"]);
     assert_eq!(node.ask("getdifficulty", json!([])), info["difficulty"]);
 }

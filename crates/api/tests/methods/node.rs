@@ -394,6 +394,10 @@ impl View for State {
         12_345
     }
 
+    fn coin_memory(&self) -> (u64, u64) {
+        (64 << 20, 8 << 20)
+    }
+
     fn pool(&self) -> &Mempool {
         self.solo.ledger().pool().mempool()
     }

@@ -246,6 +246,11 @@ impl View for Machine {
         reader.block_files_size().saturating_add(reader.tables_size().unwrap_or_default())
     }
 
+    fn coin_memory(&self) -> (u64, u64) {
+        let budgets = self.ledger.chain().store().budgets();
+        (budgets.coins, budgets.tables)
+    }
+
     fn pool(&self) -> &Mempool {
         self.ledger.admission().pool()
     }

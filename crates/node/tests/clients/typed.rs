@@ -197,6 +197,7 @@ fn blocks(tour: &mut Tour) {
     tour.call("preciousblock", |client| client.precious_block(tip));
     tour.refused("pruneblockchain", -1, |client| client.prune_blockchain(1));
     tour.call("getindexinfo", Client::get_index_info);
+    tour.call("getchainstates", |client| client.get_chain_states()?.into_model().map_err(wrong));
 }
 
 fn coins(tour: &mut Tour) {
@@ -366,7 +367,8 @@ fn funded(tour: &mut Tour, address: &Address) {
             client.sign_raw_transaction_with_wallet(&funded.tx)?.into_model().map_err(wrong)
         });
         assert!(signed.complete, "{signed:?}");
-        let tried = tour.need("testmempoolaccept", |client| client.test_mempool_accept(&[signed.tx.clone()]));
+        let tried =
+            tour.need("testmempoolaccept", |client| client.test_mempool_accept(std::slice::from_ref(&signed.tx)));
         assert!(tried.0[0].allowed, "{tried:?}");
     }
 }
