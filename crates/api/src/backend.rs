@@ -49,7 +49,10 @@ pub enum Unavailable {
     #[error("too many requests wait for the node: try again")]
     Busy,
     /// It has no wallet.
-    #[error("this node has no wallet: `yap wallet create` makes one, `yap wallet restore` one from its words")]
+    #[error(
+        "this node has no wallet: createwallet makes one and loadwallet loads one that is there; while no node runs, \
+         `yap wallet create` makes one, and `yap wallet restore` one from its words"
+    )]
     NoWallet,
     /// What the wallet did could not be kept, so it was not done.
     #[error("the wallet can't be written: {0}")]
@@ -74,8 +77,24 @@ pub trait Backend: Send + Sync + std::fmt::Debug + 'static {
     /// [`Unavailable`]; the job is then dropped.
     fn wallet(&self, job: WalletJob) -> Result<(), Unavailable>;
 
+    /// Makes a wallet with new words, and loads it.
+    fn create_wallet(&self) -> Pending<Result<(), WalletError>>;
+
+    /// Loads the wallet that there is.
+    fn load_wallet(&self) -> Pending<Result<(), WalletError>>;
+
+    /// Lets go of the wallet: everything is on disk afterwards, and it hears of no more payments until it is loaded again.
+    fn unload_wallet(&self) -> Pending<Result<(), WalletError>>;
+
+    /// Whether there is a wallet, loaded or not.
+    fn has_wallet(&self) -> Pending<bool>;
+
     /// Makes a transaction known, once it is judged good.
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged>;
+
+    /// Makes a transaction known together with a parent, which pays too little by itself; gives what became of the parent, and
+    /// of itself.
+    fn submit_pair(&self, child: Arc<Transaction>, parent: Arc<Transaction>) -> Pending<(Judged, Judged)>;
 
     /// Judges transactions, each as if those before it were pending; none is kept. At most 25.
     fn test(&self, transactions: Vec<Arc<Transaction>>) -> Pending<Vec<Tested>>;
@@ -172,6 +191,27 @@ pub struct MiningOrder {
     pub tries: u64,
     /// These transactions, in this order, instead of the best pending ones.
     pub transactions: Option<Vec<Arc<Transaction>>>,
+}
+
+/// Why a wallet was not made, loaded or let go of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalletError {
+    /// There is one, which is never overwritten.
+    #[error("there is a wallet already, and it is never overwritten")]
+    Exists,
+    /// There is none.
+    #[error("there is no wallet")]
+    None,
+    /// It is loaded.
+    #[error("the wallet is loaded already")]
+    Loaded,
+    /// It is not loaded.
+    #[error("the wallet is not loaded")]
+    NotLoaded,
+    /// Anything else, in words.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Why no block was mined.

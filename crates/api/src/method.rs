@@ -3,6 +3,7 @@
 //! A method is a type: its fields are the parameters, in the order in which they may be given by position; its
 //! documentation is what `help` and the reference say. [`Methods`] is the table of all.
 
+mod active;
 mod help;
 mod parameters;
 mod reference;
@@ -19,7 +20,9 @@ use serde_json::{Map, Value};
 
 use crate::backend::Backend;
 use crate::error::{Code, Error};
+use crate::methods::Prices;
 
+pub(crate) use self::active::Active;
 pub use self::reference::reference;
 
 /// What a method is about.
@@ -152,25 +155,39 @@ impl Entry {
 
 /// The table of methods.
 #[derive(Clone, Debug, Default)]
-pub struct Methods(BTreeMap<&'static str, Entry>);
+pub struct Methods {
+    entries: BTreeMap<&'static str, Entry>,
+    active: Arc<Active>,
+    prices: Arc<Prices>,
+}
 
 impl Methods {
     /// Adds a method.
     #[must_use]
     pub fn with<M: Method>(mut self) -> Self {
-        self.0.insert(M::NAME, Entry::of::<M>());
+        self.entries.insert(M::NAME, Entry::of::<M>());
         self
     }
 
     /// The method of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.0.get(name)
+        self.entries.get(name)
     }
 
     /// Every method, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Entry)> {
-        self.0.iter().map(|(name, entry)| (*name, entry))
+        self.entries.iter().map(|(name, entry)| (*name, entry))
+    }
+
+    /// Calls that are under way.
+    pub(crate) fn active(&self) -> &Active {
+        &self.active
+    }
+
+    /// What room in the last blocks cost, as far as somebody asked.
+    pub(crate) fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Calls a method with the parameters as they came: by position, by name, or none.
@@ -195,8 +212,12 @@ impl Prepared<'_> {
     pub(crate) fn run(self, context: Context) -> Answer {
         let Self { entry, named } = self;
         let kinds = entry.kinds(&named);
+        let under_way = context.methods.active.begin(entry.name);
         match (entry.call)(named, context) {
-            Ok(answer) => answer,
+            Ok(answer) => Box::pin(async move {
+                let _under_way = under_way;
+                answer.await
+            }),
             Err(error) => {
                 let error = entry.mistyped(&kinds, &error);
                 Box::pin(std::future::ready(Err(error)))

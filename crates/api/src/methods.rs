@@ -32,12 +32,11 @@ mod mining;
 mod network;
 mod raw;
 mod records;
-#[cfg(test)]
-mod stand_in;
 pub mod types;
 mod util;
 mod wallet;
 
+pub(crate) use self::util::Prices;
 use crate::method::Methods;
 
 /// The table of all methods.

@@ -14,6 +14,7 @@
 //! | [`coin`] | one unspent output, small in memory and on disk |
 //! | [`connect`] | a block's effect on the UTXO set, and its inverse |
 //! | [`mempool`] | transactions that wait for a block: what is taken, replaced, evicted and mined |
+//! | [`prices`] | what room in blocks cost lately |
 //! | [`undo`] | the coins a block spent, and their bytes on disk |
 //! | [`verify`] | script jobs: what a verification engine is asked |
 //! | [`utxo`] | hashes and totals of a whole UTXO set |
@@ -33,6 +34,7 @@ pub mod header;
 pub mod integer;
 pub mod mempool;
 pub mod policy;
+pub mod prices;
 pub mod producer;
 pub mod spec;
 pub mod transaction;

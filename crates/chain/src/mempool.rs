@@ -208,6 +208,15 @@ impl Mempool {
         self.unbroadcast.remove(txid);
     }
 
+    /// Notes that no peer has these transactions yet, and that of all others one has. Those that are not here are passed
+    /// over.
+    pub fn set_unbroadcast(&mut self, txids: impl IntoIterator<Item = Txid>) {
+        let mut next = std::mem::take(&mut self.unbroadcast);
+        next.clear();
+        next.extend(txids.into_iter().filter(|txid| self.contains_txid(txid)));
+        self.unbroadcast = next;
+    }
+
     /// The transactions that no peer has yet.
     #[must_use]
     pub fn unbroadcast(&self) -> &BTreeSet<Txid> {

@@ -230,6 +230,11 @@ impl Admission {
         self.pool.mark_broadcast(txid);
     }
 
+    /// Notes that no peer has these transactions yet, and that of all others one has; see [`Mempool::set_unbroadcast`].
+    pub fn set_unbroadcast(&mut self, txids: impl IntoIterator<Item = Txid>) {
+        self.pool.set_unbroadcast(txids);
+    }
+
     /// Tells of a change of the pool, if there is one.
     fn changed(&mut self, added: Vec<Arc<Entry>>, removed: Vec<mempool::Removed>) {
         if !added.is_empty() || !removed.is_empty() {

@@ -416,6 +416,23 @@ impl Chainstate {
         })
     }
 
+    /// Has a block win against others of as much work, as if its data had come first, until another is preferred. Does nothing
+    /// where the tip has more work, or the block's data is not here. Where the way is far, [`step`](Self::step) goes on. Not
+    /// kept across restarts, as in Bitcoin Core.
+    ///
+    /// # Errors
+    /// If the ledger cannot go on, or, without a change of the tip, if a block on the way back was pruned.
+    pub fn prefer(&mut self, id: Id) -> Result<(), Error> {
+        if self.tree.work(id) < self.tree.work(self.tip) {
+            return Ok(());
+        }
+        self.check_readable(&self.tree.path(self.tip, id).disconnect)?;
+        self.guard(|chainstate| {
+            chainstate.index.prefer(id, &chainstate.tree);
+            chainstate.go(AT_ONCE).map(drop)
+        })
+    }
+
     /// Lets every linked block that is not worse than the tip compete again.
     fn readmit(&mut self) {
         let work = self.tree.work(self.tip);

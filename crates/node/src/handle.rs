@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use yap_api::backend::{
-    Backend, Job, MineError, Mining, MiningOrder, PeerError, Pending, RecordError, Tested, Unavailable, WalletJob,
+    Backend, Job, MineError, Mining, MiningOrder, PeerError, Pending, RecordError, Tested, Unavailable, WalletError,
+    WalletJob,
 };
 use yap_api::event::{Event, Stamped};
 use yap_chain::bitcoin::BlockHash;
@@ -27,7 +28,7 @@ use yap_script::Kernel;
 use crate::machine::{Order, PING, Request};
 use crate::metrics;
 use crate::observer::Observer;
-use crate::purse;
+use crate::purse::{self, Trouble, Which};
 
 /// What others hold of a running node. Clones are of the same node.
 #[derive(Clone, Debug)]
@@ -36,8 +37,8 @@ pub(crate) struct Handle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) network: Network,
     pub(crate) observer: Observer,
-    /// Set once the wallet runs; never, if there is none.
-    pub(crate) wallet: Arc<OnceLock<purse::Handle>>,
+    /// Where the wallet is, while one is loaded.
+    pub(crate) wallet: Arc<purse::Slot>,
 }
 
 fn unavailable<T>(error: mpsc::error::TrySendError<T>) -> Unavailable {
@@ -86,9 +87,37 @@ impl Handle {
         }
     }
 
+    /// Loads the wallet, or makes one, and lets it follow the node. `tip` is the newest block that is known.
+    pub(crate) async fn open_wallet(&self, which: Which, tip: (u32, BlockHash)) -> Result<(), Trouble> {
+        let source = Box::new(purse::Node(Arc::new(self.clone()) as Arc<dyn Backend>));
+        let (slot, observer) = (Arc::clone(&self.wallet), self.observer.clone());
+        let tell = Box::new(move |event| observer.tell(event));
+        let opened = tokio::task::spawn_blocking(move || slot.open(which, tip, source, tell)).await;
+        opened.unwrap_or(Err(Trouble::Ended))
+    }
+
+    fn load(&self, which: Which) -> Pending<Result<(), WalletError>> {
+        let handle = self.clone();
+        Box::pin(async move {
+            let backend: &dyn Backend = &handle;
+            let tip = backend.ask(|view| (view.tree().height(view.tip()), view.tree().hash(view.tip()))).await?;
+            untroubled(handle.open_wallet(which, tip).await)
+        })
+    }
+
     fn command<T: Send + 'static>(&self, command: Command, read: fn(Reply) -> T) -> Pending<T> {
         let reply = self.ask(|answer| Request::Command(command, answer));
         Box::pin(async move { Ok(read(reply.await?)) })
+    }
+}
+
+/// What became of the wallet, as users are told.
+fn untroubled(outcome: Result<(), Trouble>) -> Result<Result<(), WalletError>, Unavailable> {
+    match outcome {
+        Ok(()) => Ok(Ok(())),
+        Err(Trouble::Wallet(error)) => Ok(Err(error)),
+        Err(Trouble::Purse(error)) => Ok(Err(WalletError::Failed(error.to_string()))),
+        Err(Trouble::Ended) => Err(Unavailable::Stopped),
     }
 }
 
@@ -138,9 +167,43 @@ impl Backend for Handle {
         self.wallet.get().ok_or(Unavailable::NoWallet)?.run(job)
     }
 
+    fn create_wallet(&self) -> Pending<Result<(), WalletError>> {
+        self.load(Which::New)
+    }
+
+    fn load_wallet(&self) -> Pending<Result<(), WalletError>> {
+        self.load(Which::Old)
+    }
+
+    fn unload_wallet(&self) -> Pending<Result<(), WalletError>> {
+        let slot = Arc::clone(&self.wallet);
+        Box::pin(async move {
+            let closed = tokio::task::spawn_blocking(move || slot.close()).await;
+            untroubled(closed.unwrap_or(Err(Trouble::Ended)))
+        })
+    }
+
+    fn has_wallet(&self) -> Pending<bool> {
+        let slot = Arc::clone(&self.wallet);
+        Box::pin(
+            async move { tokio::task::spawn_blocking(move || slot.exists()).await.map_err(|_| Unavailable::Stopped) },
+        )
+    }
+
     fn submit(&self, transaction: Arc<Transaction>) -> Pending<Judged> {
         self.command(Command::Submit(transaction), |reply| {
             if let Reply::Transaction(judged) = reply { judged } else { Judged::Failed }
+        })
+    }
+
+    fn submit_pair(&self, child: Arc<Transaction>, parent: Arc<Transaction>) -> Pending<(Judged, Judged)> {
+        let (parent_answer, parent_judged) = oneshot::channel();
+        let judged = self.ask(|answer| Request::Pair { child, parent, parent_answer, answer });
+        Box::pin(async move {
+            let read = |reply| if let Reply::Transaction(judged) = reply { judged } else { Judged::Failed };
+            let child = read(judged.await?);
+            let parent = read(parent_judged.await.map_err(|_| Unavailable::Stopped)?);
+            Ok((parent, child))
         })
     }
 

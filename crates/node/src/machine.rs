@@ -24,7 +24,7 @@ mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -84,7 +84,7 @@ pub(crate) struct Machine {
     greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
     failed: Option<Error>,
-    wallet: Arc<OnceLock<purse::Handle>>,
+    wallet: Arc<purse::Slot>,
     mine: mine::Mine,
     reports: mpsc::Receiver<Report>,
     chores: chores::Chores,
@@ -110,8 +110,8 @@ pub(crate) struct Parts {
     pub(crate) greeting: (String, Services),
     /// Whether the process ends with the node.
     pub(crate) ends_process: bool,
-    /// Set once the wallet runs.
-    pub(crate) wallet: Arc<OnceLock<purse::Handle>>,
+    /// Where the wallet is, once it runs.
+    pub(crate) wallet: Arc<purse::Slot>,
     pub(crate) mining: Setting,
     /// Secret numbers.
     pub(crate) seed: [u8; 32],
@@ -233,7 +233,8 @@ impl Machine {
     }
 
     /// Writes what is to be kept, and closes the ledger.
-    fn close(self) -> Result<(), Error> {
+    fn close(mut self) -> Result<(), Error> {
+        self.note_untaken();
         let Self { mut book, mut ledger, chores, events, observer, ends_process, mine, reports, requests, .. } = self;
         // First the receivers: whoever waits for room there, or for an answer, hears that there is none to come. A thread of
         // the miner that waits could not be joined.

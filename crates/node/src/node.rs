@@ -24,7 +24,6 @@ use yap_api::{Backend, server};
 use crate::chainstate::Error;
 use crate::handle::Handle;
 use crate::machine::Request;
-use crate::purse::Purse;
 
 pub use self::builder::Builder;
 pub(crate) use self::builder::usual_mining;
@@ -38,7 +37,6 @@ type Outcome = Option<Result<(), Arc<Error>>>;
 pub struct Node {
     handle: Arc<Handle>,
     server: Option<server::Server>,
-    purse: Option<Purse>,
     ended: watch::Receiver<Outcome>,
 }
 
@@ -84,10 +82,9 @@ impl Node {
             server.stop().await;
         }
         let outcome = self.finished().await;
-        if let Some(purse) = self.purse.take() {
-            // It may be writing. Its thread is waited for where that holds nobody up.
-            let _ = tokio::task::spawn_blocking(|| purse.stop()).await;
-        }
+        // It may be writing. Its thread is waited for where that holds nobody up.
+        let wallet = Arc::clone(&self.handle.wallet);
+        let _ = tokio::task::spawn_blocking(move || wallet.end()).await;
         outcome
     }
 }
@@ -96,5 +93,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         // Whoever still holds what asks the node does not keep it running. One that was stopped hears nothing any more.
         self.handle.end();
+        // Its thread holds what asks the node, which would never end.
+        self.handle.wallet.end();
     }
 }

@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod follow;
 mod offer;
+mod slot;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use self::error::PurseError;
 use self::files::Files;
 pub use self::files::write_new;
 use self::follow::Worker;
+pub(crate) use self::slot::{Slot, Trouble, Which};
 pub use self::source::{Next, Node, Pool, Source};
 
 /// Jobs that may wait for the wallet.

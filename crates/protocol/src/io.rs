@@ -120,6 +120,19 @@ pub enum Departure {
 pub enum Command {
     /// Make a transaction of ours known. It is judged first.
     Submit(Arc<Transaction>),
+    /// Make a transaction of ours known together with a parent that pays too little by itself. They are judged together,
+    /// and each verdict is a reply of its own: the transaction's to this command, the parent's to the ticket here.
+    SubmitPair {
+        /// The transaction.
+        child: Arc<Transaction>,
+        /// Its parent.
+        parent: Arc<Transaction>,
+        /// Where the parent's verdict goes.
+        parent_ticket: Ticket,
+    },
+    /// Transactions of ours that are pending already, such as those of before a restart, and that no peer has as far as is
+    /// known: tell them until one does. Others, and those beyond [`MAX_OWN`](crate::relay::MAX_OWN), are passed over.
+    TellUntilTaken(Vec<Arc<Transaction>>),
     /// Take a block of ours, as a miner made it. It is processed first.
     SubmitBlock(Arc<Block>),
     /// Connect to a peer, and again whenever the connection is lost.

@@ -217,6 +217,15 @@ impl Node {
                 }
                 reply
             }
+            Command::SubmitPair { child, parent, parent_ticket } => {
+                self.submit_pair(child, parent, (ticket, parent_ticket), turn);
+                None
+            }
+            Command::TellUntilTaken(transactions) => {
+                let outcomes = self.relay.tell_until_taken(&transactions, turn.now);
+                self.relay_outcomes(outcomes, turn);
+                Some(Reply::Done)
+            }
             Command::SubmitBlock(block) => {
                 let reply = self.requests.block(block.hash(), ticket);
                 if reply.is_none() {

@@ -115,9 +115,9 @@ impl State {
     pub fn restore(config: Config, mut random: Random, changes: &ChangeSet) -> Self {
         let key = changes.key.unwrap_or_else(|| [random.next_u64(), random.next_u64()]);
         let mut bans = ban::Bans::default();
-        for (target, until) in &changes.bans {
-            if let Some(until) = until {
-                let _ = bans.ban(target.clone(), *until);
+        for (target, ban) in &changes.bans {
+            if let Some(ban) = ban {
+                let _ = bans.ban(target.clone(), *ban);
             }
         }
         let anchors: Vec<Address> = changes.anchors.iter().flatten().take(MAX_ANCHORS).cloned().collect();
@@ -189,7 +189,7 @@ impl State {
     pub fn snapshot(&self) -> ChangeSet {
         let mut all = ChangeSet::default();
         self.book.snapshot(&mut all);
-        all.bans.extend(self.bans.iter().map(|(target, until)| (target.clone(), Some(until))));
+        all.bans.extend(self.bans.iter().map(|(target, ban)| (target.clone(), Some(ban))));
         all.anchors = (!self.anchors.is_empty()).then(|| self.anchors.clone());
         all
     }
@@ -205,8 +205,8 @@ impl State {
         self.peers.iter().map(move |(id, peer)| peer.status(*id, now))
     }
 
-    /// Every ban and its end.
-    pub fn bans(&self) -> impl Iterator<Item = (&ban::Target, Timestamp)> {
+    /// Every ban.
+    pub fn bans(&self) -> impl Iterator<Item = (&ban::Target, ban::Ban)> {
         self.bans.iter()
     }
 

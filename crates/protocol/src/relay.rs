@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::Wtxid;
+use bitcoin::{Txid, Wtxid};
 use yap_chain::transaction::Transaction;
 
 use crate::io::{Departure, Judged, PoolChange, Removed, TipChange};
@@ -227,28 +227,51 @@ impl State {
 
     /// A transaction of ours: judged, and told to peers until one of them has it.
     pub fn submit(&mut self, transaction: Arc<Transaction>, now: Time) -> Vec<Outcome> {
-        let ids = self.ids(&transaction);
+        self.ours(&transaction, now);
+        self.judge_ours(transaction, None);
+        self.done()
+    }
+
+    /// A transaction of ours and a parent of it, which pays too little by itself: judged together, and told to peers until
+    /// one of them has them.
+    pub fn submit_pair(&mut self, child: Arc<Transaction>, parent: Arc<Transaction>, now: Time) -> Vec<Outcome> {
+        self.ours(&parent, now);
+        self.ours(&child, now);
+        self.known.judge(self.ids(&parent), Judging::ours(&parent));
+        self.judge_ours(child, Some(parent));
+        self.done()
+    }
+
+    /// Transactions of ours that are pending already, such as those of before a restart: told again until a peer has them.
+    pub fn tell_until_taken(&mut self, transactions: &[Arc<Transaction>], now: Time) -> Vec<Outcome> {
+        for transaction in transactions {
+            if self.known.pool.contains_key(&self.ids(transaction).0) {
+                self.ours(transaction, now);
+            }
+        }
+        self.done()
+    }
+
+    /// Our own transactions that no peer was given, asked for or showed yet; [`MAX_OWN`] at most. Some may be judged still.
+    pub fn untaken(&self) -> impl Iterator<Item = Txid> {
+        self.own.txids()
+    }
+
+    fn ours(&mut self, transaction: &Transaction, now: Time) {
         if self.own.next().is_none() {
             self.own.wind(now, &mut self.random);
         }
-        self.own.insert(ids.0);
+        let ids = self.ids(transaction);
+        self.own.insert(ids.0, transaction.txid());
         self.requests.finish(ids.0);
         self.requests.finish(ids.1);
-        if !self.judge(
-            ids,
-            Judging {
-                transaction: Arc::clone(&transaction),
-                giver: None,
-                announcers: Vec::new(),
-                again: false,
-                graft: false,
-            },
-            None,
-        ) {
+    }
+
+    fn judge_ours(&mut self, transaction: Arc<Transaction>, parent: Option<Arc<Transaction>>) {
+        if !self.judge(self.ids(&transaction), Judging::ours(&transaction), parent.clone()) {
             // A peer gave it, and it is judged already; whoever submits it wants to know what becomes of it all the same.
-            self.out.push(Outcome::Judge { transaction, parent: None });
+            self.out.push(Outcome::Judge { transaction, parent });
         }
-        self.done()
     }
 
     /// `yaptxinv`.

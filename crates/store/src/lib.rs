@@ -77,7 +77,7 @@ pub use fjall::Error as EngineError;
 pub use index::{Record, Status};
 pub use reader::{Reader, Utxos};
 pub use state::Tip;
-pub use store::{DEFAULT_CACHE, Options, Store};
+pub use store::{Budgets, DEFAULT_CACHE, Options, Store};
 
 #[cfg(test)]
 mod testing;

@@ -126,6 +126,16 @@ impl Reader {
         }
     }
 
+    /// The block files whose blocks all lie at `height` or below it, and at least [`KEPT_BLOCKS`] below the block of height
+    /// `tip`, the oldest first. A [`Batch`](crate::Batch) deletes them.
+    #[must_use]
+    pub fn prunable_up_to(&self, height: u32, tip: u32) -> Vec<u32> {
+        match tip.checked_sub(KEPT_BLOCKS) {
+            Some(highest) => self.shared.files().prunable(0, highest.min(height)),
+            None => Vec::new(),
+        }
+    }
+
     /// All records of the index, in the order of their sequence numbers.
     ///
     /// # Errors

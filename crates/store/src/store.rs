@@ -57,10 +57,20 @@ impl Options {
     }
 }
 
+/// Memory that a store may take, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// For coins: [`Options::cache`].
+    pub coins: u64,
+    /// For blocks of the tables, besides.
+    pub tables: u64,
+}
+
 /// A chain's state on disk, and the one that may change it.
 #[derive(Debug)]
 pub struct Store {
     cache: Cache,
+    budgets: Budgets,
     /// The last commit that ended.
     committed: Option<Committed>,
     pending: Option<Pending>,
@@ -83,12 +93,13 @@ impl Store {
         let lock = lock(directory)?;
         let blocks = directory.join("blocks");
         make_directory(&blocks)?;
-        let engine_cache = u64::try_from(options.cache / ENGINE_SHARE).unwrap_or(u64::MAX);
+        let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let budgets = Budgets { coins: bytes(options.cache), tables: bytes(options.cache / ENGINE_SHARE) };
         let tables = directory.join("tables");
         if !blocks::any(&blocks)? {
             database::clear_unfinished(&tables)?;
         }
-        let database = Database::open(&tables, engine_cache)?;
+        let database = Database::open(&tables, budgets.tables)?;
         if state::is_new(&database)? {
             // Files that no row knows would be deleted as what a crash left: not somebody's whole chain.
             if blocks::any(&blocks)? {
@@ -112,6 +123,7 @@ impl Store {
         let shared = Shared::new(database, files, directory.to_path_buf(), lock);
         Ok(Self {
             cache: Cache::new(options.cache),
+            budgets,
             committed,
             pending: None,
             count,
@@ -143,6 +155,12 @@ impl Store {
     #[must_use]
     pub fn cache_size(&self) -> usize {
         self.cache.memory()
+    }
+
+    /// Bytes that it may take.
+    #[must_use]
+    pub fn budgets(&self) -> Budgets {
+        self.budgets
     }
 
     /// Appends a block of this height to the block files. A commit with its record makes it permanent.

@@ -77,6 +77,9 @@ pub trait View {
     /// Bytes on disk.
     fn size_on_disk(&self) -> u64;
 
+    /// Bytes of memory that coins may take, and besides blocks of the tables that they are kept in.
+    fn coin_memory(&self) -> (u64, u64);
+
     /// Transactions that wait.
     fn pool(&self) -> &Mempool;
 
@@ -97,6 +100,20 @@ pub trait View {
     /// # Errors
     /// [`ReadError`].
     fn reconsider(&mut self, id: Id) -> Result<(), ReadError>;
+
+    /// Has a block win against others of as much work, as if its data had come first; another that is named later wins against
+    /// it. Does nothing where the tip has more work. Forgotten when the node stops.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn prefer(&mut self, id: Id) -> Result<(), ReadError>;
+
+    /// Deletes the data of blocks up to a height, file by file, if this node deletes blocks at all; gives whether it does.
+    /// What a reorganisation may need stays.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn prune(&mut self, height: u32) -> Result<bool, ReadError>;
 
     /// The wall clock, as headers carry it: seconds since 1970.
     fn now(&self) -> u32;
@@ -349,6 +366,8 @@ pub struct Added {
 pub struct Ban {
     /// Who: the name of a peer, or a host.
     pub target: String,
+    /// Unix time at which it began; 0 if that was not kept.
+    pub since: u64,
     /// Unix time at which it ends.
     pub until: u64,
 }

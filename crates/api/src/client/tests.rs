@@ -101,8 +101,8 @@ fn events_are_read_until_they_are_stopped() {
     let (_runtime, node, cookie) = served();
     let client = client(&node, Some(&cookie));
     let mut events = client.events(&Filter::types(["notice", "payment", "syncing"])).unwrap();
-    node.still.tell(Event::Alone { alone: true });
-    node.still.tell(Event::Syncing { behind: 7 });
+    node.backend.tell(Event::Alone { alone: true });
+    node.backend.tell(Event::Syncing { behind: 7 });
     let Some(Ok(Told::Event(stamped))) = events.next() else { panic!("an event") };
     assert_eq!((stamped.id, &stamped.event), (2, &Event::Syncing { behind: 7 }));
     let stopper = events.stopper();
@@ -117,7 +117,7 @@ fn events_are_read_until_they_are_stopped() {
 fn events_end_with_the_node() {
     let (runtime, node, cookie) = served();
     let mut events = client(&node, Some(&cookie)).events(&Filter::default()).unwrap();
-    node.still.tell(Event::Stopping);
+    node.backend.tell(Event::Stopping);
     runtime.block_on(node.server.stop());
     let Some(Ok(Told::Event(stamped))) = events.next() else { panic!("an event") };
     assert_eq!(stamped.event, Event::Stopping);

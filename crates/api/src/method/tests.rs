@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::fixture::Still;
+use crate::fixture::StandIn;
 
 /// Gives back what it was given.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 fn call(parameters: Value) -> Result<Value, Error> {
     let methods = Arc::new(Methods::default().with::<Echo>());
-    let context = Context { backend: Arc::new(Still::default()), methods: Arc::clone(&methods) };
+    let context = Context { backend: StandIn::new(), methods: Arc::clone(&methods) };
     now(methods.call("echo", parameters, context))
 }
 
@@ -114,7 +114,7 @@ fn wrong_types_are_told_in_bitcoin_cores_words() {
 #[test]
 fn a_method_that_is_not_there_is_not_found() {
     let methods = Arc::new(Methods::default());
-    let context = Context { backend: Arc::new(Still::default()), methods: Arc::clone(&methods) };
+    let context = Context { backend: StandIn::new(), methods: Arc::clone(&methods) };
     let error = now(methods.call("echo", Value::Null, context)).unwrap_err();
     assert_eq!((error.code, error.message.as_str()), (Code::MethodNotFound, "Method not found"));
 }

@@ -4,6 +4,8 @@ mod block;
 mod coins;
 mod deployment;
 mod info;
+mod proof;
+mod prune;
 mod scan;
 mod stats;
 mod tips;
@@ -17,6 +19,7 @@ use crate::method::Methods;
 pub(super) fn add(methods: Methods) -> Methods {
     methods
         .with::<info::GetBlockchainInfo>()
+        .with::<info::GetChainStates>()
         .with::<info::GetBlockCount>()
         .with::<info::GetBestBlockHash>()
         .with::<info::GetDifficulty>()
@@ -29,6 +32,10 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<tips::GetChainTips>()
         .with::<tips::InvalidateBlock>()
         .with::<tips::ReconsiderBlock>()
+        .with::<tips::PreciousBlock>()
+        .with::<prune::PruneBlockchain>()
+        .with::<proof::GetTxOutProof>()
+        .with::<proof::VerifyTxOutProof>()
         .with::<coins::GetTxOut>()
         .with::<coins::GetTxOutSetInfo>()
         .with::<scan::ScanTxOutSet>()

@@ -15,6 +15,7 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<program::Help>()
         .with::<program::Stop>()
         .with::<program::Uptime>()
+        .with::<program::GetRpcInfo>()
         .with::<status::GetStatus>()
         .with::<operations::GetOperations>()
         .with::<miner::GetMiner>()

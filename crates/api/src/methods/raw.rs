@@ -2,11 +2,13 @@
 
 mod create;
 mod decode;
+mod package;
 mod psbt;
 mod read;
 mod send;
 
 pub(super) use self::create::{outpoint, outputs};
+pub(super) use self::decode::unfunded;
 use crate::method::Methods;
 
 /// Adds the methods.
@@ -17,6 +19,7 @@ pub(super) fn add(methods: Methods) -> Methods {
         .with::<decode::DecodeScript>()
         .with::<create::CreateRawTransaction>()
         .with::<send::SendRawTransaction>()
-        .with::<send::TestMempoolAccept>();
+        .with::<send::TestMempoolAccept>()
+        .with::<package::SubmitPackage>();
     psbt::add(methods)
 }

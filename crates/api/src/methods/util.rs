@@ -6,7 +6,8 @@ mod fee;
 mod index;
 mod message;
 
-pub(super) use self::fee::{estimate, horizon};
+pub(crate) use self::fee::Prices;
+pub(super) use self::fee::{Rates, estimate, horizon};
 use crate::method::Methods;
 
 /// Adds the methods.

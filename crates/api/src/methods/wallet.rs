@@ -2,12 +2,13 @@
 //!
 //! | module | methods |
 //! |---|---|
-//! | `info` | which wallet there is, and how it stands |
+//! | `load` | which wallet there is: made, loaded, let go of |
+//! | `info` | how it stands |
 //! | `keys` | words, passphrase, backup, descriptors |
 //! | `addresses`, `received` | addresses, labels, and what they received |
 //! | `coins` | balances and coins |
 //! | `history`, `entry` | transactions |
-//! | `pay`, `send`, `bump` | payments |
+//! | `pay`, `send`, `bump`, `fund` | payments |
 //! | `psbt` | partially signed transactions |
 //! | `rate`, `error` | what they have in common |
 //!
@@ -19,9 +20,11 @@ mod bump;
 mod coins;
 mod entry;
 mod error;
+mod fund;
 mod history;
 mod info;
 mod keys;
+mod load;
 mod pay;
 mod psbt;
 mod rate;
@@ -41,8 +44,9 @@ use crate::method::{Context, Methods};
 
 /// Adds the methods.
 pub(super) fn add(methods: Methods) -> Methods {
-    let parts: [fn(Methods) -> Methods; 9] = [
+    let parts: [fn(Methods) -> Methods; 11] = [
         info::add,
+        load::add,
         keys::add,
         addresses::add,
         received::add,
@@ -50,6 +54,7 @@ pub(super) fn add(methods: Methods) -> Methods {
         history::add,
         send::add,
         bump::add,
+        fund::add,
         psbt::add,
     ];
     parts.into_iter().fold(pay::add(methods), |methods, add| add(methods))

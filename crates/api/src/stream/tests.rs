@@ -12,11 +12,11 @@ use crate::server::limits::Limits;
 
 /// Opens a stream, and waits until the node has it.
 async fn listen(node: &Node, query: &str, headers: &str) -> TcpStream {
-    let before = node.still.listeners();
+    let before = node.backend.listeners();
     let mut stream = open(node.address()).await;
     let request = format!("GET /events{query} HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    until("the stream", || node.still.listeners() > before).await;
+    until("the stream", || node.backend.listeners() > before).await;
     stream
 }
 
@@ -60,7 +60,7 @@ fn kinds_are_those_of_the_json() {
 async fn events_are_told_as_they_happen() {
     let node = Node::start().await;
     let mut stream = listen(&node, "", "").await;
-    node.still.tell(notice("one\ntwo"));
+    node.backend.tell(notice("one\ntwo"));
     let text = read(&mut stream, "\"}}\n\n").await;
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.to_ascii_lowercase().contains("content-type: text/event-stream"));
@@ -74,7 +74,7 @@ async fn readers_choose_by_type_and_topic() {
     let mut types = listen(&node, "?types=notice,stopping", "").await;
     let mut topic = listen(&node, "?topic=a%20b", "").await;
     for event in [message("other"), notice("x"), message("a b"), Event::Stopping] {
-        node.still.tell(event);
+        node.backend.tell(event);
     }
     let text = read(&mut types, "\"}}\n\n").await;
     let text = if text.contains("stopping") { text } else { text + &read(&mut types, "\"}}\n\n").await };
@@ -92,8 +92,8 @@ async fn payments_are_told_to_the_owner_alone() {
     let node = Node::start().await;
     let mut owner = listen(&node, "", &node.authorization()).await;
     let mut anyone = listen(&node, "", "").await;
-    node.still.tell(payment());
-    node.still.tell(Event::Stopping);
+    node.backend.tell(payment());
+    node.backend.tell(Event::Stopping);
     let read_all = async |stream: &mut TcpStream| {
         let mut text = String::new();
         while !text.contains("stopping\"}}\n\n") {
@@ -112,7 +112,7 @@ async fn a_slow_reader_is_told_how_much_it_lost() {
     let mut stream = listen(&node, "", "").await;
     // No await between them: the reader gets no turn.
     for _ in 0..EVENTS + 5 {
-        node.still.tell(notice("x"));
+        node.backend.tell(notice("x"));
     }
     let mut text = String::new();
     while !text.contains(&format!("id: {}\n", EVENTS + 5)) {
@@ -130,8 +130,8 @@ async fn a_reader_that_takes_nothing_is_left_and_holds_nobody_up() {
     let stream = listen(&node, "", "").await;
     let text = "x".repeat(1 << 20);
     let fill = async {
-        while node.still.listeners() > 0 {
-            node.still.tell(notice(&text));
+        while node.backend.listeners() > 0 {
+            node.backend.tell(notice(&text));
             tokio::task::yield_now().await;
         }
     };
@@ -149,7 +149,7 @@ async fn a_quiet_stream_is_kept_open() {
     while begun.elapsed() < stall * 2 {
         read(&mut stream, ":\n\n").await;
     }
-    assert_eq!(node.still.listeners(), 1);
+    assert_eq!(node.backend.listeners(), 1);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn streams_are_bounded() {
     let _second = listen(&node, "", "").await;
     assert_eq!(node.get("/events").await.status, 429, "one past the bound");
     drop(first);
-    until("the end of the first", || node.still.listeners() == 1).await;
+    until("the end of the first", || node.backend.listeners() == 1).await;
     let _third = listen(&node, "", "").await;
 }
 

@@ -32,6 +32,11 @@ fn the_chain_stands_as_core_says() {
     assert_eq!(info["difficulty"].to_string(), "4.6565423739069247e-10");
     assert_eq!(info["verificationprogress"], json!(1.0));
     assert_eq!(node.ask("getblockcount", json!([])), json!(160));
+    let states = node.ask("getchainstates", json!([]));
+    let state = &states["chainstates"][0];
+    assert_eq!((&states["headers"], &state["blocks"], &state["validated"]), (&json!(160), &json!(160), &json!(true)));
+    assert_eq!((&state["bestblockhash"], &state["target"]), (&info["bestblockhash"], &info["target"]));
+    assert_eq!((&state["coins_tip_cache_bytes"], &state["coins_db_cache_bytes"]), (&json!(64 << 20), &json!(8 << 20)));
     assert_eq!(node.ask("getbestblockhash", json!([])), core["tip"]["bestblock"]);
     assert_eq!(node.ask("getdifficulty", json!([])), info["difficulty"]);
 }
@@ -323,4 +328,112 @@ fn waiting_ends_with_a_block_or_with_patience() {
     });
     node.ask("generatetoaddress", json!([1, anyone_s_address()]));
     assert_eq!(waiting.join().unwrap()["height"], json!(3));
+}
+
+#[test]
+fn transactions_are_proven_to_be_in_a_block() {
+    let node = Node::core();
+    let block = node.block_at(130);
+    let ids: Vec<String> = block.transactions().iter().map(|one| one.txid().to_string()).collect();
+    assert!(ids.len() > 1, "the proof has something to prove");
+    let hash = json!(block.hash().to_string());
+    let last = ids.last().unwrap();
+    for wanted in [vec![ids[0].clone()], vec![last.clone()], ids.clone()] {
+        let proof = node.ask("gettxoutproof", json!([wanted, hash]));
+        assert_eq!(node.ask("verifytxoutproof", json!([proof])), json!(wanted), "in the order of the block");
+    }
+    // Without the block's name, an unspent output tells.
+    let mined = Node::mined(3);
+    let coinbase = mined.block_at(2).transactions()[0].txid().to_string();
+    let proof = mined.ask("gettxoutproof", json!([[coinbase]]));
+    assert_eq!(proof, mined.ask("gettxoutproof", json!([[coinbase], mined.block_at(2).hash().to_string()])));
+    let (code, text) = node.refusal("verifytxoutproof", json!([proof]));
+    assert_eq!((code, text.as_str()), (-5, "Block not found in chain"), "another chain has it");
+
+    let refusals = [
+        (json!([[]]), -8, "Parameter 'txids' cannot be empty".to_owned()),
+        (json!([[ids[0], ids[0]]]), -8, format!("Invalid parameter, duplicated txid: {}", ids[0])),
+        (json!([["ab"]]), -8, "txid must be of length 64 (not 2, for 'ab')".to_owned()),
+        (json!([[NO_HASH]]), -5, "Transaction not yet in block".to_owned()),
+        (json!([[ids[0]], NO_HASH]), -5, "Block not found".to_owned()),
+        (json!([[ids[0], NO_HASH], hash]), -5, "Not all transactions found in specified or retrieved block".to_owned()),
+    ];
+    for (parameters, code, text) in refusals {
+        assert_eq!(node.refusal("gettxoutproof", parameters.clone()), (code, text), "{parameters}");
+    }
+}
+
+#[test]
+fn a_proof_that_was_changed_proves_nothing() {
+    let node = Node::core();
+    let block = node.block_at(130);
+    let txid = block.transactions()[1].txid();
+    let proof = node.ask("gettxoutproof", json!([[txid.to_string()], block.hash().to_string()]));
+    let bytes: Vec<u8> = bitcoin::hex::FromHex::from_hex(proof.as_str().unwrap()).unwrap();
+    for place in (0..bytes.len()).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        let told = node.call("verifytxoutproof", json!([bitcoin::hex::DisplayHex::to_lower_hex_string(&changed[..])]));
+        assert!(!told.is_ok_and(|told| told == json!([txid.to_string()])), "byte {place} was changed");
+    }
+    for end in (0..bytes.len()).step_by(31) {
+        let cut = bitcoin::hex::DisplayHex::to_lower_hex_string(&bytes[..end]);
+        assert_eq!(node.refusal("verifytxoutproof", json!([cut])).0, -1);
+    }
+    assert_eq!(node.refusal("verifytxoutproof", json!(["x"])).0, -8);
+    // CVE-2017-12842: an inner node of the tree, told as a leaf of a smaller one.
+    let ids: Vec<bitcoin::Txid> = block.transactions().iter().map(|one| one.txid()).collect();
+    assert_eq!(ids.len() % 2, 0, "no node stands for two, to keep this short");
+    let above: Vec<bitcoin::Txid> = ids
+        .chunks(2)
+        .map(|two| {
+            use bitcoin::hashes::{Hash, sha256d};
+            let both = [two[0].to_byte_array(), two[1].to_byte_array()].concat();
+            bitcoin::Txid::from_raw_hash(sha256d::Hash::hash(&both))
+        })
+        .collect();
+    let forged = bitcoin::MerkleBlock::from_header_txids_with_predicate(block.header(), &above, |_| true);
+    assert!(forged.extract_matches(&mut Vec::new(), &mut Vec::new()).is_ok(), "the root is right");
+    let forged = bitcoin::consensus::encode::serialize_hex(&forged);
+    assert_eq!(node.ask("verifytxoutproof", json!([forged])), json!([]));
+}
+
+#[test]
+fn a_block_is_preferred() {
+    let node = Node::mined(2);
+    let hash = node.block_at(1).hash();
+    assert_eq!(node.ask("preciousblock", json!([hash.to_string()])), Value::Null);
+    assert_eq!(node.state().preferred, [hash]);
+    assert_eq!(node.refusal("preciousblock", json!([NO_HASH])), (-5, "Block not found".into()));
+}
+
+#[test]
+fn old_blocks_are_deleted_where_blocks_are_deleted_at_all() {
+    let node = Node::mined(300);
+    let text = "Cannot prune blocks because node is not in prune mode.";
+    assert_eq!(node.refusal("pruneblockchain", json!([5])), (-1, text.into()));
+    node.state().prunes = true;
+    assert_eq!(node.refusal("pruneblockchain", json!([-1])), (-8, "Negative block height.".into()));
+    let text = "Blockchain is shorter than the attempted prune height.";
+    assert_eq!(node.refusal("pruneblockchain", json!([301])), (-8, text.into()));
+    let text = "Could not find block with at least the specified timestamp.";
+    assert_eq!(node.refusal("pruneblockchain", json!([4_000_000_000_u64])), (-8, text.into()));
+    assert_eq!(node.ask("pruneblockchain", json!([0])), json!(-1), "nothing is gone");
+    assert_eq!(node.ask("pruneblockchain", json!([5])), json!(5));
+    assert_eq!(node.ask("getblockchaininfo", json!([]))["pruneheight"], json!(6));
+    // The last 288 stay.
+    assert_eq!(node.ask("pruneblockchain", json!([300])), json!(12));
+    let time = node.block_at(20).header().time + 2 * 60 * 60;
+    let state = |node: &Node| node.state().pruned.len();
+    assert!(time > 1_000_000_000);
+    node.ask("pruneblockchain", json!([time]));
+    assert!(state(&node) <= 12);
+    node.state().pruned.clear();
+    let early = u64::from(node.block_at(4).header().time) + 2 * 60 * 60;
+    let first =
+        (0..=300).find(|height| u64::from(node.block_at(*height).header().time) + 2 * 60 * 60 >= early).unwrap();
+    assert_eq!(node.ask("pruneblockchain", json!([early])), json!(first));
+    let young = Node::mined(288);
+    young.state().prunes = true;
+    assert_eq!(young.refusal("pruneblockchain", json!([1])), (-1, "Blockchain is too short for pruning.".into()));
 }

@@ -112,3 +112,30 @@ fn the_fee_to_be_mined_soon_follows_from_what_waits() {
     assert_eq!(unknown, json!({"errors": ["Insufficient data or no feerate found"], "blocks": 6}));
     let _ = anyone_s_address();
 }
+
+#[test]
+fn the_fee_to_be_mined_soon_follows_from_what_full_blocks_took() {
+    let node = Node::mined(112);
+    let estimate = |target: u32| {
+        let rate = node.ask("estimatesmartfee", json!([target]))["feerate"].to_string();
+        rate.parse::<f64>().unwrap() * 1e8
+    };
+    assert_eq!(estimate(1).round() as u64, 100, "blocks without payments tell nothing");
+    for height in 1..=12 {
+        // Nobody who pays less finds room beside it.
+        let coinbase = node.block_at(height).transactions()[0].clone();
+        let all = spend(&[(coinbase.txid(), 0, coinbase.decoded().output[0].value)], 5_000_000, 23_050);
+        node.ask("generateblock", json!([anyone_s_address(), [hex(&all)]]));
+    }
+    for target in [1, 2, 6, 12] {
+        let rate = estimate(target);
+        assert!((5_000.0..5_100.0).contains(&rate), "5,000,000 satoshi for some 991,000 virtual bytes: {rate}");
+    }
+    // Once blocks have had room for a while, the least is enough.
+    for height in 13..=24 {
+        assert!(estimate(1) > 5_000.0 || height > 22, "four in five have room from the tenth on: {height}");
+        let payment = node.spend(height, 500);
+        node.ask("generateblock", json!([anyone_s_address(), [hex(&payment)]]));
+    }
+    assert_eq!((estimate(1).round() as u64, estimate(144).round() as u64), (100, 100));
+}

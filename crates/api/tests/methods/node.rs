@@ -49,7 +49,11 @@ pub(crate) struct State {
     priorities: BTreeMap<Txid, i64>,
     /// What the user thinks of blocks, in the order in which it was said.
     pub(crate) opinions: Vec<(BlockHash, bool)>,
+    /// Blocks that were named as the ones to be followed.
+    pub(crate) preferred: Vec<BlockHash>,
     pub(crate) pruned: Vec<Id>,
+    /// Whether it deletes blocks.
+    pub(crate) prunes: bool,
     pub(crate) catching_up: bool,
     told: u64,
     salt: u64,
@@ -72,8 +76,13 @@ fn later<T: Send + 'static>(value: T) -> Pending<T> {
     Box::pin(async move { Ok(value) })
 }
 
-fn never<T: Send + 'static>() -> Pending<T> {
-    Box::pin(async { Err(Unavailable::Stopped) })
+/// Methods of [`Backend`] for what this node does not have: they answer as one that has stopped.
+macro_rules! never {
+    ($($name:ident($($parameter:ty),*) -> $reply:ty;)*) => {$(
+        fn $name(&self, $(_: $parameter),*) -> Pending<$reply> {
+            Box::pin(async { Err(Unavailable::Stopped) })
+        }
+    )*};
 }
 
 impl Node {
@@ -88,7 +97,9 @@ impl Node {
             coins: BTreeMap::new(),
             priorities: BTreeMap::new(),
             opinions: Vec::new(),
+            preferred: Vec::new(),
             pruned: Vec::new(),
+            prunes: false,
             catching_up: false,
             told: 0,
             salt: 0,
@@ -383,6 +394,10 @@ impl View for State {
         12_345
     }
 
+    fn coin_memory(&self) -> (u64, u64) {
+        (64 << 20, 8 << 20)
+    }
+
     fn pool(&self) -> &Mempool {
         self.solo.ledger().pool().mempool()
     }
@@ -407,6 +422,20 @@ impl View for State {
         let hash = self.tree().hash(id);
         self.opinions.push((hash, true));
         Ok(())
+    }
+
+    fn prefer(&mut self, id: Id) -> Result<(), ReadError> {
+        let hash = self.tree().hash(id);
+        self.preferred.push(hash);
+        Ok(())
+    }
+
+    fn prune(&mut self, height: u32) -> Result<bool, ReadError> {
+        if self.prunes {
+            let tip = self.tip();
+            self.pruned = (1..=height).map(|height| self.tree().ancestor(tip, height).unwrap()).collect();
+        }
+        Ok(self.prunes)
     }
 
     fn now(&self) -> u32 {
@@ -491,6 +520,14 @@ impl Backend for Node {
         later(judged.remove(0).1)
     }
 
+    fn submit_pair(&self, child: Arc<Transaction>, parent: Arc<Transaction>) -> Pending<(Judged, Judged)> {
+        let mut state = self.state();
+        let now = state.now();
+        let (judged, _) = state.solo.judge(&child, Some(&parent), now);
+        let of = |one: &Transaction| judged.iter().find(|(wtxid, _)| *wtxid == one.wtxid()).unwrap().1.clone();
+        later((of(&parent), of(&child)))
+    }
+
     fn test(&self, transactions: Vec<Arc<Transaction>>) -> Pending<Vec<Tested>> {
         later(transactions.iter().map(|transaction| self.judge_as_trial(transaction)).collect())
     }
@@ -510,68 +547,28 @@ impl Backend for Node {
         later(mined.collect())
     }
 
-    fn set_mining(&self, _: Mining) -> Pending<Result<(), MineError>> {
-        never()
-    }
-
-    fn add_peer(&self, _: &str, _: bool) -> Pending<Result<(), PeerError>> {
-        never()
-    }
-
-    fn remove_peer(&self, _: &str) -> Pending<Result<(), PeerError>> {
-        never()
-    }
-
-    fn disconnect(&self, _: &str) -> Pending<Result<(), PeerError>> {
-        never()
-    }
-
-    fn set_ban(&self, _: &str, _: Option<u64>) -> Pending<Result<(), PeerError>> {
-        never()
-    }
-
-    fn ping_peers(&self) -> Pending<()> {
-        never()
-    }
-
-    fn put(&self, _: Vec<u8>, _: Vec<u8>) -> Pending<Result<usize, RecordError>> {
-        never()
-    }
-
-    fn get(&self, _: Vec<u8>) -> Pending<Result<Vec<u8>, RecordError>> {
-        never()
-    }
-
-    fn withdraw(&self, _: Vec<u8>) -> Pending<Result<(), RecordError>> {
-        never()
-    }
-
-    fn provide(&self, _: Vec<u8>) -> Pending<Result<(), RecordError>> {
-        never()
-    }
-
-    fn stop_providing(&self, _: Vec<u8>) -> Pending<()> {
-        never()
-    }
-
-    fn providers(&self, _: Vec<u8>) -> Pending<Result<Vec<String>, RecordError>> {
-        never()
-    }
-
-    fn subscribe(&self, _: &str) -> Pending<Result<(), RecordError>> {
-        never()
-    }
-
-    fn unsubscribe(&self, _: &str) -> Pending<()> {
-        never()
-    }
-
-    fn publish(&self, _: &str, _: Vec<u8>) -> Pending<Result<(), RecordError>> {
-        never()
-    }
-
-    fn ping(&self) -> Pending<()> {
-        never()
+    never! {
+        create_wallet() -> Result<(), WalletError>;
+        load_wallet() -> Result<(), WalletError>;
+        unload_wallet() -> Result<(), WalletError>;
+        has_wallet() -> bool;
+        set_mining(Mining) -> Result<(), MineError>;
+        add_peer(&str, bool) -> Result<(), PeerError>;
+        remove_peer(&str) -> Result<(), PeerError>;
+        disconnect(&str) -> Result<(), PeerError>;
+        set_ban(&str, Option<u64>) -> Result<(), PeerError>;
+        ping_peers() -> ();
+        put(Vec<u8>, Vec<u8>) -> Result<usize, RecordError>;
+        get(Vec<u8>) -> Result<Vec<u8>, RecordError>;
+        withdraw(Vec<u8>) -> Result<(), RecordError>;
+        provide(Vec<u8>) -> Result<(), RecordError>;
+        stop_providing(Vec<u8>) -> ();
+        providers(Vec<u8>) -> Result<Vec<String>, RecordError>;
+        subscribe(&str) -> Result<(), RecordError>;
+        unsubscribe(&str) -> ();
+        publish(&str, Vec<u8>) -> Result<(), RecordError>;
+        ping() -> ();
+        metrics() -> String;
     }
 
     fn save_mempool(&self) -> Pending<Result<String, String>> {
@@ -580,10 +577,6 @@ impl Backend for Node {
 
     fn events(&self) -> broadcast::Receiver<Arc<Stamped>> {
         self.events.subscribe()
-    }
-
-    fn metrics(&self) -> Pending<String> {
-        never()
     }
 
     fn stop(&self) {}

@@ -258,3 +258,119 @@ fn a_psbt_goes_from_hand_to_hand_until_it_is_a_transaction() {
         assert!(code == -22 && text.starts_with("TX decode failed "), "{text}");
     }
 }
+
+/// What of a package's result is about a transaction.
+fn of<'a>(reply: &'a Value, transaction: &yap_chain::transaction::Transaction) -> &'a Value {
+    &reply["tx-results"][transaction.wtxid().to_string()]
+}
+
+/// A parent of the coinbase at a height with this fee, and a child of it.
+fn family(node: &Node, height: u32, fees: [u64; 2]) -> [yap_chain::transaction::Transaction; 2] {
+    let parent = node.spend(height, fees[0]);
+    let child = spend(&[(parent.txid(), 0, parent.decoded().output[0].value)], fees[1], 1);
+    [parent, child]
+}
+
+#[test]
+fn a_child_pays_for_its_parent_in_a_package() {
+    let node = Node::mined(110);
+    let [parent, child] = family(&node, 1, [0, 5_000]);
+    assert_eq!(node.refusal("sendrawtransaction", json!([hex(&parent)])), (-26, "min relay fee not met".into()));
+    let package = json!([[hex(&parent), hex(&child)]]);
+    let reply = node.ask("submitpackage", package.clone());
+    assert_eq!((&reply["package_msg"], &reply["replaced-transactions"]), (&json!("success"), &json!([])));
+    let order: Vec<&String> = reply["tx-results"].as_object().unwrap().keys().collect();
+    assert_eq!(order, [&parent.wtxid().to_string(), &child.wtxid().to_string()]);
+    for (one, fee) in [(&parent, "0.00000000"), (&child, "0.00005000")] {
+        let result = of(&reply, one);
+        assert_eq!((&result["txid"], result["fees"]["base"].to_string()), (&json!(one.txid().to_string()), fee.into()));
+        let vsize: u64 = [&parent, &child].iter().map(|one| one.weight().div_ceil(4) as u64).sum();
+        let rate = format!("0.{:08}", 5_000 * 1_000 / vsize);
+        assert_eq!(result["fees"]["effective-feerate"].to_string(), rate);
+        assert_eq!(
+            result["fees"]["effective-includes"],
+            json!([parent.wtxid().to_string(), child.wtxid().to_string()])
+        );
+    }
+    assert_eq!(node.ask("getmempoolinfo", json!([]))["size"], json!(2));
+    // They wait already: then it is not told by what they were judged.
+    let again = node.ask("submitpackage", package);
+    assert_eq!(again["package_msg"], "success");
+    assert!(of(&again, &parent)["fees"].get("effective-feerate").is_none());
+    assert_eq!(of(&again, &child)["vsize"], json!(child.weight().div_ceil(4)));
+}
+
+#[test]
+fn parents_that_pay_enough_go_alone_and_what_they_replace_is_told() {
+    let node = Node::mined(110);
+    let rival = node.spend(1, 1_000);
+    node.ask("sendrawtransaction", json!([hex(&rival)]));
+    let parents = [node.spend(1, 9_000), node.spend(2, 9_000), node.spend(3, 0)];
+    let coins: Vec<_> = parents.iter().map(|one| (one.txid(), 0, one.decoded().output[0].value)).collect();
+    let child = spend(&coins, 20_000, 1);
+    let all: Vec<String> = parents.iter().chain([&child]).map(hex).collect();
+    let reply = node.ask("submitpackage", json!([all]));
+    assert_eq!(reply["package_msg"], "success", "{reply}");
+    assert_eq!(reply["replaced-transactions"], json!([rival.txid().to_string()]));
+    let includes = |one| of(&reply, one)["fees"]["effective-includes"].as_array().unwrap().len();
+    assert_eq!(parents.iter().map(includes).collect::<Vec<_>>(), [1, 1, 2]);
+    let single = node.spend(4, 2_000);
+    let reply = node.ask("submitpackage", json!([[hex(&single)]]));
+    assert_eq!(of(&reply, &single)["fees"]["base"].to_string(), "0.00002000");
+}
+
+#[test]
+fn what_is_wrong_with_a_package_is_told() {
+    let node = Node::mined(110);
+    let limits = "Array must contain between 1 and 25 transactions.";
+    assert_eq!(node.refusal("submitpackage", json!([[]])), (-8, limits.into()));
+    assert_eq!(node.refusal("submitpackage", json!([vec!["00"; 26]])), (-8, limits.into()));
+    let [parent, child] = family(&node, 1, [0, 5_000]);
+    let topology = "package topology disallowed. not child-with-parents or parents depend on each other.";
+    for wrong in [vec![&child, &parent], vec![&node.spend(2, 500), &child]] {
+        let wrong: Vec<String> = wrong.into_iter().map(hex).collect();
+        assert_eq!(node.refusal("submitpackage", json!([wrong])), (-25, topology.into()));
+    }
+    let reply = node.ask("submitpackage", json!([[hex(&parent), hex(&parent), hex(&child)]]));
+    assert_eq!(reply["package_msg"], "package-contains-duplicates");
+    assert_eq!(of(&reply, &child)["error"], "package-not-validated");
+    let rival = spend(
+        &[(
+            parent.decoded().input[0].previous_output.txid,
+            0,
+            node.block_at(1).transactions()[0].decoded().output[0].value,
+        )],
+        7_000,
+        2,
+    );
+    let both = spend(
+        &[(parent.txid(), 0, parent.decoded().output[0].value), (rival.txid(), 0, rival.decoded().output[0].value)],
+        500,
+        1,
+    );
+    let reply = node.ask("submitpackage", json!([[hex(&parent), hex(&rival), hex(&both)]]));
+    assert_eq!(reply["package_msg"], "conflict-in-package");
+
+    // Too little for both.
+    let [low, lower] = family(&node, 2, [0, 1]);
+    let reply = node.ask("submitpackage", json!([[hex(&low), hex(&lower)]]));
+    assert_eq!(reply["package_msg"], "transaction failed");
+    assert_eq!(of(&reply, &low)["error"], "min relay fee not met");
+    assert!(of(&reply, &lower)["error"].is_string(), "{reply}");
+    // More than the caller wants to pay.
+    let dear = json!([[hex(&parent), hex(&child)], "0.00000100"]);
+    let reply = node.ask("submitpackage", dear);
+    assert_eq!(
+        (&reply["package_msg"], &of(&reply, &child)["error"]),
+        (&json!("transaction failed"), &json!("max feerate exceeded"))
+    );
+    assert_eq!(node.refusal("submitpackage", json!([[hex(&parent), hex(&child)], 1])).0, -8);
+    // Two parents that both need help: one child can't help both here.
+    let needy = [node.spend(3, 0), node.spend(4, 0)];
+    let coins: Vec<_> = needy.iter().map(|one| (one.txid(), 0, one.decoded().output[0].value)).collect();
+    let helper = spend(&coins, 50_000, 1);
+    let reply = node.ask("submitpackage", json!([[hex(&needy[0]), hex(&needy[1]), hex(&helper)]]));
+    assert_eq!(of(&reply, &needy[1])["error"], "min relay fee not met");
+    assert_eq!(of(&reply, &helper)["error"], "bad-txns-inputs-missingorspent");
+    assert_eq!(node.ask("getmempoolinfo", json!([]))["size"], json!(0));
+}

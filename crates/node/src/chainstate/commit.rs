@@ -45,10 +45,35 @@ impl Chainstate {
         if self.dirty.is_empty() && self.unfiltered.is_empty() {
             return Ok(());
         }
+        let pruned = self.prune_bytes.map(|target| self.store.reader().prunable(target, self.tree.height(self.tip)));
+        self.write_without(pruned.unwrap_or_default())
+    }
+
+    /// Deletes the files whose blocks all lie at a height or below it, and far enough below the tip. Gives whether this
+    /// ledger deletes blocks at all; if it does not, nothing is done.
+    ///
+    /// # Errors
+    /// As [`Chainstate::commit`].
+    pub fn prune(&mut self, height: u32) -> Result<bool, Error> {
+        if self.prune_bytes.is_none() {
+            return Ok(false);
+        }
+        self.guard(|chainstate| {
+            chainstate.await_scripts()?;
+            let pruned = chainstate.store.reader().prunable_up_to(height, chainstate.tree.height(chainstate.tip));
+            if !pruned.is_empty() {
+                chainstate.write_without(pruned)?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Starts to commit the tip, which is verified, and to delete block files.
+    fn write_without(&mut self, files: Vec<u32>) -> Result<(), Error> {
         let height = self.tree.height(self.tip);
         let mut batch = Batch::new(Tip { hash: self.tree.hash(self.tip), height });
         self.filters_into(&mut batch)?;
-        self.prune_into(&mut batch);
+        self.prune_into(files, &mut batch);
         let dirty = std::mem::take(&mut self.dirty);
         batch.records = dirty.into_iter().map(|id| self.index.record(id, &self.tree)).collect();
         Ok(self.store.begin_commit(batch)?)
@@ -107,13 +132,11 @@ impl Chainstate {
     }
 
     /// Adds the block files that are to be deleted.
-    fn prune_into(&mut self, batch: &mut Batch) {
+    fn prune_into(&mut self, files: Vec<u32>, batch: &mut Batch) {
         // On the way to another tip, the blocks of its branch look like those of any other.
-        let Some(target) = self.prune_bytes.filter(|_| self.index.best() == Some(self.tip)) else { return };
-        batch.pruned = self.store.reader().prunable(target, batch.tip.height);
-        if batch.pruned.is_empty() {
-            return;
+        if !files.is_empty() && self.index.best() == Some(self.tip) {
+            self.dirty.extend(self.index.prune(&files, self.tip, &self.tree));
+            batch.pruned = files;
         }
-        self.dirty.extend(self.index.prune(&batch.pruned, self.tip, &self.tree));
     }
 }

@@ -42,14 +42,32 @@ impl From<&Record> for Entry {
     }
 }
 
+/// What the first block that is linked follows in their order; below it is the order of those that the user prefers.
+const FIRST: u64 = 1 << 32;
+
 /// The blocks of a header tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index {
     entries: Vec<Entry>,
     candidates: BTreeSet<Candidate>,
     /// Stored blocks that wait for their parent, by that parent. No more than there are headers, whose work was checked.
     unlinked: BTreeMap<Id, Vec<Id>>,
+    /// Order of the block that was linked last.
     sequence: u64,
+    /// Order of the block that was preferred last; each later one comes before it.
+    preferred: u64,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            candidates: BTreeSet::new(),
+            unlinked: BTreeMap::new(),
+            sequence: FIRST,
+            preferred: FIRST,
+        }
+    }
 }
 
 impl Index {
@@ -203,6 +221,19 @@ impl Index {
         if tree.status(id) == Status::Valid {
             self.candidates.insert(tree.candidate(id, self.entry(id).sequence));
         }
+    }
+
+    /// Has a linked block win against those of as much work, as if it had been linked first.
+    pub(super) fn prefer(&mut self, id: Id, tree: &Tree) {
+        let sequence = self.entry(id).sequence;
+        if sequence == 0 {
+            return;
+        }
+        self.candidates.remove(&tree.candidate(id, sequence));
+        // 0 is what is not linked.
+        self.preferred = self.preferred.saturating_sub(1).max(1);
+        self.entry_mut(id).sequence = self.preferred;
+        self.add_candidate(id, tree);
     }
 
     /// Takes the invalid blocks out of the competition.

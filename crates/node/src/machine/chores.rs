@@ -1,10 +1,13 @@
 //! What is due by the clock: commits, the address book, old transactions, the wall clock; and what is kept at the end.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use yap_protocol::Input;
+use yap_protocol::io::Command;
+use yap_protocol::relay::MAX_OWN;
 
 use super::{Machine, after, notice};
 use crate::chainstate::Error;
@@ -110,6 +113,26 @@ impl Machine {
         let Some(path) = self.chores.mempool() else { return };
         if let Err(error) = self.ledger.admission_mut().restore(path, self.clock.wall().0) {
             self.observer.tell(notice(error.to_string()));
+        }
+    }
+
+    /// Has the protocol tell what no peer had before the restart.
+    pub(super) fn tell_untaken(&mut self) {
+        let pool = self.ledger.admission().pool();
+        let entries = pool.unbroadcast().iter().filter_map(|txid| pool.get_by_txid(txid));
+        let transactions: Vec<_> = entries.take(MAX_OWN).map(|entry| Arc::clone(entry.transaction())).collect();
+        if !transactions.is_empty() {
+            let input = self.command(Command::TellUntilTaken(transactions));
+            self.inputs.push_back(input);
+        }
+    }
+
+    /// Marks in the mempool which transactions no peer has yet, as the protocol knows it now: before somebody looks.
+    pub(super) fn note_untaken(&mut self) {
+        let admission = self.ledger.admission_mut();
+        // What was saved is marked once it is here; until then the protocol does not know of it.
+        if !admission.is_restoring() {
+            admission.set_unbroadcast(self.node.untaken());
         }
     }
 

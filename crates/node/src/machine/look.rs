@@ -24,7 +24,7 @@ use yap_protocol::handshake::TOLERANCE;
 use yap_protocol::io::Comparison;
 use yap_protocol::link::{Direction, Purpose};
 use yap_protocol::node::PeerFacts;
-use yap_protocol::peers::ban::Target;
+use yap_protocol::peers::ban::{self, Target};
 
 use super::Machine;
 use crate::chainstate::Error;
@@ -246,6 +246,11 @@ impl View for Machine {
         reader.block_files_size().saturating_add(reader.tables_size().unwrap_or_default())
     }
 
+    fn coin_memory(&self) -> (u64, u64) {
+        let budgets = self.ledger.chain().store().budgets();
+        (budgets.coins, budgets.tables)
+    }
+
     fn pool(&self) -> &Mempool {
         self.ledger.admission().pool()
     }
@@ -269,6 +274,14 @@ impl View for Machine {
 
     fn reconsider(&mut self, id: Id) -> Result<(), ReadError> {
         self.ledger.chain_mut().reconsider(id).map_err(|error| self.fail(error))
+    }
+
+    fn prefer(&mut self, id: Id) -> Result<(), ReadError> {
+        self.ledger.chain_mut().prefer(id).map_err(|error| self.fail(error))
+    }
+
+    fn prune(&mut self, height: u32) -> Result<bool, ReadError> {
+        self.ledger.chain_mut().prune(height).map_err(|error| self.fail(error))
     }
 
     fn now(&self) -> u32 {
@@ -331,7 +344,8 @@ impl View for Machine {
             Target::Identity(identity) => Name(*identity).to_string(),
             Target::Host(host) => host.to_string(),
         };
-        self.node.bans().map(|(who, until)| Ban { target: target(who), until: until.0 }).collect()
+        let ban = |(who, ban): (&Target, ban::Ban)| Ban { target: target(who), since: ban.since.0, until: ban.until.0 };
+        self.node.bans().map(ban).collect()
     }
 
     fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)> {

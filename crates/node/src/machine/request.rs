@@ -20,6 +20,17 @@ pub(crate) enum Request {
     Look(Job),
     /// Something for the protocol.
     Command(Command, oneshot::Sender<Reply>),
+    /// Make a transaction known together with its parent.
+    Pair {
+        /// The transaction.
+        child: Arc<Transaction>,
+        /// Its parent.
+        parent: Arc<Transaction>,
+        /// Where the parent's verdict goes.
+        parent_answer: oneshot::Sender<Reply>,
+        /// Where its own verdict goes.
+        answer: oneshot::Sender<Reply>,
+    },
     /// Judge transactions as a trial.
     Test(Vec<Arc<Transaction>>, oneshot::Sender<Vec<Tested>>),
     /// Keep a peer connected.
@@ -53,6 +64,7 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Look(_) => "Look",
             Self::Command(..) => "Command",
+            Self::Pair { .. } => "Pair",
             Self::Test(..) => "Test",
             Self::Add(..) => "Add",
             Self::Remove(..) => "Remove",
@@ -69,6 +81,7 @@ impl Machine {
     pub(super) fn request(&mut self, request: Request) -> Result<(), Error> {
         match request {
             Request::Look(job) => {
+                self.note_untaken();
                 // A mistake in a method of the interface is not to cost the node. Jobs read; the ledger's own steps, in
                 // which a panic would leave something half done, stop the ledger by themselves.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(self))).is_err() {
@@ -85,6 +98,15 @@ impl Machine {
                 }
                 let ticket = self.ticket();
                 self.waiting.insert(ticket, answer);
+                self.inputs.push_back(Input::Command { ticket, command });
+            }
+            Request::Pair { child, parent, parent_answer, answer } => {
+                self.mine.submitted(parent.txid());
+                self.mine.submitted(child.txid());
+                let (ticket, parent_ticket) = (self.ticket(), self.ticket());
+                self.waiting.insert(ticket, answer);
+                self.waiting.insert(parent_ticket, parent_answer);
+                let command = Command::SubmitPair { child, parent, parent_ticket };
                 self.inputs.push_back(Input::Command { ticket, command });
             }
             Request::Test(transactions, answer) => self.test(transactions, answer),
@@ -147,7 +169,8 @@ impl Machine {
         Ok(())
     }
 
-    fn save_mempool(&self) -> Result<String, String> {
+    fn save_mempool(&mut self) -> Result<String, String> {
+        self.note_untaken();
         let Some(path) = self.chores.mempool() else {
             return Err("pending transactions are not kept: the configuration says so ([mempool] persist)".into());
         };

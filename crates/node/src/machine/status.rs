@@ -11,7 +11,7 @@ impl Machine {
     }
 
     pub(super) fn wallet_standing(&self) -> Option<WalletStanding> {
-        self.wallet.get().map(purse::Handle::standing)
+        self.wallet.get().as_ref().map(purse::Handle::standing)
     }
 
     /// On chains of signed blocks, who signs them, and what is irreversible.

@@ -158,7 +158,8 @@ impl Machine {
             {
                 self.mine.refused(&transaction.txid());
             }
-            Happening::Processed(..) | Happening::Judged(..) | Happening::Restored(_) => {}
+            Happening::Restored(_) => self.tell_untaken(),
+            Happening::Processed(..) | Happening::Judged(..) => {}
         }
         self.inputs.extend(happening.into_input());
     }

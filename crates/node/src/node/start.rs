@@ -1,7 +1,7 @@
 //! Starting: the parts are opened one after the other, so that each failure is told by itself, and put together.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use yap_api::methods;
@@ -21,7 +21,7 @@ use crate::handle::Handle;
 use crate::ledger::Ledger;
 use crate::machine::{Machine, PING, Parts, Payout, REQUESTS, Setting};
 use crate::observer::Observer;
-use crate::purse::{self, Purse, PurseError};
+use crate::purse::{self, PurseError, Trouble, Which};
 
 /// The file of the node's own key.
 const KEY: &str = "identity.key";
@@ -53,12 +53,24 @@ pub enum StartError {
     /// The wallet.
     #[error(transparent)]
     Wallet(#[from] PurseError),
+    /// The wallet was loaded, or the node stopped, before its start was over.
+    #[error("the wallet can't be loaded: {0}")]
+    Begun(String),
     /// The HTTP interface.
     #[error(transparent)]
     Http(#[from] server::StartError),
     /// The system gives no random numbers, or no threads.
     #[error("the system lacks what every program needs: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl From<Trouble> for StartError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Purse(error) => Self::Wallet(error),
+            Trouble::Wallet(_) | Trouble::Ended => Self::Begun(trouble.to_string()),
+        }
+    }
 }
 
 /// Starts a node.
@@ -72,7 +84,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     let (network, events) = network(&builder, keys, &directory).await?;
     let (requests, inbox) = mpsc::channel(REQUESTS);
     let observer = Observer::default();
-    let wallet = Arc::new(OnceLock::new());
+    let wallet = Arc::new(purse::Slot::new(&purse::directory(&directory), &builder.spec));
     let handle = Arc::new(Handle {
         spec: Arc::clone(&builder.spec),
         requests,
@@ -82,7 +94,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
     });
     let script = builder.mining_script.take();
     let payee = Arc::clone(&wallet);
-    let payout: Payout = Arc::new(move || script.clone().or_else(|| payee.get().and_then(purse::Handle::payout)));
+    let payout: Payout =
+        Arc::new(move || script.clone().or_else(|| payee.get().as_ref().and_then(purse::Handle::payout)));
     let tip = ledger.chain().tree().hash(ledger.chain().verified_tip());
     let tip = (ledger.chain().tree().height(ledger.chain().verified_tip()), tip);
     let parts = Parts {
@@ -108,7 +121,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         },
         seed: random()?,
     };
-    let node = Node { handle, server: None, purse: None, ended: run(parts).await? };
+    let node = Node { handle, server: None, ended: run(parts).await? };
     complete(node, builder, tip).await
 }
 
@@ -130,7 +143,7 @@ async fn ask(node: &mut Node, builder: &mut Builder, tip: (u32, BlockHash)) -> R
     // Pings reach this node whether or not anybody listens. It is the first topic, so there is room.
     let _ = handle.network.subscribe(PING, None).await;
     if builder.wallet {
-        node.purse = Some(open_wallet(builder, handle, tip).await?);
+        handle.open_wallet(Which::Either, tip).await?;
     }
     if let Some(config) = builder.http.take() {
         let backend = Arc::clone(handle) as Arc<dyn yap_api::Backend>;
@@ -159,21 +172,6 @@ async fn open(builder: &Builder) -> Result<Ledger, StartError> {
     };
     let opened = tokio::task::spawn_blocking(opening).await;
     Ok(opened.map_err(std::io::Error::other)??)
-}
-
-/// Opens the wallet, or makes one, and lets it follow the node.
-async fn open_wallet(builder: &Builder, handle: &Arc<Handle>, tip: (u32, BlockHash)) -> Result<Purse, StartError> {
-    let (directory, spec) = (purse::directory(&builder.directory), Arc::clone(&builder.spec));
-    let source = Box::new(purse::Node(Arc::clone(handle) as Arc<dyn yap_api::Backend>));
-    let observer = handle.observer.clone();
-    let tell = Box::new(move |event| observer.tell(event));
-    let opening = move || Purse::open_or_create(&directory, &spec, tip, source, tell);
-    let purse = tokio::task::spawn_blocking(opening).await.map_err(std::io::Error::other)??;
-    let running = purse.handle();
-    running.nudge();
-    // There was none: this is the only place where one is set.
-    let _ = handle.wallet.set(running);
-    Ok(purse)
 }
 
 /// The protocol's state, and what it says of our program and offers.

@@ -224,3 +224,34 @@ fn a_branch_that_lost_a_block_is_not_tried_before_the_block_has_come_again() {
     assert_eq!(ledger.restart().tip(), builder.tip());
     assert_eq!(ledger.totals(), whole(&builder));
 }
+
+#[test]
+fn old_blocks_go_when_the_user_says_so_and_the_last_stay() {
+    let builder = chain(6, 400);
+    let mut ledger = Pruned::new();
+    // It may keep all of them.
+    ledger.chainstate = None;
+    ledger.chainstate = Some(open(ledger.directory.path(), Some(u64::MAX)).unwrap());
+    ledger.give_all(builder.blocks());
+    let all = ledger.files().len();
+    assert!(ledger.chainstate().prune(0).unwrap(), "this one deletes blocks");
+    assert_eq!(ledger.files().len(), all, "no file has the genesis block alone");
+    ledger.chainstate().prune(60).unwrap();
+    ledger.chainstate().flush().unwrap();
+    assert!(ledger.is_pruned(builder.block(1).unwrap()) && !ledger.is_pruned(builder.block(61).unwrap()));
+    assert!(!ledger.files().contains(&"blk00000.dat".to_owned()) && ledger.files().len() < all);
+    ledger.chainstate().prune(u32::MAX).unwrap();
+    ledger.chainstate().flush().unwrap();
+    for block in builder.blocks().skip((builder.height() - KEPT) as usize) {
+        assert!(!ledger.is_pruned(block));
+    }
+    assert_eq!(ledger.restart().tip(), builder.tip());
+    assert_eq!(ledger.totals(), whole(&builder));
+
+    let directory = tempfile::tempdir().unwrap();
+    let chainstate = Some(open(directory.path(), None).unwrap());
+    let mut keeps_all = Pruned { chainstate, directory };
+    keeps_all.give_all(builder.blocks());
+    assert!(!keeps_all.chainstate().prune(u32::MAX).unwrap());
+    assert!(!keeps_all.is_pruned(builder.block(1).unwrap()));
+}

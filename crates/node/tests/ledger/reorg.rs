@@ -218,3 +218,39 @@ fn a_witness_that_the_disk_changed_does_not_make_its_block_invalid() {
     give_all(&mut ledger, &rest);
     assert_eq!(ledger.tip().0, side.tip());
 }
+
+#[test]
+fn of_branches_with_equal_work_the_one_that_the_user_prefers_wins_until_there_is_a_better_one() {
+    let mut first = Builder::regtest(8);
+    first.mine_empty(3);
+    let mut second = first.fork_at(1);
+    second.mine_empty(2);
+    let mut third = first.fork_at(2);
+    third.mine_empty(1);
+    let mut ledger = Ledger::regtest();
+    for (branch, fork) in [(&first, 0), (&second, 1), (&third, 2)] {
+        give_all(&mut ledger, &above(branch, fork));
+    }
+    let prefer = |ledger: &mut Ledger, hash| {
+        let chainstate = ledger.chainstate();
+        let id = chainstate.tree().get(&hash).unwrap();
+        chainstate.prefer(id).unwrap();
+        chainstate.settle().unwrap();
+        ledger.tip().0
+    };
+    assert_eq!(ledger.tip().0, first.tip());
+    for preferred in [&second, &third, &first, &first, &second] {
+        assert_eq!(prefer(&mut ledger, preferred.tip()), preferred.tip());
+    }
+    // One that has less work does not win.
+    assert_eq!(prefer(&mut ledger, first.block(2).unwrap().block_hash()), second.tip());
+    // Nor one that nobody has, however much its header weighs.
+    let mut unseen = first.fork_at(3);
+    unseen.mine_empty(1);
+    for block in &above(&unseen, 3) {
+        ledger.chainstate().accept_header(&block.header, now()).unwrap();
+    }
+    assert_eq!(prefer(&mut ledger, unseen.tip()), second.tip());
+    give_all(&mut ledger, &above(&unseen, 3));
+    assert_eq!(ledger.tip().0, unseen.tip(), "more work wins as ever");
+}

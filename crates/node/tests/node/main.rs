@@ -13,6 +13,7 @@
 )]
 
 mod hardship;
+mod own;
 mod peers;
 mod shared;
 mod town;

@@ -1,8 +1,11 @@
 //! What follows from the machine `relay`, and what it is told.
 
-use bitcoin::Wtxid;
+use std::sync::Arc;
 
-use crate::io::{Event, Judged, Output, Reply};
+use bitcoin::Wtxid;
+use yap_chain::transaction::Transaction;
+
+use crate::io::{Event, Judged, Output, Reply, Ticket};
 use crate::peers::Useful;
 use crate::relay;
 
@@ -22,6 +25,28 @@ impl Node {
                 relay::Outcome::Relayed(txid) => self.event(Event::TransactionRelayed(txid)),
             }
         }
+    }
+
+    /// Has a transaction and its parent judged together; their verdicts go to two tickets.
+    pub(super) fn submit_pair(
+        &mut self,
+        child: Arc<Transaction>,
+        parent: Arc<Transaction>,
+        (ticket, parent_ticket): (Ticket, Ticket),
+        turn: &mut Turn<'_>,
+    ) {
+        let busy = self.requests.transaction(parent.wtxid(), parent_ticket);
+        let busy = busy.or_else(|| self.requests.transaction(child.wtxid(), ticket));
+        if let Some(reply) = busy {
+            // Neither waits: the parent is not judged either.
+            self.requests.forget(parent.wtxid(), parent_ticket);
+            for ticket in [parent_ticket, ticket] {
+                self.outputs.push_back(Output::Reply { ticket, reply: reply.clone() });
+            }
+            return;
+        }
+        let outcomes = self.relay.submit_pair(child, parent, turn.now);
+        self.relay_outcomes(outcomes, turn);
     }
 
     pub(super) fn reply_judged(&mut self, wtxid: Wtxid, outcome: &Judged) {

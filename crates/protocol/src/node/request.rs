@@ -27,6 +27,11 @@ impl Requests {
         wait(&mut self.blocks, hash, ticket)
     }
 
+    /// Has `ticket` wait no more.
+    pub(super) fn forget(&mut self, wtxid: Wtxid, ticket: Ticket) {
+        self.transactions.remove(&(wtxid, ticket));
+    }
+
     /// Who waited for a transaction.
     pub(super) fn judged(&mut self, wtxid: Wtxid) -> Vec<Ticket> {
         take(&mut self.transactions, wtxid)

@@ -2,7 +2,7 @@
 //!
 //! What users asked for and is under way is still answered, so that nobody waits for ever.
 
-use crate::io::{Input, Output, Reply};
+use crate::io::{Command, Input, Output, Reply};
 use crate::link::PeerId;
 use crate::penalty::Reason;
 
@@ -32,7 +32,12 @@ impl Node {
             }
             Input::Processed { hash, outcome } => self.reply_processed(hash, &outcome),
             Input::Judged { wtxid, outcome } => self.reply_judged(wtxid, &outcome),
-            Input::Command { ticket, .. } => self.outputs.push_back(Output::Reply { ticket, reply: Reply::Stopped }),
+            Input::Command { ticket, command } => {
+                if let Command::SubmitPair { parent_ticket, .. } = command {
+                    self.outputs.push_back(Output::Reply { ticket: parent_ticket, reply: Reply::Stopped });
+                }
+                self.outputs.push_back(Output::Reply { ticket, reply: Reply::Stopped });
+            }
             Input::Clock(_)
             | Input::Disconnected { .. }
             | Input::DialFailed { .. }

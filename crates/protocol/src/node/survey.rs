@@ -1,5 +1,6 @@
 //! What is known of the peers, for whoever asks: sessions, addresses, bans, and what was counted.
 
+use bitcoin::Txid;
 use yap_chain::header::tree;
 
 use crate::address::Address;
@@ -100,9 +101,15 @@ impl Node {
         self.peers.known_len()
     }
 
-    /// Who is not let in, and until when. At most [`ban::MAX_BANS`].
-    pub fn bans(&self) -> impl Iterator<Item = (&ban::Target, Timestamp)> {
+    /// Who is not let in, since when and until when. At most [`ban::MAX_BANS`].
+    pub fn bans(&self) -> impl Iterator<Item = (&ban::Target, ban::Ban)> {
         self.peers.bans()
+    }
+
+    /// Transactions of ours that no peer has yet, as far as is known: none was given it, asked for it or showed it. Some may
+    /// still be judged. At most [`MAX_OWN`](crate::relay::MAX_OWN).
+    pub fn untaken(&self) -> impl Iterator<Item = Txid> {
+        self.relay.untaken()
     }
 
     /// Whether the chain of the network is still being fetched.

@@ -56,38 +56,47 @@ impl Target {
     }
 }
 
+/// For how long somebody is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ban {
+    /// When it began; 0 where that was not kept.
+    pub since: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
 /// Every ban.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bans {
-    until: BTreeMap<Target, Timestamp>,
+    bans: BTreeMap<Target, Ban>,
     /// The same, in order of their end.
     ends: BTreeSet<(Timestamp, Target)>,
 }
 
 impl Bans {
-    /// Bans `target`, or changes when its ban ends. Returns what gave way for it.
-    pub(super) fn ban(&mut self, target: Target, until: Timestamp) -> Option<Target> {
-        if let Some(old) = self.until.insert(target.clone(), until) {
-            self.ends.remove(&(old, target.clone()));
+    /// Bans `target`; the ban takes the place of one that it has. Returns what gave way for it.
+    pub(super) fn ban(&mut self, target: Target, ban: Ban) -> Option<Target> {
+        if let Some(old) = self.bans.insert(target.clone(), ban) {
+            self.ends.remove(&(old.until, target.clone()));
         }
-        self.ends.insert((until, target));
-        if self.until.len() <= MAX_BANS {
+        self.ends.insert((ban.until, target));
+        if self.bans.len() <= MAX_BANS {
             return None;
         }
         let (_, gone) = self.ends.pop_first()?;
-        self.until.remove(&gone);
+        self.bans.remove(&gone);
         Some(gone)
     }
 
-    /// When a ban ends.
-    pub(super) fn until(&self, target: &Target) -> Option<Timestamp> {
-        self.until.get(target).copied()
+    /// The ban of `target`.
+    pub(super) fn of(&self, target: &Target) -> Option<Ban> {
+        self.bans.get(target).copied()
     }
 
     /// Lifts a ban. Says whether there was one.
     pub(super) fn lift(&mut self, target: &Target) -> bool {
-        let Some(until) = self.until.remove(target) else { return false };
-        self.ends.remove(&(until, target.clone()))
+        let Some(ban) = self.bans.remove(target) else { return false };
+        self.ends.remove(&(ban.until, target.clone()))
     }
 
     /// Takes out the first ban that has ended.
@@ -97,23 +106,23 @@ impl Bans {
             return None;
         }
         let (_, target) = self.ends.pop_first()?;
-        self.until.remove(&target);
+        self.bans.remove(&target);
         Some(target)
     }
 
     /// Whether one of `targets` is banned at `wall`.
     pub(super) fn any(&self, targets: &[Target], wall: Timestamp) -> bool {
-        targets.iter().any(|target| self.until.get(target).is_some_and(|until| *until > wall))
+        targets.iter().any(|target| self.bans.get(target).is_some_and(|ban| ban.until > wall))
     }
 
-    /// All of them, with their ends.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Target, Timestamp)> {
-        self.until.iter().map(|(target, until)| (target, *until))
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Target, Ban)> {
+        self.bans.iter().map(|(target, ban)| (target, *ban))
     }
 
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {
-        assert!(self.until.len() <= MAX_BANS, "{} bans", self.until.len());
-        assert_eq!(self.until.len(), self.ends.len(), "each ban has one end");
+        assert!(self.bans.len() <= MAX_BANS, "{} bans", self.bans.len());
+        assert_eq!(self.bans.len(), self.ends.len(), "each ban has one end");
     }
 }

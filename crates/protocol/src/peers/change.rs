@@ -10,7 +10,7 @@ use crate::address::{Address, Group, Identity};
 use crate::message::{PeerRecord, Services};
 use crate::time::Timestamp;
 
-use super::ban::Target;
+use super::ban::{Ban, Target};
 
 mod codec;
 #[cfg(test)]
@@ -60,8 +60,8 @@ pub struct ChangeSet {
     pub addresses: BTreeMap<Address, Option<Known>>,
     /// What peers say of themselves, signed.
     pub records: BTreeMap<Identity, Option<Arc<PeerRecord>>>,
-    /// Bans, and when they end.
-    pub bans: BTreeMap<Target, Option<Timestamp>>,
+    /// Bans.
+    pub bans: BTreeMap<Target, Option<Ban>>,
     /// The peers for blocks alone, to be dialled first.
     pub anchors: Option<Vec<Address>>,
 }
@@ -94,6 +94,6 @@ impl ChangeSet {
     pub fn compact(&mut self) {
         self.addresses.retain(|_, known| known.is_some());
         self.records.retain(|_, record| record.is_some());
-        self.bans.retain(|_, until| until.is_some());
+        self.bans.retain(|_, ban| ban.is_some());
     }
 }

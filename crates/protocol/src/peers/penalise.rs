@@ -5,7 +5,7 @@ use crate::penalty::{Penalty, Reason};
 use crate::time::{Time, Timestamp};
 
 use super::State;
-use super::ban::Target;
+use super::ban::{Ban, Target};
 use super::outcome::Outcome;
 use super::timers::Timer;
 
@@ -31,18 +31,18 @@ impl State {
         if ban && !spared {
             let until = self.wall(now).after(self.config.ban);
             for target in targets {
-                self.insert_ban(target, until);
+                self.insert_ban(target, until, now);
             }
         }
         self.finish(out, now)
     }
 
-    fn insert_ban(&mut self, target: Target, until: Timestamp) {
-        if let Some(gone) = self.bans.ban(target.clone(), until) {
+    fn insert_ban(&mut self, target: Target, until: Timestamp, now: Time) {
+        if let Some(gone) = self.bans.ban(target.clone(), Ban { since: self.wall(now), until }) {
             self.changes.bans.insert(gone, None);
         }
-        let until = self.bans.until(&target);
-        self.changes.bans.insert(target, until);
+        let ban = self.bans.of(&target);
+        self.changes.bans.insert(target, ban);
     }
 
     /// Bans someone for the user, and parts from whoever that is.
@@ -61,7 +61,7 @@ impl State {
             .filter(|(_, peer)| theirs(&peer.address, peer.identity) && !peer.unconditional && !peer.manual)
             .map(|(id, _)| *id)
             .collect();
-        self.insert_ban(target, until);
+        self.insert_ban(target, until, now);
         let mut out = Vec::new();
         for peer in banned {
             self.part(peer, Reason::Banned, &mut out);

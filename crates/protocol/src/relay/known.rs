@@ -42,6 +42,14 @@ pub(super) struct Judging {
     pub(super) graft: bool,
 }
 
+impl Judging {
+    /// One of our own.
+    pub(super) fn ours(transaction: &Arc<Transaction>) -> Self {
+        let transaction = Arc::clone(transaction);
+        Self { transaction, giver: None, announcers: Vec::new(), again: false, graft: false }
+    }
+}
+
 /// What is known, and what of it is still at hand.
 #[derive(Debug)]
 pub(super) struct Known {

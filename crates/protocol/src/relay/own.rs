@@ -1,7 +1,9 @@
 //! Transactions of our own that nobody took yet.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use bitcoin::Txid;
 
 use crate::random::Random;
 use crate::time::Time;
@@ -17,17 +19,17 @@ pub const TELL_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// See [`TELL_AGAIN`].
 pub const TELL_SPREAD: Duration = Duration::from_secs(5 * 60);
 
-/// Those that no peer asked for or showed yet.
+/// Those that no peer was given, asked for or showed yet.
 #[derive(Debug, Default)]
 pub(super) struct Own {
-    waiting: BTreeSet<Id>,
+    waiting: BTreeMap<Id, Txid>,
     at: Option<Time>,
 }
 
 impl Own {
     /// One more.
-    pub(super) fn insert(&mut self, id: Id) {
-        self.waiting.insert(id);
+    pub(super) fn insert(&mut self, id: Id, txid: Txid) {
+        self.waiting.insert(id, txid);
         if self.waiting.len() > MAX_OWN {
             self.waiting.pop_first();
         }
@@ -35,10 +37,10 @@ impl Own {
 
     /// Whether it is ours, and nobody took it yet.
     pub(super) fn contains(&self, id: Id) -> bool {
-        self.waiting.contains(&id)
+        self.waiting.contains_key(&id)
     }
 
-    /// A peer asked for it or has it, or it is confirmed or refused.
+    /// A peer was given it, asked for it or has it, or it is confirmed or refused.
     pub(super) fn seen(&mut self, id: Id) {
         self.waiting.remove(&id);
     }
@@ -54,7 +56,12 @@ impl Own {
 
     /// All of them.
     pub(super) fn ids(&self) -> Vec<Id> {
-        self.waiting.iter().copied().collect()
+        self.waiting.keys().copied().collect()
+    }
+
+    /// The same, as others know them.
+    pub(super) fn txids(&self) -> impl Iterator<Item = Txid> {
+        self.waiting.values().copied()
     }
 
     /// Sets the next time.

@@ -48,6 +48,7 @@ impl State {
             // E2: at once if it fits into a few packets. Nothing is pushed on top of what a slow reader has not read.
             if push && small && !peer.congested {
                 peer.has.insert(id);
+                self.own.seen(id);
                 self.out.push(Outcome::Send(name, Message::Transaction(Arc::clone(transaction))));
                 continue;
             }

@@ -101,6 +101,68 @@ fn info(view: &dyn View) -> ChainInfo {
     }
 }
 
+/// Tells which states of the chain are kept: one, in which every block was verified from the first on.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct GetChainStates {}
+
+/// Which states of the chain are kept.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ChainStates {
+    /// Height of the best known header.
+    headers: u32,
+    /// Each of them.
+    chainstates: [ChainState; 1],
+}
+
+/// A state of the chain.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ChainState {
+    /// Height of its newest verified block.
+    blocks: u32,
+    /// Hash of that block.
+    bestblockhash: String,
+    /// Its target, in compact form.
+    bits: String,
+    /// Its target.
+    target: String,
+    /// Its difficulty.
+    difficulty: f64,
+    /// How much of the chain is verified, from 0 to 1, by the work of its headers.
+    verificationprogress: f64,
+    /// Bytes of memory that blocks of the tables of coins may take.
+    coins_db_cache_bytes: u64,
+    /// Bytes of memory that coins may take.
+    coins_tip_cache_bytes: u64,
+    /// Whether it was built from the first block on, and not from a snapshot: yes.
+    validated: bool,
+}
+
+impl Method for GetChainStates {
+    known_as!("getchainstates", Blockchain, Open);
+    type Reply = ChainStates;
+
+    async fn call(self, context: Context) -> Result<ChainStates, Error> {
+        let states = context.backend.ask(|view| {
+            let (coins, tables) = view.coin_memory();
+            let ChainInfo { blocks, headers, bestblockhash, bits, target, difficulty, verificationprogress, .. } =
+                info(view);
+            let state = ChainState {
+                blocks,
+                bestblockhash,
+                bits,
+                target,
+                difficulty,
+                verificationprogress,
+                coins_db_cache_bytes: tables,
+                coins_tip_cache_bytes: coins,
+                validated: true,
+            };
+            ChainStates { headers, chainstates: [state] }
+        });
+        Ok(states.await?)
+    }
+}
+
 /// The name that Bitcoin Core has for a chain.
 pub(in super::super) fn chain_name(name: &str) -> String {
     if name == "bitcoin" { "main".to_owned() } else { name.to_owned() }
@@ -112,7 +174,7 @@ fn approximate(view: &dyn View, id: Id) -> f64 {
 }
 
 /// The height of the oldest block from which on none was deleted.
-fn lowest_kept(view: &dyn View) -> u32 {
+pub(super) fn lowest_kept(view: &dyn View) -> u32 {
     let (mut gone, mut kept) = (1, view.tree().height(view.tip()).saturating_add(1));
     // Old blocks are deleted in the order of their files, so that what is gone lies below what is kept.
     while kept.saturating_sub(gone) > 1 {

@@ -116,3 +116,25 @@ impl Method for ReconsiderBlock {
         reconsidered.await?
     }
 }
+
+/// Prefers a block: of branches with as much work, its branch is followed, as if it had come first. A later call for another
+/// block takes that back.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct PreciousBlock {
+    /// Its hash.
+    blockhash: String,
+}
+
+impl Method for PreciousBlock {
+    known_as!("preciousblock", Blockchain, Cookie);
+    type Reply = ();
+
+    async fn call(self, context: Context) -> Result<(), Error> {
+        let hash = block_hash(&self.blockhash, "blockhash")?;
+        let preferred = context.backend.ask(move |view| {
+            let id = known(view, &hash)?;
+            view.prefer(id).map_err(|error| unreadable(&error))
+        });
+        preferred.await?
+    }
+}

@@ -1,9 +1,9 @@
 //! The program: help, time, end.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::method::{Access, Context, Group, Method};
@@ -68,4 +68,40 @@ impl Method for Uptime {
 pub(super) fn since(started: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     now.saturating_sub(started)
+}
+
+/// Tells what the interface is doing.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct GetRpcInfo {}
+
+/// What the interface is doing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RpcInfo {
+    /// Calls that are under way, this one among them.
+    active_commands: Vec<ActiveCommand>,
+    /// File of the log: empty, since the log goes to standard output.
+    logpath: &'static str,
+}
+
+/// A call that is under way.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ActiveCommand {
+    /// Its method.
+    method: &'static str,
+    /// Microseconds since it began.
+    duration: u64,
+}
+
+impl Method for GetRpcInfo {
+    known_as!("getrpcinfo", Control, Cookie);
+    type Reply = RpcInfo;
+
+    async fn call(self, context: Context) -> Result<RpcInfo, Error> {
+        let command = |(method, time): (&'static str, Duration)| ActiveCommand {
+            method,
+            duration: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+        };
+        let active = context.methods.active().list();
+        Ok(RpcInfo { active_commands: active.into_iter().map(command).collect(), logpath: "" })
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::backend::{Federation, Miner, Mining, Peer, Progress, Tally, WalletStanding};
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 #[test]
 fn help_is_given() {
@@ -32,6 +32,18 @@ fn the_node_is_stopped_after_a_while() {
     assert_eq!(node.call("stop", json!([])).unwrap(), json!("Yap stopping"));
     assert!(node.scene().stopped);
     assert_eq!(node.call("uptime", json!([])).unwrap_err().code, Code::Misc);
+}
+
+#[test]
+fn calls_that_are_under_way_are_told() {
+    let node = StandIn::new();
+    for _ in 0..2 {
+        let info = node.call("getrpcinfo", json!([])).unwrap();
+        assert_eq!(info["active_commands"].as_array().unwrap().len(), 1, "the one before has ended: {info}");
+        assert_eq!(info["active_commands"][0]["method"], "getrpcinfo");
+        assert!(info["active_commands"][0]["duration"].as_u64().is_some_and(|micros| micros < 60_000_000));
+        assert_eq!(info["logpath"], "");
+    }
 }
 
 #[test]

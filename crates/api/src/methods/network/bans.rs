@@ -84,9 +84,13 @@ pub(super) struct ListBanned {}
 pub(super) struct Banned {
     /// Who: the name of a peer, or a host.
     address: String,
+    /// Unix time at which it began; 0 if that was not kept.
+    ban_created: u64,
     /// Unix time at which it ends.
     banned_until: u64,
-    /// Seconds until then.
+    /// Seconds from the one to the other.
+    ban_duration: u64,
+    /// Seconds until it ends.
     time_remaining: u64,
 }
 
@@ -100,7 +104,9 @@ impl Method for ListBanned {
         let (bans, now) = context.backend.ask(|view: &mut dyn View| (view.bans(), view.now())).await?;
         let told = bans.into_iter().map(|ban| Banned {
             address: ban.target,
+            ban_created: ban.since,
             banned_until: ban.until,
+            ban_duration: ban.until.saturating_sub(ban.since),
             time_remaining: ban.until.saturating_sub(u64::from(now)),
         });
         Ok(told.collect())

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::backend::{Added, Ban, Peer, PeerError, Traffic};
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 fn peer(id: u64, inbound: bool) -> Peer {
     Peer {
@@ -196,8 +196,11 @@ fn bans_are_set_and_lifted() {
     let past = (Code::InvalidParameter, "Error: Absolute timestamp is in the past".to_owned());
     assert_eq!(fails(&node, "setban", json!(["8.8.8.8", "add", 1_699_999_999, true])), past);
     assert_eq!(fails(&node, "setban", json!(["8.8.8.8", "forget"])).0, Code::InvalidParameter);
-    node.scene().bans = vec![Ban { target: "8.8.8.8".into(), until: 1_700_000_100 }];
-    let told = json!([{ "address": "8.8.8.8", "banned_until": 1_700_000_100, "time_remaining": 100 }]);
+    node.scene().bans = vec![Ban { target: "8.8.8.8".into(), since: 1_699_999_900, until: 1_700_000_100 }];
+    let told = json!([{
+        "address": "8.8.8.8", "ban_created": 1_699_999_900, "banned_until": 1_700_000_100, "ban_duration": 200,
+        "time_remaining": 100,
+    }]);
     assert_eq!(node.call("listbanned", json!([])).unwrap(), told);
     let twice = (Code::NodeAlreadyAdded, "Error: IP/Subnet already banned".to_owned());
     assert_eq!(fails(&node, "setban", json!(["8.8.8.8", "add"])), twice);

@@ -2,7 +2,7 @@
 
 use bitcoin::hex::DisplayHex;
 use bitcoin::script::Instruction;
-use bitcoin::{PublicKey, Script, ScriptBuf};
+use bitcoin::{PublicKey, Script, ScriptBuf, consensus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use yap_chain::address;
@@ -146,6 +146,36 @@ fn program(script: &Script, kind: Kind) -> Option<ScriptBuf> {
         | Kind::Anchor
         | Kind::WitnessUnknown { .. } => None,
     }
+}
+
+/// A transaction that may spend nothing yet, as Core's `DecodeHexTx`: with a witness where that can be read, and otherwise
+/// without; `witness` says which of the two it is.
+pub(in super::super) fn unfunded(text: &str, witness: Option<bool>) -> Result<bitcoin::Transaction, Error> {
+    let refused = || Error::new(Code::Deserialization, "TX decode failed");
+    let bytes = bytes(text, "hexstring").map_err(|_| refused())?;
+    let whole = consensus::deserialize::<bitcoin::Transaction>(&bytes).ok();
+    let has_marker = bytes.get(4).is_some_and(|count| *count == 0);
+    // Without inputs, their count is what the marker of BIP-0144 is.
+    let found = match witness {
+        Some(true) => whole,
+        Some(false) if has_marker => without_inputs(&bytes),
+        Some(false) => whole,
+        None => whole.or_else(|| without_inputs(&bytes)),
+    };
+    found.ok_or_else(refused)
+}
+
+/// The transaction without inputs that these bytes are.
+fn without_inputs(bytes: &[u8]) -> Option<bitcoin::Transaction> {
+    let (version, rest) = bytes.split_first_chunk::<4>()?;
+    let (rest, lock_time) = rest.split_last_chunk::<4>()?;
+    let outputs = rest.strip_prefix(&[0])?;
+    Some(bitcoin::Transaction {
+        version: bitcoin::transaction::Version(i32::from_le_bytes(*version)),
+        lock_time: bitcoin::absolute::LockTime::from_consensus(u32::from_le_bytes(*lock_time)),
+        input: Vec::new(),
+        output: consensus::deserialize(outputs).ok()?,
+    })
 }
 
 /// The bytes of a transaction in hexadecimal digits, also of one without inputs, which has no witness.

@@ -22,10 +22,10 @@ const MOST_RATE: i64 = 10_000_000;
 const ABSURD_RATE: i64 = 100_000_000;
 
 /// Transactions that can be tried at a time (Core's `MAX_PACKAGE_COUNT`).
-const MOST_TRIED: usize = 25;
+pub(super) const MOST_TRIED: usize = 25;
 
 /// A limit on fee rates: none if it is 0. Core's `ParseFeeRate`.
-fn limit(rate: Option<Btc>) -> Result<Option<FeeRate>, Error> {
+pub(super) fn limit(rate: Option<Btc>) -> Result<Option<FeeRate>, Error> {
     let rate = rate.unwrap_or(Btc::from_sat(MOST_RATE));
     if rate.to_sat() >= ABSURD_RATE {
         let text = "Fee rates larger than or equal to 1BTC/kvB are not accepted";
@@ -35,8 +35,36 @@ fn limit(rate: Option<Btc>) -> Result<Option<FeeRate>, Error> {
 }
 
 /// Whether a fee is more than a limit allows for a transaction.
-fn exceeds(limit: Option<FeeRate>, fee: u64, vsize: u64) -> bool {
+pub(super) fn exceeds(limit: Option<FeeRate>, fee: u64, vsize: u64) -> bool {
     limit.is_some_and(|limit| i64::try_from(fee).unwrap_or(i64::MAX) > limit.fee(vsize))
+}
+
+/// That no output burns more than that.
+pub(super) fn burns_no_more(transaction: &Transaction, most: Btc) -> Result<(), Error> {
+    let burns = |output: &bitcoin::TxOut| {
+        (is_unspendable(&output.script_pubkey) || output.script_pubkey.instructions().any(|i| i.is_err()))
+            && Btc::from(output.value) > most
+    };
+    if transaction.decoded().output.iter().any(burns) {
+        let text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
+        return Err(Error::new(Code::Verify, text));
+    }
+    Ok(())
+}
+
+/// Transactions of a list of texts.
+pub(super) fn transactions(texts: &[String]) -> Result<Vec<Arc<Transaction>>, Error> {
+    if !(1..=MOST_TRIED).contains(&texts.len()) {
+        let text = format!("Array must contain between 1 and {MOST_TRIED} transactions.");
+        return Err(Error::new(Code::InvalidParameter, text));
+    }
+    let decoded = texts.iter().map(|text| {
+        transaction(text).map(Arc::new).map_err(|_| {
+            let text = format!("TX decode failed: {text} Make sure the tx has at least one input.");
+            Error::new(Code::Deserialization, text)
+        })
+    });
+    decoded.collect()
 }
 
 /// Sends a transaction to the network, if it keeps the rules.
@@ -57,14 +85,7 @@ impl Method for SendRawTransaction {
     async fn call(self, context: Context) -> Result<String, Error> {
         let burnt = self.maxburnamount.unwrap_or_default();
         let transaction = Arc::new(transaction(&self.hexstring)?);
-        let burns = |output: &bitcoin::TxOut| {
-            (is_unspendable(&output.script_pubkey) || output.script_pubkey.instructions().any(|i| i.is_err()))
-                && Btc::from(output.value) > burnt
-        };
-        if transaction.decoded().output.iter().any(burns) {
-            let text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
-            return Err(Error::new(Code::Verify, text));
-        }
+        burns_no_more(&transaction, burnt)?;
         let limit = limit(self.maxfeerate)?;
         let id = transaction.txid();
         let asked = Arc::clone(&transaction);
@@ -139,15 +160,29 @@ pub(super) struct Acceptance {
 
 /// What a transaction pays.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Fees {
+pub(super) struct Fees {
     /// Its fee.
     base: Btc,
-    /// Coins for 1,000 virtual bytes.
-    #[serde(rename = "effective-feerate")]
-    rate: Btc,
+    /// Coins for 1,000 virtual bytes; left out where the transaction was waiting before.
+    #[serde(rename = "effective-feerate", skip_serializing_if = "Option::is_none")]
+    rate: Option<Btc>,
     /// The transactions that the rate is of.
-    #[serde(rename = "effective-includes")]
-    includes: Vec<String>,
+    #[serde(rename = "effective-includes", skip_serializing_if = "Option::is_none")]
+    includes: Option<Vec<String>>,
+}
+
+impl Fees {
+    /// Of a transaction that was waiting before.
+    pub(super) fn base(fee: Btc) -> Self {
+        Self { base: fee, rate: None, includes: None }
+    }
+
+    /// Of a transaction that is judged by what `includes`, itself among them, pay together.
+    pub(super) fn judged(fee: Btc, (paid, vsize): (u64, u64), includes: Vec<String>) -> Self {
+        let rate = u128::from(paid).saturating_mul(1000).checked_div(vsize.into()).unwrap_or(0);
+        let rate = Btc::from_sat(i64::try_from(rate).unwrap_or(i64::MAX));
+        Self { base: fee, rate: Some(rate), includes: Some(includes) }
+    }
 }
 
 impl Method for TestMempoolAccept {
@@ -155,18 +190,8 @@ impl Method for TestMempoolAccept {
     type Reply = Vec<Acceptance>;
 
     async fn call(self, context: Context) -> Result<Vec<Acceptance>, Error> {
-        if !(1..=MOST_TRIED).contains(&self.rawtxs.len()) {
-            let text = format!("Array must contain between 1 and {MOST_TRIED} transactions.");
-            return Err(Error::new(Code::InvalidParameter, text));
-        }
         let limit = limit(self.maxfeerate)?;
-        let decoded = self.rawtxs.iter().map(|text| {
-            transaction(text).map(Arc::new).map_err(|_| {
-                let text = format!("TX decode failed: {text} Make sure the tx has at least one input.");
-                Error::new(Code::Deserialization, text)
-            })
-        });
-        let transactions = decoded.collect::<Result<Vec<_>, _>>()?;
+        let transactions = transactions(&self.rawtxs)?;
         let tested = context.backend.test(transactions.clone()).await?;
         Ok(transactions
             .iter()
@@ -197,12 +222,7 @@ fn acceptance(transaction: &Transaction, tested: &Tested, limit: Option<FeeRate>
         allowed,
         vsize: pays.map(|(_, vsize)| vsize),
         fees: pays.map(|(fee, vsize)| {
-            let rate = u128::from(fee).saturating_mul(1000).checked_div(vsize.into()).unwrap_or(0);
-            Fees {
-                base: Btc::from_sat(i64::try_from(fee).unwrap_or(i64::MAX)),
-                rate: Btc::from_sat(i64::try_from(rate).unwrap_or(i64::MAX)),
-                includes: vec![wtxid],
-            }
+            Fees::judged(Btc::from_sat(i64::try_from(fee).unwrap_or(i64::MAX)), (fee, vsize), vec![wtxid])
         }),
         reason,
         details,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::backend::RecordError;
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 fn fails(node: &Arc<StandIn>, method: &str, parameters: Value) -> (Code, String) {
     let error = node.call(method, parameters).expect_err("it fails");

@@ -1,4 +1,4 @@
-//! Which wallet there is, and how it stands.
+//! How the wallet stands.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,17 +6,12 @@ use yap_wallet::{LOOK_AHEAD, Wallet};
 
 use super::super::types::Btc;
 use super::with;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::method::{Context, Method, Methods};
 
 /// Adds the methods.
 pub(super) fn add(methods: Methods) -> Methods {
-    methods
-        .with::<GetWalletInfo>()
-        .with::<ListWallets>()
-        .with::<LoadWallet>()
-        .with::<CreateWallet>()
-        .with::<UnloadWallet>()
+    methods.with::<GetWalletInfo>()
 }
 
 /// How the wallet stands.
@@ -126,91 +121,6 @@ impl Method for GetWalletInfo {
 
     async fn call(self, context: Context) -> Result<WalletInfo, Error> {
         with(&context, |wallet| Ok(WalletInfo::of(wallet))).await
-    }
-}
-
-/// Names of the wallets that are loaded: one, with an empty name, or none.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct ListWallets {}
-
-impl Method for ListWallets {
-    known_as!("listwallets", Wallet, Cookie);
-    type Reply = Vec<String>;
-
-    async fn call(self, context: Context) -> Result<Vec<String>, Error> {
-        match with(&context, |_| Ok(())).await {
-            Ok(()) => Ok(vec![String::new()]),
-            Err(error) if error.code == Code::WalletNotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// What is said of wallets with a name.
-fn only_one(name: &str) -> Error {
-    let text = format!("A node has one wallet, whose name is empty: there is no wallet \"{name}\"");
-    Error::new(Code::WalletNotFound, text)
-}
-
-/// Loads a wallet. The node's own is loaded as long as the node runs, so there is never one to load.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct LoadWallet {
-    /// Its name.
-    filename: String,
-}
-
-impl Method for LoadWallet {
-    known_as!("loadwallet", Wallet, Cookie);
-    type Reply = ();
-
-    async fn call(self, context: Context) -> Result<(), Error> {
-        if !self.filename.is_empty() {
-            return Err(only_one(&self.filename));
-        }
-        with(&context, |_| Ok(())).await?;
-        Err(Error::new(Code::WalletAlreadyLoaded, "Wallet \"\" is already loaded."))
-    }
-}
-
-/// Makes a wallet. A node has one, which is made when it first starts, or by `yap wallet create`.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct CreateWallet {
-    /// Its name.
-    wallet_name: String,
-}
-
-impl Method for CreateWallet {
-    known_as!("createwallet", Wallet, Cookie);
-    type Reply = ();
-
-    async fn call(self, context: Context) -> Result<(), Error> {
-        if !self.wallet_name.is_empty() {
-            let text = "A node has one wallet, whose name is empty. For another one, run another node in a directory of \
-                        its own (`--data-dir`)";
-            return Err(Error::new(Code::Wallet, text));
-        }
-        with(&context, |_| Ok(())).await?;
-        Err(Error::new(Code::WalletAlreadyExists, "Wallet file verification failed. The wallet exists already."))
-    }
-}
-
-/// Unloads a wallet. The node's own stays loaded as long as the node runs.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct UnloadWallet {
-    /// Its name.
-    wallet_name: Option<String>,
-}
-
-impl Method for UnloadWallet {
-    known_as!("unloadwallet", Wallet, Cookie);
-    type Reply = ();
-
-    async fn call(self, context: Context) -> Result<(), Error> {
-        if let Some(name) = self.wallet_name.filter(|name| !name.is_empty()) {
-            return Err(only_one(&name));
-        }
-        with(&context, |_| Ok(())).await?;
-        Err(Error::new(Code::Wallet, "The node's wallet stays loaded as long as the node runs: walletlock locks it"))
     }
 }
 

@@ -24,7 +24,8 @@ fn note(text: Option<String>) -> Option<String> {
 /// The answer to a payment: its id, or with `verbose` an object.
 fn told(payment: &Payment, explicit: bool, verbose: bool) -> Value {
     let txid = payment.transaction.txid().to_string();
-    let reason = if explicit { "Fee rate was given" } else { "Estimated from what waits now" };
+    let reason =
+        if explicit { "Fee rate was given" } else { "Estimated from what waits now and what the last blocks took" };
     if verbose { json!({ "txid": txid, "fee_reason": reason }) } else { Value::String(txid) }
 }
 

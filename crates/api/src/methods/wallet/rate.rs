@@ -104,17 +104,19 @@ impl Wish {
     }
 
     /// How to pay: at the rate that was asked for, or at the one by which transactions are mined in time, as far as what
-    /// waits now tells.
+    /// waits now and the last blocks tell.
     pub(super) async fn options(&self, context: &Context) -> Result<Options, Error> {
         let given = self.given()?;
         let blocks = util::horizon(self.target.unwrap_or(TARGET), self.mode.as_deref())?;
-        let rates = context.backend.ask(move |view| {
-            let now = u64::from(view.now());
-            (util::estimate(view.pool(), blocks, now), view.pool().min_feerate(now))
-        });
-        let (estimate, least) = rates.await?;
         let of = |rate: mempool::FeeRate| of_kvb(rate.to_sat_per_kvb());
-        let mut options = Options::at(given.unwrap_or_else(|| of(estimate)));
+        let (rate, least) = match given {
+            Some(rate) => (rate, context.backend.ask(|view| view.pool().min_feerate(view.now().into())).await?),
+            None => {
+                let util::Rates { enough, least } = util::estimate(context, blocks).await?;
+                (of(enough), least)
+            }
+        };
+        let mut options = Options::at(rate);
         options.least_rate = of(least);
         options.replaceable = self.replaceable.unwrap_or(true);
         Ok(options)

@@ -23,9 +23,9 @@ pub(super) fn add(methods: Methods) -> Methods {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Settings {
     /// Whether other coins are added where `inputs` are too little; they are, unless `inputs` are given.
-    add_inputs: Option<bool>,
+    pub(super) add_inputs: Option<bool>,
     /// Coins that are spent in any case: objects of `txid` and `vout`.
-    inputs: Vec<Value>,
+    pub(super) inputs: Vec<Value>,
     /// Whether coins of others' pending payments may be spent.
     include_unsafe: bool,
     /// Confirmations that a coin must have.
@@ -40,9 +40,9 @@ pub(super) struct Settings {
     change_type: Option<String>,
     /// Whether the coins that are spent are kept from other payments.
     #[serde(alias = "lockUnspents")]
-    lock_unspents: bool,
+    pub(super) lock_unspents: bool,
     /// Height or time before which no block may have it.
-    locktime: Option<u32>,
+    pub(super) locktime: Option<u32>,
     /// Whether it may be replaced by one with a higher fee (BIP-0125); it may, if left out.
     replaceable: Option<bool>,
     /// Places of the outputs from which the fee is taken, in equal parts.
@@ -64,7 +64,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    async fn options(&self, context: &Context) -> Result<Options, Error> {
+    pub(super) async fn options(&self, context: &Context) -> Result<Options, Error> {
         let rate = match (self.fee_rate, self.fee_rate_kvb) {
             (Some(_), Some(_)) => {
                 let text = "Cannot specify both fee_rate (sat/vB) and feeRate (BTC/kvB)";
@@ -97,7 +97,7 @@ impl Settings {
     }
 
     /// Who gets what.
-    fn recipients(&self, outputs: Vec<TxOut>) -> Result<Vec<Recipient>, Error> {
+    pub(super) fn recipients(&self, outputs: Vec<TxOut>) -> Result<Vec<Recipient>, Error> {
         if let Some(place) = self.subtract_fee_from_outputs.iter().find(|place| **place >= outputs.len()) {
             let text = format!("Invalid parameter, position {place} is beyond the outputs");
             return Err(Error::new(Code::InvalidParameter, text));
@@ -112,7 +112,12 @@ impl Settings {
 }
 
 /// Drafts a payment, and keeps its coins from others if that is wanted.
-async fn draft(context: &Context, recipients: Vec<Recipient>, options: Options, lock: bool) -> Result<Draft, Error> {
+pub(super) async fn draft(
+    context: &Context,
+    recipients: Vec<Recipient>,
+    options: Options,
+    lock: bool,
+) -> Result<Draft, Error> {
     with(context, move |wallet| {
         let draft = wallet.fund(&recipients, &options)?;
         for input in draft.psbt.unsigned_tx.input.iter().filter(|_| lock) {

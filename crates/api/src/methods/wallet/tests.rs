@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use yap_protocol::io::Judged;
 
 use crate::error::Code;
-use crate::methods::stand_in::StandIn;
+use crate::fixture::StandIn;
 
 const COIN: u64 = 100_000_000;
 
@@ -44,7 +44,51 @@ fn without_a_wallet_it_is_said_how_to_get_one() {
     let (code, text) = fails(&node, "getbalance", json!([]));
     assert_eq!((code, text.contains("yap wallet create")), (Code::WalletNotFound, true));
     assert_eq!(call(&node, "listwallets", json!([])), json!([]));
-    assert_eq!(fails(&node, "createwallet", json!([""])).0, Code::WalletNotFound);
+    assert!(text.contains("createwallet") && text.contains("loadwallet"), "{text}");
+    assert_eq!(call(&node, "listwalletdir", json!([])), json!({ "wallets": [] }));
+    assert_eq!(fails(&node, "loadwallet", json!([""])).0, Code::WalletNotFound);
+    assert_eq!(fails(&node, "unloadwallet", json!([])).0, Code::WalletNotFound);
+}
+
+#[test]
+fn a_wallet_is_made_let_go_of_and_loaded_again() {
+    let node = StandIn::new();
+    let named = json!({ "name": "" });
+    assert_eq!(call(&node, "createwallet", json!([""])), named);
+    assert_eq!(call(&node, "listwallets", json!([])), json!([""]));
+    let address = call(&node, "getnewaddress", json!([]));
+    assert_eq!(call(&node, "unloadwallet", json!([""])), json!({}));
+    assert_eq!(call(&node, "listwallets", json!([])), json!([]));
+    assert_eq!(call(&node, "listwalletdir", json!([])), json!({ "wallets": [named] }));
+    assert_eq!(fails(&node, "getnewaddress", json!([])).0, Code::WalletNotFound);
+    assert_eq!(fails(&node, "createwallet", json!([""])).0, Code::WalletAlreadyExists);
+    assert_eq!(call(&node, "loadwallet", json!([""])), named);
+    assert_eq!(call(&node, "getaddressinfo", json!([address]))["ismine"], json!(true));
+}
+
+#[test]
+fn a_wallet_is_made_with_a_passphrase_and_not_as_it_cannot_be() {
+    let node = StandIn::new();
+    let positional = json!(["", false, false, "secret", false, true, null, false]);
+    assert_eq!(call(&node, "createwallet", positional), json!({ "name": "" }));
+    assert_eq!(call(&node, "getwalletinfo", json!([]))["unlocked_until"], json!(0), "it is locked");
+    call(&node, "walletpassphrase", json!(["secret", 60]));
+    let node = StandIn::new();
+    for (wish, code) in [
+        (json!({ "disable_private_keys": true }), Code::Wallet),
+        (json!({ "blank": true }), Code::Wallet),
+        (json!({ "avoid_reuse": true }), Code::Wallet),
+        (json!({ "descriptors": false }), Code::Wallet),
+        (json!({ "external_signer": true }), Code::Wallet),
+        (json!({ "load_on_startup": true }), Code::InvalidParameter),
+    ] {
+        let mut wish = wish;
+        wish["wallet_name"] = json!("");
+        assert_eq!(fails(&node, "createwallet", wish.clone()).0, code, "{wish}");
+    }
+    assert_eq!(call(&node, "listwalletdir", json!([])), json!({ "wallets": [] }), "none was made");
+    let warned = call(&node, "createwallet", json!({ "wallet_name": "", "passphrase": "" }));
+    assert_eq!(warned["warnings"], json!(["Empty string given as passphrase, wallet will not be encrypted."]));
 }
 
 #[test]
@@ -58,7 +102,6 @@ fn there_is_one_wallet() {
     assert_eq!(fails(&node, "loadwallet", json!(["boat"])).0, Code::WalletNotFound);
     assert_eq!(fails(&node, "createwallet", json!([""])).0, Code::WalletAlreadyExists);
     assert_eq!(fails(&node, "createwallet", json!(["boat"])).0, Code::Wallet);
-    assert_eq!(fails(&node, "unloadwallet", json!([])).0, Code::Wallet);
     assert_eq!(fails(&node, "unloadwallet", json!(["boat"])).0, Code::WalletNotFound);
     let info = call(&node, "getwalletinfo", json!([]));
     assert_eq!((&info["walletname"], info["balance"].to_string()), (&json!(""), "6.00000000".into()));

@@ -1,6 +1,5 @@
 //! Who is let in, and to what.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::credentials::Credentials;
@@ -20,7 +19,7 @@ async fn pages_are_open_to_this_machine() {
     let ping = node.get("/ping").await;
     assert_eq!((ping.status, ping.text().as_str()), (200, "I'm alive\n"));
     assert!(ping.head.contains("content-type: text/plain"));
-    assert_eq!(node.still.pings.load(Ordering::SeqCst), 1);
+    assert_eq!(node.backend.calls(), ["ping"]);
     let metrics = node.get("/metrics").await;
     assert_eq!((metrics.status, metrics.text().as_str()), (200, "yap_height 0\n# EOF\n"));
     assert!(metrics.head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"));
@@ -34,9 +33,9 @@ async fn pages_are_open_to_this_machine() {
 async fn a_node_that_catches_up_is_alive_and_not_ready() {
     let node = Node::start().await;
     assert_eq!(node.get("/readyz").await.status, 200);
-    node.still.catching_up.store(true, Ordering::SeqCst);
+    node.backend.scene().standing.catching_up = true;
     assert_eq!(node.get("/readyz").await.status, 503);
-    node.still.stopped.store(true, Ordering::SeqCst);
+    node.backend.scene().stopped = true;
     assert_eq!(node.get("/readyz").await.status, 503);
     assert_eq!(node.get("/healthz").await.status, 200);
 }
@@ -140,7 +139,7 @@ async fn a_port_that_is_taken_is_named_and_the_cookie_stays() {
     let before = std::fs::read(&cookie).unwrap();
     let mut config = crate::server::Config::new(cookie.clone());
     config.addresses = vec![node.address()];
-    let backend = std::sync::Arc::clone(&node.still);
+    let backend = std::sync::Arc::clone(&node.backend);
     let error = crate::server::Server::start(backend, std::sync::Arc::default(), config).await.unwrap_err();
     assert!(error.to_string().contains(&node.address().to_string()), "{error}");
     assert_eq!(std::fs::read(&cookie).unwrap(), before);

@@ -26,8 +26,8 @@ async fn idle_connections_and_streams_do_not_hold_the_stop_up() {
     body.write_all(&request[..request.len() - 1]).await.unwrap();
     let mut stream = open(node.address()).await;
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    until("the stream", || node.still.listeners() == 1).await;
-    node.still.tell(Event::Stopping);
+    until("the stream", || node.backend.listeners() == 1).await;
+    node.backend.tell(Event::Stopping);
     let begun = Instant::now();
     let Node { server, home: _home, .. } = node;
     server.stop().await;

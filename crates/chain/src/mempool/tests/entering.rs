@@ -230,6 +230,9 @@ fn own_payments_are_remembered_until_a_peer_asks() {
     town.pool.mark_unbroadcast(b.txid());
     town.pool.mark_broadcast(&a.txid());
     assert!(town.pool.unbroadcast().iter().eq([&b.txid()]));
+    town.pool.set_unbroadcast([a.txid(), bitcoin::OutPoint::null().txid]);
+    assert!(town.pool.unbroadcast().iter().eq([&a.txid()]), "what is not there is passed over");
+    town.pool.set_unbroadcast([b.txid()]);
     town.mine(&[b]);
     assert!(town.pool.unbroadcast().is_empty());
 }

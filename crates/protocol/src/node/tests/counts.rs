@@ -271,6 +271,32 @@ fn peers_are_pinged_when_somebody_asks() {
 }
 
 #[test]
+fn each_of_a_pair_has_its_reply() {
+    let mut network = Network::new();
+    network.start(Chain::of(1), full());
+    let parent = fixture::transaction(1, 300);
+    let child = fixture::spend(bitcoin::OutPoint { txid: parent.txid(), vout: 0 }, 300);
+    let pair = || Command::SubmitPair {
+        child: Arc::clone(&child),
+        parent: Arc::clone(&parent),
+        parent_ticket: crate::io::Ticket(7_777),
+    };
+    network.command(0, pair());
+    network.run(A_WHILE);
+    let mut replies = network.places[0].replies.clone();
+    replies.sort_by_key(|(ticket, _)| ticket.0);
+    let (tickets, replies): (Vec<_>, Vec<_>) = replies.into_iter().unzip();
+    assert!(replies.iter().all(|reply| matches!(reply, Reply::Transaction(_))), "{replies:?}");
+    assert_eq!((tickets.len(), tickets[1].0), (2, 7_777));
+    assert_eq!(network.places[0].node.untaken().count(), 2, "nobody is there to take them");
+    network.command(0, Command::Shutdown);
+    network.places[0].replies.clear();
+    network.command(0, pair());
+    let stopped = network.places[0].replies.iter().filter(|(_, reply)| *reply == Reply::Stopped).count();
+    assert_eq!(stopped, 2, "nobody waits for a node that has stopped");
+}
+
+#[test]
 fn the_user_bans_and_forgives() {
     let mut network = Network::new();
     for index in 0..2 {
@@ -288,7 +314,9 @@ fn the_user_bans_and_forgives() {
         (network.places[0].parted.as_slice(), network.places[0].node.survey().len()),
         (&[Reason::Banned][..], 0)
     );
-    assert_eq!(network.places[0].node.bans().collect::<Vec<_>>(), [(&target, until)]);
+    let (banned, ban) = network.places[0].node.bans().next().expect("there is one");
+    assert_eq!((banned, ban.until, network.places[0].node.bans().count()), (&target, until, 1));
+    assert!(ban.since > Timestamp(0) && ban.since < until, "it began when it was asked for: {ban:?}");
     let replies = |network: &mut Network, command| {
         network.command(0, command);
         network.places[0].replies.last().map(|(_, reply)| reply.clone())

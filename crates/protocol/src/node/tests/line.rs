@@ -187,7 +187,9 @@ impl Network {
                 self.post(index, Input::BlockRead { ticket, block }, Duration::ZERO);
             }
             Output::Process(block) => self.process(index, &block),
-            Output::Judge { transaction, .. } => self.judge(index, &transaction),
+            Output::Judge { transaction, parent } => {
+                parent.iter().chain([&transaction]).for_each(|one| self.judge(index, one));
+            }
             Output::Event(event) => place.events.push(event),
             Output::Reply { ticket, reply } => place.replies.push((ticket, reply)),
             Output::Persist(_) => {}

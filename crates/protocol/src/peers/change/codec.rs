@@ -1,6 +1,7 @@
 //! Change-sets as bytes, for whoever stores them.
 //!
-//! A version byte, then items until the end, each with a tag: `0` key, `1` address, `2` record, `3` ban, `4` anchors.
+//! A version byte, then items until the end, each with a tag: `0` key, `1` address, `2` record, `4` anchors, `5` ban; and
+//! `3`, a ban that does not say when it began, which is read and not written any more.
 //! Numbers are little-endian. Equal sets have equal bytes. Reading takes no more memory than a few times the bytes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use crate::address::{Address, Endpoint, Group, Host, Identity, Multiaddr};
 use crate::message::{MAX_ENDPOINTS, PeerRecord, Services};
-use crate::peers::ban::Target;
+use crate::peers::ban::{Ban, Target};
 use crate::time::Timestamp;
 
 use super::{ChangeSet, Known, MAX_ANCHORS, Place};
@@ -146,11 +147,11 @@ impl ChangeSet {
             put(&[u8::from(record.is_some())]);
             record.iter().for_each(|record| write_record(record, &mut put));
         }
-        for (target, until) in &self.bans {
-            put(&[3]);
+        for (target, ban) in &self.bans {
+            put(&[5]);
             write_target(target, &mut put);
-            put(&[u8::from(until.is_some())]);
-            until.iter().for_each(|until| put(&until.0.to_le_bytes()));
+            put(&[u8::from(ban.is_some())]);
+            ban.iter().flat_map(|ban| [ban.since, ban.until]).for_each(|time| put(&time.0.to_le_bytes()));
         }
         if let Some(anchors) = &self.anchors {
             put(&[4]);
@@ -187,11 +188,16 @@ impl ChangeSet {
                 3 => {
                     let target = reader.target()?;
                     let until = if reader.flag()? { Some(Timestamp(reader.number()?)) } else { None };
-                    set.bans.insert(target, until);
+                    set.bans.insert(target, until.map(|until| Ban { since: Timestamp(0), until }));
                 }
                 4 => {
                     let count = reader.count(MAX_ANCHORS)?;
                     set.anchors = Some((0..count).map(|_| reader.address()).collect::<Result<_, _>>()?);
+                }
+                5 => {
+                    let target = reader.target()?;
+                    let ban = if reader.flag()? { Some(reader.ban()?) } else { None };
+                    set.bans.insert(target, ban);
                 }
                 tag => return Err(DecodeError::Tag(tag)),
             }
@@ -284,6 +290,10 @@ impl Reader<'_> {
         let count = self.count(MAX_ENDPOINTS)?;
         let endpoints = (0..count).map(|_| self.multiaddr()).collect::<Result<_, _>>()?;
         Ok(PeerRecord { identity, sequence, services, endpoints, signature: self.array()? })
+    }
+
+    fn ban(&mut self) -> Result<Ban, DecodeError> {
+        Ok(Ban { since: Timestamp(self.number()?), until: Timestamp(self.number()?) })
     }
 
     fn target(&mut self) -> Result<Target, DecodeError> {

@@ -60,7 +60,9 @@ fn any_set(random: &mut Random) -> ChangeSet {
         let record = (random.below(3) > 0).then(|| any_record(identity, random));
         set.records.insert(identity, record);
         let target = if random.below(2) == 0 { Target::Identity(identity) } else { Target::Host(any_host(random)) };
-        set.bans.insert(target, (random.below(3) > 0).then(|| Timestamp(random.next_u64())));
+        let mut time = || Timestamp(random.next_u64());
+        let ban = Ban { since: time(), until: time() };
+        set.bans.insert(target, (random.below(3) > 0).then_some(ban));
     }
     set.anchors = (random.below(2) == 0).then(|| (0..random.below(9)).map(|_| any_address(random)).collect());
     set
@@ -73,6 +75,17 @@ fn what_is_written_is_read() {
         let set = any_set(&mut random);
         assert_eq!(ChangeSet::decode(&set.encode()), Ok(set), "round {round}");
     }
+}
+
+#[test]
+fn a_ban_that_was_kept_without_its_beginning_is_read() {
+    let target = Target::Host(Host::Ipv4(Ipv4Addr::new(192, 0, 2, 7)));
+    let ban = Ban { since: Timestamp(0), until: Timestamp(77) };
+    let bytes = [&[1, 3, 0, 192, 0, 2, 7, 1][..], &77_u64.to_le_bytes()].concat();
+    let set = ChangeSet { bans: BTreeMap::from([(target.clone(), Some(ban))]), ..ChangeSet::default() };
+    assert_eq!(ChangeSet::decode(&bytes), Ok(set));
+    let lifted = ChangeSet { bans: BTreeMap::from([(target, None)]), ..ChangeSet::default() };
+    assert_eq!(ChangeSet::decode(&[1, 3, 0, 192, 0, 2, 7, 0]), Ok(lifted));
 }
 
 #[test]

@@ -284,6 +284,8 @@ fn the_user_bans_and_lifts_bans() {
     let (peer, _, _) = desk.inbound(&ip(0xc0a8_0001));
     let target = ban::Target::Host(Host::Ipv4(Ipv4Addr::new(192, 168, 0, 1)));
     let out = desk.state.ban(target.clone(), WALL.after(BAN), desk.now);
+    let ban = ban::Ban { since: WALL, until: WALL.after(BAN) };
+    assert_eq!(desk.state.bans().collect::<Vec<_>>(), [(&target, ban)]);
     assert_eq!(parts(&desk.see(out)), [(peer, Reason::Banned)]);
     desk.leave(peer);
     assert_eq!(desk.inbound(&ip(0xc0a8_0001)).1, Verdict::Refuse(Reason::Banned));

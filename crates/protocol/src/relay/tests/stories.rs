@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::{Amount, OutPoint, Sequence, TxIn, Witness, consensus};
+use bitcoin::{Amount, OutPoint, Sequence, TxIn, Txid, Witness, consensus};
 use yap_chain::transaction::Transaction;
 
 use super::desk::{ALICE, BOB, CAROL, Desk, asked, bitcoin, facts, judges, theirs, to};
 use crate::fixture;
-use crate::io::{Departure, Judged, TipChange};
+use crate::io::{Departure, Judged, PoolChange, TipChange};
 use crate::message::{Inventory, Message};
-use crate::relay::{Config, FEE_CHANGE, Facts, Fault, Outcome, Push, TELL_AGAIN, TELL_SPREAD};
+use crate::relay::{Config, FEE_CHANGE, Facts, Fault, MAX_OWN, Outcome, Push, TELL_AGAIN, TELL_SPREAD};
 
 /// A transaction with a witness.
 fn witnessed(salt: u64) -> Arc<Transaction> {
@@ -290,6 +290,89 @@ fn our_own_transactions_are_told_again_until_somebody_has_them() {
     let _ = desk.relay.on_request(BOB, &[theirs(BOB, &own)], desk.now, &desk.pool);
     let more = desk.wait((TELL_AGAIN + TELL_SPREAD) * 3);
     assert!(!more.iter().any(|outcome| matches!(outcome, Outcome::Send(_, Message::Announce(_)))));
+}
+
+/// What no peer has yet.
+fn untaken(desk: &Desk) -> Vec<Txid> {
+    desk.relay.untaken().collect()
+}
+
+#[test]
+fn our_own_is_untaken_until_a_peer_asks_for_it_has_it_or_is_given_it() {
+    let [asked, shown, pushed] = [1, 2, 3].map(|salt| fixture::transaction(salt, 250));
+    let mut desk = Desk::with_peers();
+    for own in [&asked, &shown] {
+        let _ = desk.relay.submit(Arc::clone(own), desk.now);
+        let _ = desk.accept(own);
+    }
+    let _ = desk.millis(100);
+    let mut both = [asked.txid(), shown.txid()];
+    both.sort_unstable();
+    let mut told = untaken(&desk);
+    told.sort_unstable();
+    assert_eq!(told, both, "they were announced, and nobody took them");
+    let _ = desk.relay.on_request(BOB, &[theirs(BOB, &asked)], desk.now, &desk.pool);
+    assert_eq!(untaken(&desk), [shown.txid()]);
+    let _ = desk.announce(ALICE, std::slice::from_ref(&shown));
+    assert!(untaken(&desk).is_empty());
+    let mut desk = Desk::new(Config { push: Push::Always, ..Config::default() });
+    let _ = desk.relay.submit(Arc::clone(&pushed), desk.now);
+    let _ = desk.accept(&pushed);
+    assert_eq!(untaken(&desk), [pushed.txid()], "nobody is there");
+    let _ = desk.ready(ALICE, facts(ALICE));
+    let again = desk.relay.submit(Arc::clone(&pushed), desk.now);
+    assert_eq!(judges(&again).len(), 1);
+    let _ = desk.judged(&pushed, &Judged::Known);
+    let _ = desk.remove(&pushed, Departure::Evicted);
+    assert!(untaken(&desk).is_empty(), "what is gone is not waited for");
+    let _ = desk.relay.submit(Arc::clone(&pushed), desk.now);
+    let outcomes = desk.accept(&pushed);
+    assert_eq!(to(&outcomes, ALICE), [Message::Transaction(Arc::clone(&pushed))]);
+    assert!(untaken(&desk).is_empty());
+}
+
+#[test]
+fn what_nobody_took_before_a_restart_is_told_again() {
+    let (pending, gone) = (fixture::transaction(1, 250), fixture::transaction(2, 250));
+    let mut desk = Desk::with_peers();
+    let _ = desk.pend(&pending, 1_000);
+    let _ = desk.millis(100);
+    let _ = desk.relay.tell_until_taken(&[Arc::clone(&pending), gone], desk.now);
+    assert_eq!(untaken(&desk), [pending.txid()], "what does not wait is not told");
+    let again = desk.wait(TELL_AGAIN + TELL_SPREAD);
+    assert!(to(&again, ALICE).contains(&Message::Announce(vec![theirs(ALICE, &pending)])));
+    let all: Vec<_> = (10..10 + MAX_OWN as u64 + 1).map(|salt| fixture::transaction(salt, 250)).collect();
+    all.iter().for_each(|one| desk.pool.insert(one, 1_000));
+    let _ = desk.relay.pool(&PoolChange { added: all.clone(), removed: Vec::new() }, desk.now, &desk.pool);
+    let _ = desk.relay.tell_until_taken(&all[..MAX_OWN - 1], desk.now);
+    desk.relay.check();
+    assert_eq!(untaken(&desk).len(), MAX_OWN);
+    let _ = desk.relay.tell_until_taken(&all, desk.now);
+    desk.relay.check();
+    assert_eq!(untaken(&desk).len(), MAX_OWN, "there is a bound");
+}
+
+#[test]
+fn a_pair_of_ours_is_judged_together_and_told() {
+    let mut desk = Desk::with_peers();
+    let parent = fixture::transaction(1, 250);
+    let child = fixture::spend(OutPoint { txid: parent.txid(), vout: 0 }, 250);
+    let outcomes = desk.relay.submit_pair(Arc::clone(&child), Arc::clone(&parent), desk.now);
+    assert_eq!(judges(&outcomes), [(Arc::clone(&child), Some(Arc::clone(&parent)))]);
+    let _ = desk.accept(&parent);
+    let _ = desk.accept(&child);
+    let told = desk.millis(100);
+    let both = [&parent, &child].map(|one| theirs(ALICE, one));
+    let announced: Vec<_> = to(&told, ALICE);
+    assert!(
+        both.iter().all(|id| announced.iter().any(|one| matches!(one, Message::Announce(ids) if ids.contains(id))))
+    );
+    assert_eq!(untaken(&desk).len(), 2);
+    let mut desk = Desk::with_peers();
+    let _ = desk.relay.submit_pair(Arc::clone(&child), Arc::clone(&parent), desk.now);
+    let _ = desk.judged(&parent, &Judged::LowFee { reason: "min relay fee not met" });
+    let _ = desk.judged(&child, &Judged::LowFee { reason: "min relay fee not met" });
+    assert!(untaken(&desk).is_empty(), "what is refused is not told");
 }
 
 #[test]
