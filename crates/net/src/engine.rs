@@ -56,6 +56,8 @@ use crate::status::Status;
 use crate::{reach, service, transport};
 
 use behaviour::Behaviour;
+#[cfg(test)]
+pub(crate) use behaviour::{PING_INTERVAL, PING_TIMEOUT};
 pub(crate) use start::start;
 
 /// Events that wait for the owner. Beyond, notices and found addresses are dropped: both come again.

@@ -16,9 +16,11 @@
 mod dying;
 mod finding;
 mod key;
+mod link;
 mod load;
 mod node;
 mod parting;
 mod paying;
 mod pinging;
+mod silence;
 mod town;

@@ -69,6 +69,11 @@ impl Node {
         self.peers = format!("{}{separator}{url}", self.peers);
     }
 
+    /// Names one peer to it, for its next start, and no other.
+    pub(crate) fn know_only(&mut self, url: &str) {
+        self.peers = url.to_owned();
+    }
+
     /// Starts the process.
     pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "it runs already");
