@@ -238,7 +238,7 @@ impl Error {
         }
     }
 
-    /// Whether what was typed is wrong, whatever the ledger holds.
+    /// Whether what was typed, or written into a file for the node to read, is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
         if let Self::Client(error) = self {
             return error.is_usage();
@@ -246,6 +246,7 @@ impl Error {
         matches!(
             self,
             Self::NoChain { .. }
+                | Self::ChainFile { .. }
                 | Self::NewChain { .. }
                 | Self::NotAHash(_)
                 | Self::NotAScript(_)

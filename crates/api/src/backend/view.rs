@@ -325,6 +325,8 @@ pub struct Added {
     pub peer: String,
     /// Numbers of the connections that lead there.
     pub connections: Vec<u64>,
+    /// Unix time at which a ban of it ends; it is not let in before.
+    pub banned_until: Option<u64>,
 }
 
 /// Somebody who is not let in.

@@ -13,6 +13,7 @@
 )]
 
 mod demo;
+mod peers;
 #[expect(dead_code, reason = "shared with other tests, which use the rest")]
 mod support;
 mod talk;

@@ -172,6 +172,11 @@ impl Node {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// A file of its ledger's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join("local").join(name)
+    }
+
     fn log(&self) -> PathBuf {
         self.directory.join("log")
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::link::{Link, Old};
+use crate::link::Old;
 use crate::town::{COIN, MATURITY, Town};
 
 /// Time within which a node says that a peer is gone. Half a minute is what a user waits before a status is a lie.
