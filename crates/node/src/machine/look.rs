@@ -62,9 +62,9 @@ impl Machine {
 
     /// Commits what is new, so that whoever looks at the disk sees the tip. Near the tip that is a block or two, which are
     /// committed a moment later anyway. While a chain is fetched it would be hundreds of megabytes, and scripts under way:
-    /// nobody waits for those, and what is seen is as of the last commit.
+    /// the loop does not wait for those, and what is seen is as of the last commit.
     fn settle_for_look(&mut self) -> Result<(), ReadError> {
-        if self.node.is_catching_up() || !self.ledger.chain().is_dirty() {
+        if !self.ledger.chain().commit_is_short() {
             return Ok(());
         }
         self.ledger.chain_mut().persist().map_err(|error| self.fail(error))
@@ -148,6 +148,14 @@ fn leads(facts: &PeerFacts, given: &Given) -> bool {
         Given::Host { .. } | Given::Address(_) => {
             given.addresses(&[]).iter().any(|one| one.endpoint == address.endpoint)
         }
+    }
+}
+
+/// What users call somebody who is banned.
+fn called(target: &Target) -> String {
+    match target {
+        Target::Identity(identity) => Name(*identity).to_string(),
+        Target::Host(host) => host.to_string(),
     }
 }
 
@@ -361,18 +369,15 @@ impl View for Machine {
         let added = |given: &Given| {
             let peer = given.to_string();
             let targets = named(given, self.led_to.get(&peer).copied());
-            let banned_until = targets.iter().filter_map(|target| bans.get(target).copied()).max();
-            Added { peer, connections: leading(given), banned_until }
+            let ban = targets.iter().filter_map(|target| Some((*bans.get(target)?, target))).max();
+            let ban = ban.map(|(until, target)| Ban { target: called(target), until });
+            Added { peer, connections: leading(given), ban }
         };
         self.added.iter().map(added).collect()
     }
 
     fn bans(&self) -> Vec<Ban> {
-        let target = |target: &Target| match target {
-            Target::Identity(identity) => Name(*identity).to_string(),
-            Target::Host(host) => host.to_string(),
-        };
-        self.node.bans().map(|(who, until)| Ban { target: target(who), until: until.0 }).collect()
+        self.node.bans().map(|(who, until)| Ban { target: called(who), until: until.0 }).collect()
     }
 
     fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)> {

@@ -148,7 +148,7 @@ fn added_peers_are_told() {
         let added = |peer: &str, connections: &[u64]| Added {
             peer: peer.into(),
             connections: connections.into(),
-            banned_until: (peer == "carol:6001").then_some(1_700_000_000),
+            ban: (peer == "carol:6001").then(|| Ban { target: "8.8.4.4".into(), until: 1_700_000_000 }),
         };
         scene.added = vec![added("bob:6001", &[4]), added("carol:6001", &[9])];
     }
@@ -160,6 +160,7 @@ fn added_peers_are_told() {
     });
     let carol = json!({
         "addednode": "carol:6001", "connected": false, "addresses": [], "banned_until": 1_700_000_000,
+        "banned_as": "8.8.4.4",
     });
     // Connection 9 has ended meanwhile.
     assert_eq!(told, json!([bob, carol]));

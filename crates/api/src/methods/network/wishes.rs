@@ -74,6 +74,9 @@ pub(super) struct AddedNode {
     /// Unix time until which it is not let in, if it is banned; `setban` lets it in sooner.
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_until: Option<u64>,
+    /// What `setban` calls it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned_as: Option<String>,
 }
 
 /// A connection with a peer that was added.
@@ -110,8 +113,9 @@ impl Method for GetAddedNodeInfo {
         let told = added.into_iter().map(|added| {
             let connections = added.connections.iter().filter_map(|id| peers.get(id));
             let addresses: Vec<Connection> = connections.map(|peer| Connection::of(peer)).collect();
-            let (connected, banned_until) = (!addresses.is_empty(), added.banned_until);
-            AddedNode { addednode: added.peer, connected, addresses, banned_until }
+            let (banned_as, banned_until) = added.ban.map(|ban| (ban.target, ban.until)).unzip();
+            let connected = !addresses.is_empty();
+            AddedNode { addednode: added.peer, connected, addresses, banned_until, banned_as }
         });
         Ok(told.collect())
     }
