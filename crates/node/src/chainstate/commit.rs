@@ -25,9 +25,7 @@ impl Chainstate {
     /// would wait for.
     #[must_use]
     pub fn commit_is_short(&self) -> bool {
-        self.tip == self.verified_tip()
-            && self.store.changed_coins() <= SHORT
-            && self.dirty.len() <= SHORT
+        self.tip == self.verified_tip() && self.store.changed_coins() <= SHORT && self.dirty.len() <= SHORT
     }
 
     /// Whether memory or time ask for a commit.
