@@ -257,7 +257,7 @@ impl Error {
         }
     }
 
-    /// Whether what was typed is wrong, whatever the ledger holds.
+    /// Whether what was typed, or written into a file for the node to read, is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
         if let Self::Client(error) = self {
             return error.is_usage();
@@ -265,6 +265,7 @@ impl Error {
         matches!(
             self,
             Self::NoChain { .. }
+                | Self::ChainFile { .. }
                 | Self::NewChain { .. }
                 | Self::NotAHash(_)
                 | Self::NotAScript(_)

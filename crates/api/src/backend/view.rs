@@ -359,6 +359,8 @@ pub struct Added {
     pub peer: String,
     /// Numbers of the connections that lead there.
     pub connections: Vec<u64>,
+    /// Why it is not let in, if it is not: of several bans the one that ends last.
+    pub ban: Option<Ban>,
 }
 
 /// Somebody who is not let in.

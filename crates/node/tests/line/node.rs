@@ -97,6 +97,11 @@ impl Node {
         self.peers = format!("{}{separator}{url}", self.peers);
     }
 
+    /// Names one peer to it, for its next start, and no other.
+    pub(crate) fn know_only(&mut self, url: &str) {
+        self.peers = url.to_owned();
+    }
+
     /// Starts the process.
     pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "it runs already");
@@ -188,6 +193,11 @@ impl Node {
         let status = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// A file of its ledger's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join("local").join(name)
     }
 
     fn log(&self) -> PathBuf {
