@@ -148,7 +148,11 @@ fn added_peers_are_told() {
         let added = |peer: &str, connections: &[u64]| Added {
             peer: peer.into(),
             connections: connections.into(),
-            ban: (peer == "carol:6001").then(|| Ban { target: "8.8.4.4".into(), until: 1_700_000_000 }),
+            ban: (peer == "carol:6001").then(|| Ban {
+                target: "8.8.4.4".into(),
+                since: 1_699_900_000,
+                until: 1_700_000_000,
+            }),
         };
         scene.added = vec![added("bob:6001", &[4]), added("carol:6001", &[9])];
     }
