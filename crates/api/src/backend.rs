@@ -22,7 +22,8 @@ use yap_wallet::Wallet;
 use crate::event::Stamped;
 
 pub use self::view::{
-    Added, Ban, Coins, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View, WalletStanding,
+    Added, Ban, Coins, Federation, Miner, Mining, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View,
+    WalletStanding,
 };
 
 /// What comes later.
@@ -217,8 +218,11 @@ pub enum WalletError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MineError {
-    /// Blocks of this chain are signed by its producers.
-    #[error("blocks of this chain are signed by its producers, and can't be mined")]
+    /// Blocks of this chain are signed by its producers, and this node is none.
+    #[error(
+        "blocks of this chain are signed by its producers, and this node has the key of none: start it where a \
+         producer's key is (`yap producer show`), or make a chain that names yours (`yap chain new NAME --producer KEY`)"
+    )]
     Signed,
     /// There is no wallet to pay, and no script was given.
     #[error("there is no wallet that could be paid: give an address")]

@@ -30,6 +30,14 @@ pub enum Event {
         /// Transactions in it.
         transactions: u32,
     },
+    /// On chains of signed blocks: more than two thirds of the producers have built on a block, so that nobody can take it back.
+    Irreversible {
+        /// Its hash.
+        #[schemars(with = "String")]
+        hash: BlockHash,
+        /// Its height.
+        height: u32,
+    },
     /// A block is not part of the best chain any more.
     BlockDisconnected {
         /// Its hash.
@@ -144,8 +152,9 @@ pub enum Event {
 
 impl Event {
     /// Every type of event, as the stream names it.
-    pub const KINDS: [&'static str; 16] = [
+    pub const KINDS: [&'static str; 17] = [
         "block_connected",
+        "irreversible",
         "block_disconnected",
         "block_refused",
         "block_mined",
@@ -168,6 +177,7 @@ impl Event {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::BlockConnected { .. } => "block_connected",
+            Self::Irreversible { .. } => "irreversible",
             Self::BlockDisconnected { .. } => "block_disconnected",
             Self::BlockRefused { .. } => "block_refused",
             Self::BlockMined { .. } => "block_mined",

@@ -10,6 +10,7 @@
 //! | [`header`] | header rules, proof of work, retargeting, the header tree and its locators |
 //! | [`transaction`] | transactions as parsed and hashed once; rules that need no block around them |
 //! | [`block`] | blocks as parsed and hashed once; rules with and without context; BIP-0325 |
+//! | [`producer`] | on chains of signed blocks: who signs, who signed, and what follows for good |
 //! | [`coin`] | one unspent output, small in memory and on disk |
 //! | [`connect`] | a block's effect on the UTXO set, and its inverse |
 //! | [`mempool`] | transactions that wait for a block: what is taken, replaced, evicted and mined |
@@ -34,6 +35,7 @@ pub mod integer;
 pub mod mempool;
 pub mod policy;
 pub mod prices;
+pub mod producer;
 pub mod spec;
 pub mod transaction;
 pub mod undo;

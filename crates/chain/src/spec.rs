@@ -15,6 +15,7 @@ use bitcoin::{Amount, Block, BlockHash, ScriptBuf, Target, Work};
 pub use self::builtin::NAMES;
 pub use self::genesis::{Genesis, MAX_MESSAGE};
 use crate::header::{MAX_FUTURE, pow};
+use crate::producer::Producers;
 use crate::verify::Flags;
 
 /// The rules of one chain.
@@ -48,6 +49,16 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Who signs its blocks, where the challenge says so; see [`Producers::of`].
+    ///
+    /// Of built-in chains it says nothing: on Bitcoin's signet other programs know of nothing irreversible, and whoever does
+    /// could part from them.
+    #[must_use]
+    pub fn producers(&self) -> Option<Producers> {
+        let own = !NAMES.contains(&self.name.as_str());
+        self.challenge.as_deref().filter(|_| own).and_then(Producers::of)
+    }
+
     /// What the block at `height` may create beside its fees.
     #[must_use]
     pub fn subsidy_at(&self, height: u32) -> Amount {

@@ -46,7 +46,7 @@ use yap_protocol::{Address, Input};
 
 use crate::clock::Clock;
 use crate::config::{self, Chain};
-use crate::error::DialError;
+use crate::error::{DialError, RecordError};
 use crate::event::{Event, Notice};
 use crate::find;
 use crate::given::{self, Given};
@@ -56,6 +56,8 @@ use crate::status::Status;
 use crate::{reach, service, transport};
 
 use behaviour::Behaviour;
+#[cfg(test)]
+pub(crate) use behaviour::{PING_INTERVAL, PING_TIMEOUT};
 pub(crate) use start::start;
 
 /// Events that wait for the owner. Beyond, notices and found addresses are dropped: both come again.
@@ -176,8 +178,7 @@ impl Engine {
                     self.service.request(kad, request, std::time::Instant::now());
                     self.status_is_old();
                 } else {
-                    // Dropped, it is answered as by a network that has stopped.
-                    tracing::debug!("the DHT is off");
+                    request.fail(RecordError::Off);
                 }
             }
             Command::Subscribe(topic, validator, reply) => {
@@ -195,6 +196,7 @@ impl Engine {
                 }
             }
             Command::RemovePeer(given) => self.remove_given(&given),
+            Command::Lift(target) => self.lift(&target),
         }
     }
 

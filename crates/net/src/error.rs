@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use yap_protocol::address::Identity;
+use yap_protocol::peers::ban::Target;
 
 use crate::identity::{self, Name};
 
@@ -152,7 +153,7 @@ pub enum DialError {
     Refused,
     /// Whatever answers there ended the connection before anything was said.
     #[error(
-        "the connection was closed at once: the node there may be full or refuse this one, or it is no node but, say, a portal that wants a login first"
+        "the connection was closed at once: the node there may be full, or have banned this one, or it is no node but, say, a portal that wants a login first"
     )]
     Closed,
     /// There is no way to that network.
@@ -175,6 +176,17 @@ pub enum DialError {
     /// Our own limit of connections is reached.
     #[error("this node has as many connections as it may")]
     Limit,
+    /// This node does not let it in. The owner knows until when.
+    #[error("{who} is banned here; `yap rpc setban {who} remove` lets it in again", who = banned(.0))]
+    Banned(Target),
+}
+
+/// Who is banned, as the user names it.
+fn banned(target: &Target) -> String {
+    match target {
+        Target::Identity(identity) => Name(*identity).to_string(),
+        Target::Host(host) => host.to_string(),
+    }
 }
 
 /// Why a record could not be put, got, provided or found.
@@ -202,6 +214,12 @@ pub enum RecordError {
     /// Too many requests wait for their answers.
     #[error("too many requests wait for their answers: try again")]
     Busy,
+    /// This node takes no part in the DHT.
+    #[error(
+        "records need the DHT, which this node has turned off: start it without --no-dht, and without `dht = false` in \
+         its settings"
+    )]
+    Off,
     /// The network has stopped.
     #[error("the network has stopped")]
     Stopped,

@@ -64,7 +64,7 @@ mod transport;
 pub use book::Book;
 pub use clock::Clock;
 pub use config::Config;
-pub use error::{PublishError, RecordError, StartError};
+pub use error::{DialError, PublishError, RecordError, StartError};
 pub use event::{Event, Notice};
 pub use find::default_registry;
 pub use given::Given;

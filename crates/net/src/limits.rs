@@ -80,7 +80,7 @@ pub(crate) enum Denied {
     Memory,
     /// The peer or its host is banned.
     #[error("that peer is banned")]
-    Banned,
+    Banned(Ban),
 }
 
 /// Whose connections are refused.
@@ -158,6 +158,11 @@ impl Behaviour {
         self.touch();
     }
 
+    /// Lets whoever it is in again.
+    pub(crate) fn lift(&mut self, who: Ban) {
+        self.bans.lift(who);
+    }
+
     /// How many connections there are.
     pub(crate) fn counts(&self) -> Counts {
         self.table.counts()
@@ -172,9 +177,7 @@ impl Behaviour {
 
     /// Cheapest first: a flood ends at the first line that refuses it.
     fn begin(&mut self, id: ConnectionId, origin: Origin, now: Instant) -> Result<(), Denied> {
-        if origin.host.is_some_and(|host| self.bans.has_host(host, now)) {
-            return Err(Denied::Banned);
-        }
+        self.check_bans(None, origin.host, now)?;
         if !self.rates.take(&origin, now) {
             return Err(Denied::Rate);
         }
@@ -187,17 +190,23 @@ impl Behaviour {
     }
 
     fn check_bans(&self, peer: Option<&PeerId>, host: Option<Host>, now: Instant) -> Result<(), Denied> {
-        let banned = peer.is_some_and(|peer| self.bans.has_peer(peer, now))
-            || host.is_some_and(|host| self.bans.has_host(host, now));
-        if banned { Err(Denied::Banned) } else { Ok(()) }
+        if let Some(peer) = peer.filter(|peer| self.bans.has_peer(peer, now)) {
+            return Err(Denied::Banned(Ban::Peer(*peer)));
+        }
+        match host.filter(|host| self.bans.has_host(*host, now)) {
+            Some(host) => Err(Denied::Banned(Ban::Host(host.ip()))),
+            None => Ok(()),
+        }
     }
 
     fn dial(&mut self, id: ConnectionId, peer: Option<PeerId>, addresses: &[Multiaddr]) -> Result<(), Denied> {
         let now = Instant::now();
         self.check_bans(peer.as_ref(), None, now)?;
-        let banned = |address| Host::of(address).is_some_and(|host| self.bans.has_host(host, now));
-        if !addresses.is_empty() && addresses.iter().all(banned) {
-            return Err(Denied::Banned);
+        let banned = |address| self.check_bans(None, Host::of(address), now).err();
+        // One that is not banned may be the one that answers.
+        let refusals: Option<Vec<Denied>> = addresses.iter().map(banned).collect();
+        if let Some(refused) = refusals.and_then(|refusals| refusals.first().copied()) {
+            return Err(refused);
         }
         let leaves = self.table.dial(id, peer)?;
         self.orders.extend(leaves);

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use yap_protocol::address::Identity;
 use yap_protocol::link::PeerId;
+use yap_protocol::peers::ban::Target;
 use yap_protocol::{Input, Output};
 
 use crate::config::Config;
@@ -116,6 +117,11 @@ impl Network {
     /// Takes back [`add_peer`](Self::add_peer), and parts from it.
     pub fn remove_peer(&self, given: Given) {
         self.tell(Command::RemovePeer(given));
+    }
+
+    /// Lets somebody in again whom the node has banned, or who flooded us: at once, where it would take a minute, or ten.
+    pub fn lift_ban(&self, target: Target) {
+        self.tell(Command::Lift(target));
     }
 
     /// How the network stands, as of at most a second ago.

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use yap_protocol::Input;
 use yap_protocol::address::Address;
 use yap_protocol::link::{Link, PeerId, Purpose};
+use yap_protocol::peers::ban::Target;
 use yap_protocol::penalty::Reason;
 
 use crate::error::PublishError;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Part(PeerId, Reason),
     AddPeer(Given),
     RemovePeer(Given),
+    /// Somebody is not banned any more.
+    Lift(Target),
     Record(service::Request),
     Subscribe(String, Option<Validator>, oneshot::Sender<Result<(), PublishError>>),
     Unsubscribe(String),

@@ -10,9 +10,10 @@ use bitcoin::BlockHash;
 use bitcoin::hashes::Hash as _;
 use yap_net::config::Chain;
 use yap_net::identity::{Keys, Name};
-use yap_net::{Config, Event, Events, Given, Network, Notice};
+use yap_net::{Config, DialError, Event, Events, Given, Network, Notice, RecordError};
 use yap_protocol::address::{Address, Identity};
 use yap_protocol::link::{Direction, Link, PeerId, Purpose};
+use yap_protocol::peers::ban::Target;
 use yap_protocol::penalty::Reason;
 use yap_protocol::{Input, Message, Output};
 
@@ -54,7 +55,7 @@ struct Node {
     seen: BTreeSet<PeerId>,
     parted: BTreeSet<PeerId>,
     heard: Vec<Message>,
-    complaints: usize,
+    complaints: Vec<DialError>,
 }
 
 impl Node {
@@ -68,7 +69,7 @@ impl Node {
         change(&mut config);
         let running = Some(Network::start(config).await.expect("it starts"));
         let (dials, dialled, live, seen, parted) = Default::default();
-        Self { keys, memory, running, dials, dialled, live, seen, parted, heard: Vec::new(), complaints: 0 }
+        Self { keys, memory, running, dials, dialled, live, seen, parted, heard: Vec::new(), complaints: Vec::new() }
     }
 
     fn identity(&self) -> Identity {
@@ -137,7 +138,7 @@ impl Node {
             }
             Event::Input(Input::Malformed { peer, error }) => panic!("{peer} says what can't be read: {error}"),
             Event::Input(Input::Congested { peer, .. }) => assert!(self.live.contains_key(&peer)),
-            Event::Notice(Notice::Dial { .. }) => self.complaints += 1,
+            Event::Notice(Notice::Dial { why, .. }) => self.complaints.push(why),
             _ => {}
         }
     }
@@ -312,7 +313,7 @@ async fn a_peer_that_stays_away_is_complained_of_once() {
         settle(&mut nodes, "the end of a dial", |nodes| nodes[0].is_quiet()).await;
         [alice] = nodes;
     }
-    assert_eq!(alice.complaints, 1);
+    assert_eq!(alice.complaints.len(), 1);
 }
 
 #[tokio::test]
@@ -388,4 +389,45 @@ async fn a_network_without_the_dht_rests_when_its_peers_are_gone() {
     nodes[0].pump(while_waiting).await;
     let busy = metrics.worker_total_busy_duration(0) - before;
     assert!(busy < while_waiting / 4, "busy for {busy:?} of {while_waiting:?} with nothing to do");
+}
+
+#[tokio::test]
+async fn a_dial_of_somebody_banned_says_so_on_both_sides_until_it_is_lifted() {
+    let mut nodes = vec![Node::start(5_000_000).await, Node::start(5_000_001).await];
+    let (alice, bob) = (nodes[0].address(true), nodes[1].address(true));
+    nodes[0].dial(bob.clone(), Purpose::Manual);
+    settle(&mut nodes, "a session", |nodes| nodes.iter().all(|node| node.live.len() == 1)).await;
+    let peer = *nodes[0].live.keys().next().unwrap();
+    nodes[0].part(peer, Reason::Banned);
+    settle(&mut nodes, "its end", |nodes| nodes.iter().all(|node| node.live.is_empty())).await;
+
+    nodes[0].dial(bob.clone(), Purpose::Manual);
+    nodes[1].dial(alice, Purpose::Manual);
+    settle(&mut nodes, "the ends of both dials", |nodes| nodes.iter().all(Node::is_quiet)).await;
+    let banned = Target::Identity(nodes[1].identity());
+    assert_eq!(nodes[0].complaints, [DialError::Banned(banned.clone())]);
+    let text = nodes[0].complaints[0].to_string();
+    let name = Name(nodes[1].identity()).to_string();
+    assert!(
+        text.contains(&format!("{name} is banned here")) && text.contains(&format!("setban {name} remove")),
+        "{text}"
+    );
+    assert_eq!(nodes[1].complaints, [DialError::Closed], "the other end can't know more");
+    assert!(nodes[1].complaints[0].to_string().contains("banned"));
+
+    nodes[0].running.as_ref().unwrap().0.lift_ban(banned);
+    nodes[0].dial(bob, Purpose::Manual);
+    settle(&mut nodes, "a session", |nodes| nodes.iter().all(|node| node.live.len() == 1)).await;
+}
+
+#[tokio::test]
+async fn records_of_a_network_without_the_dht_are_refused_with_the_reason() {
+    let alice = Node::start_with(4_000_000, |config| config.find.dht = false).await;
+    let (network, _events) = alice.running.as_ref().unwrap();
+    let key = || b"key".to_vec();
+    assert_eq!(network.put(key(), b"value".to_vec()).await.err(), Some(RecordError::Off));
+    assert_eq!(network.get(key()).await.err(), Some(RecordError::Off));
+    assert_eq!(network.withdraw(key()).await.err(), Some(RecordError::Off));
+    assert_eq!(network.provide(key()).await.err(), Some(RecordError::Off));
+    assert_eq!(network.providers(key()).await.err(), Some(RecordError::Off));
 }

@@ -45,7 +45,7 @@ use crate::chainstate::{Chainstate, Error};
 
 pub use self::event::{Event, Why};
 pub use self::flight::{Bounds, Full};
-pub use self::saved::{LoadError, MOST_SAVED_BYTES, Restored, SaveError};
+pub use self::saved::{LoadError, MOST_SAVED_BYTES, Restored, SaveError, Snapshot};
 pub use self::tip::RETURNED_BYTES;
 pub use self::trial::{MOST_TRIED, Trial, Verified};
 

@@ -22,6 +22,7 @@ mod next;
 mod open;
 mod place;
 mod recent;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -49,6 +50,7 @@ use self::index::Index;
 pub(crate) use self::next::Next;
 pub use self::open::{Options, Trust};
 use self::recent::Recent;
+use self::signed::Signed;
 use crate::prepare::Prepared;
 use crate::reject::Reject;
 
@@ -139,6 +141,8 @@ pub struct Chainstate {
     /// Blocks whose index record changed since the last commit.
     dirty: BTreeSet<Id>,
     recent: Recent,
+    /// Who signed what, where blocks are signed by known producers.
+    signed: Option<Signed>,
     events: VecDeque<Event>,
     /// Whether a step failed half-way, so that nothing may be done any more.
     stopped: bool,
@@ -196,6 +200,9 @@ impl Chainstate {
             Ok(id) => id,
             Err(why) => return Ok(Accepted::Rejected(why)),
         };
+        if let Some(why) = self.refuse_fork(id) {
+            return Ok(Accepted::Rejected(why));
+        }
         if self.index.is_held(id) {
             return Ok(Accepted::Known);
         }
@@ -304,11 +311,11 @@ impl Chainstate {
         (entry.transactions > 0).then_some(entry.transactions)
     }
 
-    /// Transactions in a block and all before it, if the data of all ever was at hand. Looks at each of them.
+    /// Transactions in a block and all before it, if the data of all ever was at hand.
     #[must_use]
     pub fn transactions_up_to(&self, id: Id) -> Option<u64> {
-        let chain = std::iter::successors(Some(id), |&id| self.tree.parent(id));
-        chain.map(|id| self.transactions(id).map(u64::from)).sum()
+        let total = self.index.entry(id).total;
+        (total > 0).then_some(total)
     }
 
     /// Whether something waits to be committed.

@@ -18,6 +18,7 @@ mod export;
 mod import;
 mod mend;
 mod output;
+mod producer;
 mod settings;
 mod up;
 mod utxo;
@@ -90,6 +91,9 @@ enum Command {
     /// Show or make the description of a chain.
     #[command(subcommand)]
     Chain(chain::Chain),
+    /// Make or show the key by which this node signs blocks, on chains whose blocks are signed by agreed producers.
+    #[command(subcommand)]
+    Producer(producer::Producer),
     /// Show what is set, and where each value comes from.
     Config(config::Show),
     /// Show what it can do: three nodes on this computer, step by step.
@@ -192,6 +196,21 @@ pub enum Error {
     /// Not a script.
     #[error("{0:?} is not a script: hexadecimal digits are expected")]
     NotAScript(String),
+    /// Not a producer's key.
+    #[error("{0:?} is not a producer's key: 66 hexadecimal digits are expected, as `yap producer new` shows them")]
+    NotAProducer(String),
+    /// The keys make no challenge.
+    #[error("no such chain can be made: {0}")]
+    Producers(#[from] yap_chain::producer::Error),
+    /// The producer's key can't be made or used.
+    #[error(transparent)]
+    Producer(#[from] crate::producer::Error),
+    /// There is no producer's key.
+    #[error("there is no producer's key here ({} is not there): `yap producer new` makes one", path.display())]
+    NoProducer {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// No nonce gives the first block its proof of work.
     #[error("no first block was found for this proof of work; try again, the time in it will be another")]
     NoGenesis,
@@ -238,7 +257,7 @@ impl Error {
         }
     }
 
-    /// Whether what was typed is wrong, whatever the ledger holds.
+    /// Whether what was typed, or written into a file for the node to read, is wrong, whatever the ledger holds.
     fn is_usage(&self) -> bool {
         if let Self::Client(error) = self {
             return error.is_usage();
@@ -246,9 +265,12 @@ impl Error {
         matches!(
             self,
             Self::NoChain { .. }
+                | Self::ChainFile { .. }
                 | Self::NewChain { .. }
                 | Self::NotAHash(_)
                 | Self::NotAScript(_)
+                | Self::NotAProducer(_)
+                | Self::Producers(_)
                 | Self::Config(_)
                 | Self::NodeFlag(_)
         )
@@ -307,6 +329,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Ending, Error> {
         Some(Command::Block(block)) => block.run(global, output),
         Some(Command::Verify(verify)) => verify.run(global, output),
         Some(Command::Chain(chain)) => chain.run(global, output),
+        Some(Command::Producer(producer)) => producer.run(global, output),
         Some(Command::Config(show)) => show.run(global, &cli.node.0, output),
         Some(Command::Demo(demo)) => demo.run(global, output),
         Some(Command::Completions(completions)) => completions.run(output),

@@ -31,6 +31,7 @@ use yap_net::Given;
 use yap_net::config::Hosts;
 
 use crate::chainstate::Trust;
+use crate::producer;
 
 pub use self::environment::Environment;
 pub use self::error::{Error, Warning, Wrong};
@@ -141,6 +142,8 @@ pub struct Miner {
     pub threads: usize,
     /// Who gets what is mined; the wallet, if it is not said.
     pub address: Option<String>,
+    /// Where the key is that signs blocks; in the data directory, if it is not said.
+    pub producer_dir: Option<PathBuf>,
 }
 
 /// Transactions that wait.
@@ -323,6 +326,12 @@ impl Config {
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
         self.origins.contains_key(name)
+    }
+
+    /// Where this node's producer key is, or would be.
+    #[must_use]
+    pub fn producer(&self) -> producer::Files {
+        producer::Files::new(self.mining.producer_dir.as_deref().unwrap_or(&self.data_dir))
     }
 
     /// What the user may want to know about the values.

@@ -1,8 +1,9 @@
 //! A running node, as the interface sees it: requests to the loop, and calls of the network.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use yap_api::backend::{
@@ -39,6 +40,36 @@ pub(crate) struct Handle {
     pub(crate) observer: Observer,
     /// Where the wallet is, while one is loaded.
     pub(crate) wallet: Arc<purse::Slot>,
+    pub(crate) topics: Topics,
+}
+
+/// How many subscribed to each topic, so that one who leaves does not take it from the others. At most as many topics as
+/// the network lets be subscribed to, and those that are being asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Topics(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Topics {
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, topic: &str) {
+        let mut counts = self.counts();
+        let count = counts.entry(topic.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Gives whether nobody is left.
+    fn leave(&self, topic: &str) -> bool {
+        let mut counts = self.counts();
+        let Some(count) = counts.get_mut(topic) else { return true };
+        *count = count.saturating_sub(1);
+        let last = *count == 0;
+        if last {
+            counts.remove(topic);
+        }
+        last
+    }
 }
 
 fn unavailable<T>(error: mpsc::error::TrySendError<T>) -> Unavailable {
@@ -307,14 +338,21 @@ impl Backend for Handle {
 
     fn subscribe(&self, topic: &str) -> Pending<Result<(), RecordError>> {
         let topic = topic.to_owned();
-        self.on_network(|network| async move { published(network.subscribe(&topic, None).await) })
+        let topics = self.topics.clone();
+        self.on_network(|network| async move {
+            // Before it is asked for: else one who leaves meanwhile would take it away.
+            topics.join(&topic);
+            published(network.subscribe(&topic, None).await).inspect_err(|_| {
+                topics.leave(&topic);
+            })
+        })
     }
 
     fn unsubscribe(&self, topic: &str) -> Pending<()> {
-        let topic = topic.to_owned();
+        let (topic, topics) = (topic.to_owned(), self.topics.clone());
         self.on_network(|network| async move {
             // Pings are heard for as long as the node runs.
-            if topic != PING {
+            if topics.leave(&topic) && topic != PING {
                 network.unsubscribe(&topic);
             }
         })

@@ -16,6 +16,7 @@ use yap_chain::bitcoin::{BlockHash, Txid, Wtxid};
 use yap_chain::header;
 use yap_chain::header::tree::{self, Id, Status, Tree};
 use yap_chain::mempool::{Entry, Removed};
+use yap_chain::producer::Producers;
 use yap_chain::transaction::Transaction;
 use yap_protocol::io::{Judged, Processed, TipChange};
 use yap_protocol::ledger::Pooled;
@@ -23,7 +24,7 @@ use yap_protocol::ledger::Pooled;
 use crate::admission::{self, Admission, Restored, Why, pooled};
 use crate::chainstate::{self, Accepted, Chainstate, Error};
 use crate::prepare::Prepared;
-use crate::reject::Reject;
+use crate::reject::{FORKED, Reject};
 
 /// Blocks whose answer waits for their scripts.
 pub const MOST_HELD: usize = 32;
@@ -131,6 +132,7 @@ impl Ledger {
         match self.chain.tree().get(hash).map(|id| self.chain.tree().status(id)) {
             Some(Status::Invalid) => Processed::Invalid { reason: "duplicate-invalid", mutated: false },
             Some(Status::Descends) => Processed::Invalid { reason: "bad-prevblk", mutated: false },
+            Some(Status::Forked) => Processed::Invalid { reason: FORKED, mutated: false },
             Some(Status::Valid) | None => Processed::Known,
         }
     }
@@ -225,6 +227,7 @@ impl Ledger {
                     return answer(happened, *hash, Processed::Invalid { reason: "duplicate-invalid", mutated: false });
                 }
                 Status::Descends => Processed::Invalid { reason: "bad-prevblk", mutated: false },
+                Status::Forked => Processed::Invalid { reason: FORKED, mutated: false },
                 // Its turn to be connected may come, or its scripts are being verified.
                 Status::Valid
                     if !crowded && (!at_best || chain.is_in_flight(*id)) && !tree.is_ancestor(*id, verified) =>
@@ -253,6 +256,7 @@ fn refused(why: &Reject) -> Processed {
         | Reject::Unsigned(_)
         | Reject::WrongSignature(_)
         | Reject::Script(_)
+        | Reject::Irreversible { .. }
         | Reject::KnownInvalid => false,
     };
     Processed::Invalid { reason: constant(why.reason()), mutated }
@@ -331,6 +335,14 @@ impl yap_protocol::Ledger for Ledger {
 
     fn min_feerate(&self) -> u64 {
         self.admission.pool().min_feerate(self.now).to_sat_per_kvb()
+    }
+
+    fn producers(&self) -> u16 {
+        self.chain.producers().map_or(0, Producers::count)
+    }
+
+    fn producer(&self, id: Id) -> Option<u16> {
+        self.chain.signer(id)
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`observer`] | what happens, as log lines, metrics and the event stream |
 //! | [`import`](mod@import) | reading blocks from files, staged over many blocks |
 //! | [`miner`] | finding blocks: when, for whom, and the threads that hash |
+//! | [`producer`] | the key that signs blocks, on disk |
 //! | [`purse`] | the wallet of a running node: its file, and the thread that owns it |
 //! | [`audit`] | checking what is stored against itself |
 //! | [`config`] | everything that a node is told, and where each value comes from |
@@ -34,6 +35,7 @@ pub mod miner;
 pub mod node;
 pub mod observer;
 pub mod prepare;
+pub mod producer;
 pub mod purse;
 pub mod reject;
 

@@ -15,6 +15,7 @@
 //! have under way.
 
 mod chores;
+mod keep;
 mod look;
 mod mine;
 mod request;
@@ -40,7 +41,7 @@ use crate::chainstate::Error;
 use crate::ledger::Ledger;
 use crate::miner::Report;
 use crate::observer::Observer;
-use crate::prepare::{Prepared, Stage};
+use crate::prepare::{self, Stage};
 use crate::purse;
 
 pub(crate) use self::mine::{Payout, Setting};
@@ -61,7 +62,7 @@ pub(crate) struct Machine {
     node: Node,
     ledger: Ledger,
     stage: Stage,
-    prepared: mpsc::Receiver<Prepared>,
+    prepared: mpsc::Receiver<prepare::Outcome>,
     network: Network,
     events: Events,
     book: Book,
@@ -80,6 +81,8 @@ pub(crate) struct Machine {
     busy: bool,
     /// Peers that were added while we run, and those that the user named at the start.
     added: Vec<Given>,
+    /// Whom those led to when they were connected last, by what the user calls them.
+    led_to: BTreeMap<String, Identity>,
     /// What we say of our program, and offer.
     greeting: (String, Services),
     /// A failure of the ledger that somebody met who only looked.
@@ -88,6 +91,7 @@ pub(crate) struct Machine {
     mine: mine::Mine,
     reports: mpsc::Receiver<Report>,
     chores: chores::Chores,
+    keep: keep::Keep,
     directory: PathBuf,
     ends_process: bool,
 }
@@ -135,10 +139,11 @@ impl Machine {
         ledger.admission_mut().ring(ring(&bell));
         let (mine, reports) = mine::Mine::new(parts.mining, &spec, parts.seed);
         let clock = Clock::start();
-        let mempool = parts.keep_mempool.then(|| directory.join(chores::MEMPOOL));
+        let mempool = parts.keep_mempool.then(|| directory.join(keep::MEMPOOL));
         let height = ledger.chain().tree().height(ledger.chain().verified_tip());
         Ok(Self {
-            chores: chores::Chores::new(mempool, clock.wall().0, height),
+            chores: chores::Chores::new(clock.wall().0, height),
+            keep: keep::Keep::new(mempool),
             clock,
             spec,
             node,
@@ -157,6 +162,7 @@ impl Machine {
             sessions: BTreeMap::new(),
             busy: true,
             added: parts.peers,
+            led_to: BTreeMap::new(),
             greeting: parts.greeting,
             ends_process: parts.ends_process,
             wallet: parts.wallet,
@@ -235,7 +241,7 @@ impl Machine {
     /// Writes what is to be kept, and closes the ledger.
     fn close(mut self) -> Result<(), Error> {
         self.note_untaken();
-        let Self { mut book, mut ledger, chores, events, observer, ends_process, mine, reports, requests, .. } = self;
+        let Self { mut book, ledger, keep, events, observer, ends_process, mine, reports, requests, .. } = self;
         // First the receivers: whoever waits for room there, or for an answer, hears that there is none to come. A thread of
         // the miner that waits could not be joined.
         drop((events, requests, reports));
@@ -243,7 +249,7 @@ impl Machine {
         if let Err(error) = book.save() {
             observer.tell(notice(format!("can't keep the address book: {error}")));
         }
-        chores.save_mempool(&mut ledger, &observer);
+        keep.finish(ledger.admission(), &observer);
         let mut chain = ledger.into_chain();
         if ends_process { chain.close() } else { chain.persist() }
     }

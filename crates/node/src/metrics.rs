@@ -85,6 +85,14 @@ impl Figures {
         for (name, help, value) in gauges {
             registry.register(name, help, ConstGauge::new(value));
         }
+        if let Some(all) = &self.standing.federation {
+            let height = all.irreversible.map_or(0, |(height, _)| i64::from(height));
+            registry.register(
+                "irreversible_height",
+                "Height of the newest irreversible block",
+                ConstGauge::new(height),
+            );
+        }
         let start = i64::try_from(self.standing.started).unwrap_or(i64::MAX);
         registry.register("start_time_seconds", "When the node started", ConstGauge::new(start));
         let peers = Family::<Direction, Gauge>::default();

@@ -21,6 +21,6 @@ mod search;
 mod threads;
 
 pub use self::plan::{
-    Action, Build, Built, Config, MAX_ORDERS, OrderId, Plan, Pool, REFRESH, RETRY, SETTLE, Tip, WorkId,
+    Action, Build, Built, Config, MAX_ORDERS, OrderId, Plan, Pool, REFRESH, RETRY, SETTLE, Tip, Turn, WorkId,
 };
 pub use self::threads::{CHUNK, MAX_THREADS, Miner, Report, Work};

@@ -15,7 +15,7 @@ use yap_script::Kernel;
 
 use crate::reject::Reject;
 
-pub use self::stage::{Stage, WAITING};
+pub use self::stage::{Mistake, Outcome, Stage, WAITING};
 
 /// A block that was read and looked at by itself.
 #[derive(Debug)]

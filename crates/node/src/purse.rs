@@ -15,6 +15,7 @@
 mod error;
 mod files;
 mod follow;
+mod mark;
 mod offer;
 mod slot;
 mod source;
@@ -231,6 +232,7 @@ fn load(files: &Files, spec: &Arc<Spec>) -> Result<Wallet, PurseError> {
     let key = files.key()?;
     let bytes = files.log()?;
     let opened = Wallet::open(spec, &bytes, Opener::KeyFile(&key), entropy()?, now())?;
+    files.check_end(opened.whole)?;
     if opened.whole < bytes.len() {
         tracing::warn!(target: "yap", file = %files.log_path().display(), lost = bytes.len().saturating_sub(opened.whole),
             "the wallet's last record was not whole: nobody was told of it, and it is dropped");

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use yap_chain::bitcoin::BlockHash;
 use yap_chain::block;
 use yap_chain::header;
+
+/// The reject reason of a block whose branch leaves an irreversible one.
+pub const FORKED: &str = "bad-fork-irreversible";
 
 /// Why a block was refused.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,16 @@ pub enum Reject {
     /// A script is not satisfied.
     #[error(transparent)]
     Script(#[from] yap_script::Failure),
+    /// Its branch leaves a block that is irreversible here.
+    #[error(
+        "the block's branch leaves block {hash} at height {height}, on which more than two thirds of the producers have built"
+    )]
+    Irreversible {
+        /// The newest irreversible block.
+        hash: BlockHash,
+        /// Its height.
+        height: u32,
+    },
     /// It was refused before.
     #[error("the block was found invalid before")]
     KnownInvalid,
@@ -38,6 +52,8 @@ impl Reject {
             Self::Block(error) => error.reason().into(),
             Self::Unsigned(_) | Self::WrongSignature(_) => "bad-signet-blksig".into(),
             Self::Script(failure) => failure.reason.bip22().into(),
+            // Bitcoin Core has no such rule; its checkpoints had "bad-fork-prior-to-checkpoint".
+            Self::Irreversible { .. } => FORKED.into(),
             Self::KnownInvalid => "duplicate-invalid".into(),
         }
     }

@@ -361,7 +361,9 @@ impl State {
             Processed::Invalid { reason, mutated } => {
                 self.recent.remove(id);
                 // BIP-0152: a compact block may be sent on before it is validated, so whoever did is not to blame.
-                if source.via == Via::Whole && self.download.knows(source.peer) {
+                // Nor is whoever sent a block of a branch that became impossible while it was on its way.
+                let forked = ledger.tree().status(id) == tree::Status::Forked;
+                if source.via == Via::Whole && !forked && self.download.knows(source.peer) {
                     let fault = if *mutated { Fault::Mutated { hash } } else { Fault::Invalid { hash, reason } };
                     turn.out.push(Outcome::Fault(source.peer, fault));
                 }

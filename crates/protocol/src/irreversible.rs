@@ -1,12 +1,13 @@
 //! On chains of signed blocks: which blocks nobody can take back any more (design D1, E5).
 //!
 //! A block is irreversible once more than two thirds of the producers have signed blocks after it on our verified chain.
-//! As long as fewer than a third of them sign on two branches at one height, no two nodes can find different ones; so
-//! whoever contradicts one of ours keeps another chain for good, is told so and left. On chains of proof of work nothing
+//! As long as fewer than a third of them sign on two branches, by fraud or by changing sides, no two nodes can find different ones;
+//! so whoever contradicts one of ours keeps another chain for good, is told so and left. On chains of proof of work nothing
 //! is irreversible, and this machine does nothing.
 //!
-//! Owns our newest irreversible block and what peers said of theirs. Not its job: keeping the chain from leaving an
-//! irreversible block; whoever chooses branches asks [`State::allows`].
+//! Owns our newest irreversible block and what peers said of theirs. Not its job: the rule itself ([`producer`]); keeping
+//! the chain from leaving an irreversible block, which the ledger does ([`Tree::fix`](tree::Tree::fix)). Blocks of branches that
+//! [`State::allows`] forbids are not asked for.
 //!
 //! Invariants: our irreversible block only moves to a descendant; a peer is told of one block at most once; one claim is
 //! kept per peer.
@@ -15,18 +16,15 @@
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails")]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use yap_chain::header::tree;
+use yap_chain::producer;
 
 use crate::ledger::Ledger;
 use crate::link::PeerId;
 use crate::message::{Features, Irreversible, Message};
 use crate::penalty::Reason;
-
-/// Blocks looked at from the tip down when it changes. On a healthy chain two thirds of the producers take a few more
-/// blocks than two thirds of their number; while too few sign, nothing becomes irreversible however far one looks.
-pub const MAX_WALK: u32 = 4096;
 
 /// What the router must do.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +81,19 @@ impl State {
     #[must_use]
     pub fn newest(&self) -> Option<Irreversible> {
         self.newest.map(|fixed| fixed.said)
+    }
+
+    /// A block that a peer holds to be irreversible and that the ledger's tip does not stand on, though nothing of ours speaks
+    /// against it: the ledger may follow a branch that most producers have left. Only of headers that are known.
+    #[must_use]
+    pub fn elsewhere(&self, ledger: &dyn Ledger) -> Option<Irreversible> {
+        let (tree, tip) = (ledger.tree(), ledger.tip());
+        let aside = |claim: &Irreversible| {
+            let id = tree.get(&claim.hash);
+            id.is_some_and(|id| !tree.is_ancestor(id, tip) && !tree.is_ancestor(tip, id) && self.allows(tree, id))
+        };
+        let told = self.peers.values().filter_map(|peer| peer.knows);
+        told.filter(|_| ledger.producers() > 0).filter(aside).max()
     }
 
     /// Whether the branch of `id` keeps our newest irreversible block.
@@ -157,26 +168,9 @@ impl State {
 
     /// The newest irreversible block, if it is newer than ours.
     fn search(&self, ledger: &dyn Ledger) -> Option<tree::Id> {
-        let (tree, producers) = (ledger.tree(), ledger.producers());
+        let tree = ledger.tree();
         let floor = self.newest.map_or_else(|| tree.genesis(), |fixed| fixed.id);
-        // Never moves back or aside, even if the ledger did.
-        if producers == 0 || !tree.is_ancestor(floor, ledger.tip()) {
-            return None;
-        }
-        let mut builders = BTreeSet::new();
-        let mut block = ledger.tip();
-        for _ in 0..MAX_WALK {
-            if block == floor {
-                return None;
-            }
-            builders.extend(ledger.producer(block).filter(|producer| *producer < producers));
-            block = tree.parent(block)?;
-            // MUST: more than two thirds, of those who built on the block.
-            if builders.len().saturating_mul(3) > usize::from(producers).saturating_mul(2) {
-                return (block != floor).then_some(block);
-            }
-        }
-        None
+        producer::irreversible(tree, (floor, ledger.tip()), ledger.producers(), |id| ledger.producer(id))
     }
 
     fn relation(&self, claim: Irreversible, ledger: &dyn Ledger) -> Relation {

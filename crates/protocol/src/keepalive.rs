@@ -17,19 +17,25 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::link::PeerId;
+use crate::link::{Carrier, PeerId};
 use crate::message::Message;
 use crate::penalty::Reason;
 use crate::random::Random;
 use crate::time::Time;
 
-/// Silence after which a peer is pinged. Shorter than common NAT idle timeouts (3 min).
+/// Silence after which a peer is pinged whose connection has signs of life of its own, as libp2p's have: there this finds
+/// those that are connected and don't answer. Shorter than common NAT idle timeouts (3 min).
 pub const PING_INTERVAL: Duration = Duration::from_secs(120);
+
+/// Silence after which a peer is pinged on Bitcoin's transport, where nothing else tells that it is there. One that is gone is
+/// noticed within [`PING_TIMEOUT`] of that: a status that still shows it is wrong for 40 seconds, where Bitcoin Core's
+/// would be for 20 minutes.
+pub const BARE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Time after which a peer that is not silent is pinged too, so that its latency stays known.
 pub const MEASURE_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Silence after a ping that means death: a laptop that was closed is noticed 2.5 minutes after its last word.
+/// Silence after a ping that means death. A node that writes its coins to the disk may say nothing for so long.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time that a pong may take while other messages come, or while something large is on its way either way. As Bitcoin
@@ -42,11 +48,19 @@ pub const MAX_LATENCY: Duration = Duration::from_secs(10);
 /// Pongs in a row after which a latency above [`MAX_LATENCY`] costs the connection.
 pub const SLOW_ROUNDS: u8 = 3;
 
+/// Silence that a peer is excused for when it was asked for a block: one of 4 MB takes as long at [`SLOWEST`].
+pub const BLOCK_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The slowest link on which blocks are of use: bytes per second.
+pub const SLOWEST: u64 = 35_000;
+
 /// How patient we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Silence after which a peer is pinged.
+    /// Silence after which a peer is pinged whose connection has signs of life of its own.
     pub interval: Duration,
+    /// The same on Bitcoin's transport.
+    pub bare_interval: Duration,
     /// Time after which a peer that is not silent is pinged too.
     pub measure: Duration,
     /// Silence after a ping that means death.
@@ -63,6 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             interval: PING_INTERVAL,
+            bare_interval: BARE_INTERVAL,
             measure: MEASURE_INTERVAL,
             timeout: PING_TIMEOUT,
             patience: PONG_PATIENCE,
@@ -117,6 +132,8 @@ pub struct State {
 #[derive(Debug)]
 struct Peer {
     timer: Time,
+    /// Silence after which it is pinged.
+    interval: Duration,
     heard: Time,
     /// When the newest ping left, or the connection opened.
     pinged: Time,
@@ -125,8 +142,10 @@ struct Peer {
     latency: Latency,
     /// Pongs in a row after which the smoothed latency was too long.
     slow: u8,
-    /// Until then something large is on its way, and silence means nothing.
-    excused: Time,
+    /// Until then a block is on its way to us, and silence means nothing.
+    awaited: Time,
+    /// Until then what we sent may be on its way.
+    sending: Time,
     congested: bool,
 }
 
@@ -138,18 +157,24 @@ impl State {
     }
 
     /// Takes a peer whose handshake is done and took `latency` per answer.
-    pub fn ready(&mut self, peer: PeerId, latency: Duration, now: Time) {
+    pub fn ready(&mut self, peer: PeerId, carrier: Carrier, latency: Duration, now: Time) {
         self.disconnected(peer);
-        let timer = now.after(self.config.interval);
+        let interval = match carrier {
+            Carrier::Libp2p => self.config.interval,
+            Carrier::Bitcoin => self.config.bare_interval,
+        };
+        let timer = now.after(interval);
         let latency = Latency::new(latency);
         let entry = Peer {
             timer,
+            interval,
             heard: now,
             pinged: now,
             waiting: None,
             latency,
             slow: 0,
-            excused: Time::ZERO,
+            awaited: Time::ZERO,
+            sending: Time::ZERO,
             congested: false,
         };
         self.peers.insert(peer, entry);
@@ -170,11 +195,25 @@ impl State {
         }
     }
 
-    /// Something large is on its way until `until` at the latest, such as a block that was asked for: it holds up what
-    /// comes behind it, so that silence means nothing.
-    pub fn excuse(&mut self, peer: PeerId, until: Time) {
+    /// A block was asked for. It holds up what comes behind it, so that silence means nothing until it is here.
+    pub fn awaits(&mut self, peer: PeerId, now: Time) {
         if let Some(entry) = self.peers.get_mut(&peer) {
-            entry.excused = entry.excused.max(until);
+            entry.awaited = entry.awaited.max(now.after(BLOCK_PATIENCE));
+        }
+    }
+
+    /// Nothing is awaited any more.
+    pub fn delivered(&mut self, peer: PeerId, now: Time) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.awaited = entry.awaited.min(now);
+        }
+    }
+
+    /// So many bytes were sent: our pings wait behind them.
+    pub fn sends(&mut self, peer: PeerId, bytes: usize, now: Time) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            let micros = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000_000) / SLOWEST;
+            entry.sending = entry.sending.max(now).after(Duration::from_micros(micros));
         }
     }
 
@@ -201,7 +240,7 @@ impl State {
         }
         entry.waiting = None;
         entry.heard = entry.heard.max(now);
-        let excused = entry.excused >= entry.pinged || entry.congested;
+        let excused = entry.excused() >= entry.pinged || entry.congested;
         if !excused {
             entry.latency.add(now.since(entry.pinged));
         }
@@ -295,13 +334,18 @@ impl State {
 }
 
 impl Peer {
+    /// Until then something large may be on its way, one way or the other.
+    fn excused(&self) -> Time {
+        self.awaited.max(self.sending)
+    }
+
     /// When the next thing is due: a ping, or while one is waited for, the end of the connection.
     fn due(&self, config: &Config) -> Time {
         if self.waiting.is_none() {
-            return self.heard.after(config.interval).min(self.pinged.after(config.measure));
+            return self.heard.after(self.interval).min(self.pinged.after(config.measure));
         }
         let limit = self.pinged.after(config.patience);
-        let silent = self.heard.max(self.pinged).max(self.excused).after(config.timeout);
+        let silent = self.heard.max(self.pinged).max(self.excused()).after(config.timeout);
         if self.congested { limit } else { silent.min(limit) }
     }
 }

@@ -190,6 +190,9 @@ impl Node {
         self.relay.load(turn.ledger);
         let outcomes = self.relay.set_catching_up(self.blocks.is_catching_up(), turn.now, turn.ledger);
         self.relay_outcomes(outcomes, turn);
+        // What was irreversible before a restart still is.
+        let outcomes = self.irreversible.tip_changed(turn.ledger);
+        self.irreversible_outcomes(outcomes, turn);
         self.deadline(turn);
     }
 

@@ -104,6 +104,16 @@ impl Cache {
         self.dirty.memory_after(reserve) > self.half
     }
 
+    /// Coins that were changed and not handed over yet.
+    pub(crate) fn changed(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Coins that were handed over.
+    pub(crate) fn frozen(&self) -> usize {
+        self.frozen.as_ref().map_or(0, |frozen| frozen.len())
+    }
+
     /// Bytes that the cache occupies.
     pub(crate) fn memory(&self) -> usize {
         let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.memory());

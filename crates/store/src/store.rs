@@ -208,6 +208,13 @@ impl Store {
         self.cache.is_full() || self.reader.shared.files().is_full()
     }
 
+    /// Changed coins that are not on disk yet: what a commit that is waited for writes, block data apart.
+    #[must_use]
+    pub fn changed_coins(&self) -> usize {
+        let under_way = if self.is_committing() { self.cache.frozen() } else { 0 };
+        self.cache.changed().saturating_add(under_way)
+    }
+
     /// Whether a commit is under way.
     #[must_use]
     pub fn is_committing(&self) -> bool {

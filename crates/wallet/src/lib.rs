@@ -11,6 +11,7 @@
 //! | `ledger` | the wallet's transactions, how each stands, and the coins that follow |
 //! | `blocks` | which blocks were taken in, for the fork of a reorganisation |
 //! | `record`, `sealed` | what changed, and its sealed bytes |
+//! | [`producer`] | the sealed bytes of a key that signs blocks |
 //! | `wallet` | what can be asked of it: addresses, balance, history, payments, PSBTs, keys |
 //!
 //! Of `bdk_wallet` come coin selection and descriptors' checksums, of `miniscript` (through it) the finishing of PSBTs.
@@ -35,7 +36,7 @@ pub use self::blocks::{EVERY, RECENT};
 pub use self::entropy::Entropy;
 pub use self::keychain::{Exhausted, Keychain, Kind, LOOK_AHEAD, LOOK_AHEAD_CHANGE, Origin, Place};
 pub use self::ledger::{Balance, InBlock, MAX_LOCKED, Unspent};
-pub use self::sealed::{Key, MAGIC, MAX_PASSPHRASE, MAX_RECORD, OpenError, Opener};
+pub use self::sealed::{Key, MAGIC, MAX_PASSPHRASE, MAX_RECORD, OpenError, Opener, producer};
 pub use self::wallet::{
     AddressInfo, BACKUP_MAGIC, BackupError, BumpError, Changes, Draft, Entry, FollowError, KeyError, LabelError,
     MAX_FEE, MAX_FEERATE, MAX_LABEL, MAX_LABELS, MAX_NOTICES, MAX_RECIPIENTS, Notice, Opened, Options, Output,

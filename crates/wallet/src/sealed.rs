@@ -23,6 +23,7 @@
 mod boxes;
 mod error;
 mod frame;
+pub mod producer;
 
 use bitcoin::BlockHash;
 use serde::{Deserialize, Serialize};

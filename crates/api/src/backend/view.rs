@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::bip158::FilterHeader;
 use bitcoin::block::Header;
+use bitcoin::secp256k1::PublicKey;
 use bitcoin::{BlockHash, OutPoint, Txid};
 use yap_chain::block::Block;
 use yap_chain::coin::Coin;
@@ -167,6 +168,9 @@ pub enum ReadError {
     /// It was deleted to save space.
     #[error("deleted to save space (pruned)")]
     Pruned,
+    /// More than two thirds of the producers have built on it.
+    #[error("the block is irreversible: more than two thirds of the chain's producers have built on it")]
+    Irreversible,
     /// The disk, or what is on it, in words.
     #[error("{0}")]
     Damaged(String),
@@ -201,6 +205,8 @@ pub struct Standing {
     pub miner: Miner,
     /// The wallet, if there is one.
     pub wallet: Option<WalletStanding>,
+    /// On chains of signed blocks, who signs them.
+    pub federation: Option<Federation>,
     /// Directory of the chain's state.
     pub directory: String,
     /// Warnings that the user should read.
@@ -219,6 +225,17 @@ pub struct Progress {
 }
 
 impl Eq for Progress {}
+
+/// Who signs a chain's blocks (BIP-0325), and what cannot be taken back any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Federation {
+    /// Keys of the producers, in the order of the chain's challenge.
+    pub producers: Vec<PublicKey>,
+    /// The place of this node among them, from 0, if it is one.
+    pub place: Option<u16>,
+    /// The newest block on which more than two thirds of them have built.
+    pub irreversible: Option<(u32, BlockHash)>,
+}
 
 /// How a node is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -342,6 +359,8 @@ pub struct Added {
     pub peer: String,
     /// Numbers of the connections that lead there.
     pub connections: Vec<u64>,
+    /// Why it is not let in, if it is not: of several bans the one that ends last.
+    pub ban: Option<Ban>,
 }
 
 /// Somebody who is not let in.

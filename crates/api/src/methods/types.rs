@@ -117,6 +117,7 @@ pub(crate) fn unreadable(error: &ReadError) -> Error {
     match error {
         ReadError::Missing => Error::new(Code::Misc, "Block not available (not fully downloaded)"),
         ReadError::Pruned => Error::new(Code::Misc, "Block not available (pruned data)"),
+        ReadError::Irreversible => Error::new(Code::Misc, error.to_string()),
         ReadError::Damaged(why) => Error::new(Code::Misc, format!("Block can't be read from disk: {why}")),
     }
 }

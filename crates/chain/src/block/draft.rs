@@ -2,6 +2,9 @@
 //!
 //! The coinbase holds eight bytes of no meaning, the *extra nonce*. With another one the header has another Merkle root, and
 //! so four billion nonces more; the other transactions are not hashed again for that.
+//!
+//! Where blocks are signed (BIP-0325), a draft is [signed](Draft::sign) before it is mined. The signature covers the coinbase
+//! and the time, so a signed draft has one header, and four billion nonces in all.
 
 use std::sync::Arc;
 
@@ -10,8 +13,9 @@ use bitcoin::block::{Header, Version};
 use bitcoin::consensus::serialize;
 use bitcoin::hashes::sha256d;
 use bitcoin::script::Builder;
-use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut, Witness, transaction};
+use bitcoin::{Amount, OutPoint, Script, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut, Txid, Witness, transaction};
 
+use super::signet::{self, Solution};
 use super::{Block, merkle, witness};
 use crate::header::tree::{Id, Tree};
 use crate::mempool::Template;
@@ -46,11 +50,12 @@ pub struct Draft {
     /// Without Merkle root and nonce.
     header: Header,
     height: u32,
-    /// Without extra nonce.
+    /// Without extra nonce, unless it is signed.
     coinbase: bitcoin::Transaction,
     others: Vec<Arc<Transaction>>,
     /// What the coinbase is hashed with on its way to the Merkle root.
     branch: Vec<sha256d::Hash>,
+    signed: bool,
 }
 
 impl Draft {
@@ -93,7 +98,7 @@ impl Draft {
             output,
         };
         let branch = merkle::branch(others.iter().map(|transaction| transaction.txid().to_raw_hash()).collect());
-        Self { header, height, coinbase, others, branch }
+        Self { header, height, coinbase, others, branch, signed: false }
     }
 
     /// Its height.
@@ -102,13 +107,40 @@ impl Draft {
         self.height
     }
 
+    /// The draft of that extra nonce with a solution of `challenge` in it, which `solve` gives for what is to be signed. It has
+    /// one header: other extra nonces and times make no other blocks of it.
+    ///
+    /// # Errors
+    /// If there is no place for a solution, as where blocks don't commit to witnesses, or it does not fit.
+    pub fn sign(
+        &self,
+        extra: u64,
+        challenge: &Script,
+        solve: impl FnOnce(&bitcoin::Transaction) -> Solution,
+    ) -> Result<Self, signet::Error> {
+        let mut coinbase = self.coinbase(extra);
+        // The root that is signed is that of a coinbase with the solution's header and no solution.
+        signet::put(&mut coinbase, &Solution::default())?;
+        let to_sign = signet::spending(&self.header, &coinbase, |coinbase| self.root(coinbase), challenge)?;
+        signet::put(&mut coinbase, &solve(&to_sign))?;
+        Ok(Self { coinbase, signed: true, ..self.clone() })
+    }
+
+    /// Whether it is signed, so that it has one header.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.signed
+    }
+
     /// The header with that extra nonce, and the nonce 0. Its time may be moved on, as long as the bits stay what the chain
     /// asks for ([`time_is_free`](crate::spec::ProofOfWork::time_is_free)).
     #[must_use]
     pub fn header(&self, extra: u64) -> Header {
-        let txid = self.coinbase(extra).compute_txid();
-        let merkle_root = TxMerkleNode::from_raw_hash(merkle::climb(txid.to_raw_hash(), &self.branch));
-        Header { merkle_root, ..self.header }
+        Header { merkle_root: self.root(self.coinbase(extra).compute_txid()), ..self.header }
+    }
+
+    fn root(&self, coinbase: Txid) -> TxMerkleNode {
+        TxMerkleNode::from_raw_hash(merkle::climb(coinbase.to_raw_hash(), &self.branch))
     }
 
     /// The block of that extra nonce with the nonce and the time that were found for it.
@@ -125,8 +157,11 @@ impl Draft {
 
     /// BIP-0034: the height comes first.
     fn coinbase(&self, extra: u64) -> bitcoin::Transaction {
-        let script = Builder::new().push_int(self.height.into()).push_slice(extra.to_le_bytes()).into_script();
         let mut coinbase = self.coinbase.clone();
+        if self.signed {
+            return coinbase;
+        }
+        let script = Builder::new().push_int(self.height.into()).push_slice(extra.to_le_bytes()).into_script();
         coinbase.input.iter_mut().for_each(|input| input.script_sig.clone_from(&script));
         coinbase
     }

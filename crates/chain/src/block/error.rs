@@ -103,7 +103,7 @@ pub enum Error {
         index: usize,
     },
     /// The coinbase takes more than subsidy and fees.
-    #[error("the coinbase takes {taken} where {allowed} is allowed")]
+    #[error("the coinbase takes {} satoshis where {} are allowed", taken.to_sat(), allowed.to_sat())]
     CoinbaseAmount {
         /// What its outputs are worth.
         taken: Amount,

@@ -105,9 +105,7 @@ pub fn job(block: &Block, spec: &Spec) -> Result<Option<Job>, Error> {
 /// # Errors
 /// If the block has no place for a solution, or one that can't be read.
 pub fn script_job(block: &Block, challenge: &Script) -> Result<Job, Error> {
-    let coinbase = block.transactions().first().ok_or(Error::NoCoinbase)?;
-    let rest = block.transactions().iter().skip(1).map(Transaction::txid);
-    let to_sign = spending(block.header(), coinbase.decoded(), rest, challenge)?;
+    let to_sign = signed(block, challenge)?;
     // A job carries bytes. What a block could carry can be read again.
     let transaction = Transaction::parse(serialize(&to_sign)).map_err(|_| Error::Malformed)?;
     let spent = Coin::new(Amount::ZERO, challenge, 0, false);
@@ -123,7 +121,18 @@ pub fn template(block: &bitcoin::Block, challenge: &Script) -> Result<bitcoin::T
     // The merkle root that is signed has the solution cut out of a coinbase that carries one.
     let block = embed(block, &Solution::default())?;
     let (coinbase, rest) = block.txdata.split_first().ok_or(Error::NoCoinbase)?;
-    spending(&block.header, coinbase, rest.iter().map(bitcoin::Transaction::compute_txid), challenge)
+    let rest = || rest.iter().map(bitcoin::Transaction::compute_txid);
+    spending(&block.header, coinbase, |coinbase| merkle_root(coinbase, rest()), challenge)
+}
+
+/// What was signed for `block`, with the solution that it carries: the transaction that [`script_job`] asks about.
+///
+/// # Errors
+/// As [`script_job`].
+pub(crate) fn signed(block: &Block, challenge: &Script) -> Result<bitcoin::Transaction, Error> {
+    let coinbase = block.transactions().first().ok_or(Error::NoCoinbase)?;
+    let rest = || block.transactions().iter().skip(1).map(Transaction::txid);
+    spending(block.header(), coinbase.decoded(), |coinbase| merkle_root(coinbase, rest()), challenge)
 }
 
 /// The block with `solution` in its coinbase, in place of any that is there, and the merkle root that follows. Its proof
@@ -133,7 +142,16 @@ pub fn template(block: &bitcoin::Block, challenge: &Script) -> Result<bitcoin::T
 /// If the block has no place for a solution, or the solution does not fit into a push.
 pub fn embed(block: &bitcoin::Block, solution: &Solution) -> Result<bitcoin::Block, Error> {
     let mut block = block.clone();
-    let coinbase = block.txdata.first_mut().ok_or(Error::NoCoinbase)?;
+    put(block.txdata.first_mut().ok_or(Error::NoCoinbase)?, solution)?;
+    block.header.merkle_root = block.compute_merkle_root().ok_or(Error::NoCoinbase)?;
+    Ok(block)
+}
+
+/// Puts `solution` into a coinbase, in place of any that is there.
+///
+/// # Errors
+/// As [`embed`].
+pub(crate) fn put(coinbase: &mut bitcoin::Transaction, solution: &Solution) -> Result<(), Error> {
     let output = commitment(coinbase).and_then(|index| coinbase.output.get_mut(index)).ok_or(Error::NoCommitment)?;
     let mut bytes = HEADER.to_vec();
     bytes.extend(serialize(&solution.script_sig));
@@ -144,16 +162,15 @@ pub fn embed(block: &bitcoin::Block, solution: &Solution) -> Result<bitcoin::Blo
     // The push would be lost behind one that is cut off.
     split(&script).ok_or(Error::NoCommitment)?;
     output.script_pubkey = script;
-    block.header.merkle_root = block.compute_merkle_root().ok_or(Error::NoCoinbase)?;
-    Ok(block)
+    Ok(())
 }
 
 /// The transaction that spends the challenge with the solution that the coinbase carries, or with an empty one: a
-/// challenge that anyone can satisfy needs none.
-fn spending(
+/// challenge that anyone can satisfy needs none. `root` gives the merkle root for the id of a coinbase.
+pub(crate) fn spending(
     header: &Header,
     coinbase: &bitcoin::Transaction,
-    rest: impl Iterator<Item = Txid>,
+    root: impl FnOnce(Txid) -> TxMerkleNode,
     challenge: &Script,
 ) -> Result<bitcoin::Transaction, Error> {
     let mut stripped = coinbase.clone();
@@ -163,7 +180,7 @@ fn spending(
         output.script_pubkey = script;
         solution = decode(&bytes)?;
     }
-    let root = merkle_root(stripped.compute_txid(), rest);
+    let root = root(stripped.compute_txid());
     Ok(to_sign(&to_spend(header, root, challenge), solution))
 }
 

@@ -9,6 +9,8 @@
 //!                     ▲──────reconsider──────┘
 //! ```
 //!
+//! A block that was [fixed](Tree::fix) is never left: headers of branches that leave it are kept, and not followed.
+//!
 //! Not its job: which blocks' data has arrived, and which chain is connected. Whoever knows compares [`Candidate`]s.
 
 mod choice;
@@ -81,6 +83,8 @@ pub struct Tree {
     index: HashTable<u32>,
     hasher: FixedState,
     best: Id,
+    /// What branches are not to leave; the genesis header if nothing was fixed.
+    fixed: Id,
     /// The work of one header with these bits: neighbours mostly share them, and it takes a long division.
     unit: (CompactTarget, Work),
     capacity: u32,
@@ -102,7 +106,7 @@ impl Tree {
         let mut index = HashTable::new();
         index.insert_unique(hasher.hash_one(hash), 0, |_| hasher.hash_one(hash));
         let entries = vec![Entry::root(&header, hash, unit.1)];
-        Self { spec, entries, index, hasher, best: Id(0), unit, capacity }
+        Self { spec, entries, index, hasher, best: Id(0), fixed: Id(0), unit, capacity }
     }
 
     /// Adds a header if it keeps every rule in its place; `now` is the node's clock in seconds since 1970.
@@ -122,13 +126,13 @@ impl Tree {
     pub fn accept_hashed(&mut self, header: &Header, hash: BlockHash, now: u32) -> Result<Accepted, Error> {
         if let Some(id) = self.get(&hash) {
             return match self.status(id) {
-                Status::Valid => Ok(Accepted::Known(id)),
+                Status::Valid | Status::Forked => Ok(Accepted::Known(id)),
                 Status::Invalid | Status::Descends => Err(Error::KnownInvalid { hash }),
             };
         }
         pow::check(header, &hash, &self.spec.work.limit)?;
         let parent = self.parent_of(header, hash)?;
-        if self.status(parent) != Status::Valid {
+        if self.entry(parent).status != Status::Valid {
             return Err(Error::InvalidParent { hash, parent: header.prev_blockhash });
         }
         self.check_in_place(header, parent, now)?;
@@ -191,10 +195,11 @@ impl Tree {
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact((self.entries.len() >> 3).max(1024));
         }
-        if entry.status == Status::Valid && entry.work > self.entry(self.best).work {
+        let better = entry.status == Status::Valid && entry.work > self.entry(self.best).work;
+        self.entries.push(entry);
+        if better && self.keeps_fixed(Id(id)) {
             self.best = Id(id);
         }
-        self.entries.push(entry);
         let Self { index, entries, hasher, .. } = self;
         index.insert_unique(hasher.hash_one(hash), id, |id| {
             hasher.hash_one(entries.get(*id as usize).map_or(hash, |entry| entry.hash))
@@ -314,10 +319,11 @@ impl Tree {
         retarget::next_bits(self, parent, time)
     }
 
-    /// Whether its block may be valid.
+    /// Whether its block may be valid, and followed.
     #[must_use]
     pub fn status(&self, id: Id) -> Status {
-        self.entry(id).status
+        let status = self.entry(id).status;
+        if status == Status::Valid && !self.keeps_fixed(id) { Status::Forked } else { status }
     }
 
     /// The header before; none before the genesis header.

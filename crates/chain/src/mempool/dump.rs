@@ -86,26 +86,64 @@ pub enum Error {
 /// # Errors
 /// Those of `out`.
 pub fn write(pool: &Mempool, key: [u8; KEY_SIZE], out: &mut impl Write) -> io::Result<()> {
-    let mut head = KEYED.to_le_bytes().to_vec();
-    write_compact(KEY_SIZE, &mut head);
-    head.extend(key);
-    out.write_all(&head)?;
-    let mut masked = Masked { out, key, offset: head.len() };
-    let count = u64::try_from(pool.len()).unwrap_or(u64::MAX);
-    masked.write(count.to_le_bytes().to_vec())?;
-    for entry in pool.by_feerate() {
-        masked.write(saved(entry))?;
+    Snapshot::of(pool).write(key, out)
+}
+
+/// What is written of a pool, as of one moment. It shares the transactions with the pool, so that it can be written while
+/// the pool goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    entries: Vec<Arc<Entry>>,
+    rest: Rest,
+}
+
+impl Snapshot {
+    /// The pool as it is.
+    #[must_use]
+    pub fn of(pool: &Mempool) -> Self {
+        let others = pool.priorities().iter().filter(|(txid, _)| !pool.contains_txid(txid));
+        let priorities = others.map(|(txid, priority)| (*txid, *priority)).collect();
+        let rest = Rest { priorities, unbroadcast: pool.unbroadcast().iter().copied().collect() };
+        Self { entries: pool.by_feerate().cloned().collect(), rest }
     }
-    let mut rest = Vec::new();
-    let others: Vec<_> = pool.priorities().iter().filter(|(txid, _)| !pool.contains_txid(txid)).collect();
-    write_compact(others.len(), &mut rest);
-    for (txid, priority) in others {
-        rest.extend(txid.to_byte_array());
-        rest.extend(priority.to_le_bytes());
+
+    /// How many transactions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
-    write_compact(pool.unbroadcast().len(), &mut rest);
-    rest.extend(pool.unbroadcast().iter().flat_map(|txid| txid.to_byte_array()));
-    masked.write(rest)
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// As [`write`].
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, key: [u8; KEY_SIZE], out: &mut impl Write) -> io::Result<()> {
+        let mut head = KEYED.to_le_bytes().to_vec();
+        write_compact(KEY_SIZE, &mut head);
+        head.extend(key);
+        out.write_all(&head)?;
+        let mut masked = Masked { out, key, offset: head.len() };
+        let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        masked.write(count.to_le_bytes().to_vec())?;
+        for entry in &self.entries {
+            masked.write(saved(entry))?;
+        }
+        let mut rest = Vec::new();
+        write_compact(self.rest.priorities.len(), &mut rest);
+        for (txid, priority) in &self.rest.priorities {
+            rest.extend(txid.to_byte_array());
+            rest.extend(priority.to_le_bytes());
+        }
+        write_compact(self.rest.unbroadcast.len(), &mut rest);
+        rest.extend(self.rest.unbroadcast.iter().flat_map(|txid| txid.to_byte_array()));
+        masked.write(rest)
+    }
 }
 
 fn saved(entry: &Entry) -> Vec<u8> {

@@ -27,7 +27,7 @@ pub enum Error {
         value: i64,
     },
     /// An output is worth more than all the money.
-    #[error("output {output} is worth {value}, more than all the money")]
+    #[error("output {output} is worth {} satoshis, more than all the money", value.to_sat())]
     OutputTooLarge {
         /// Its index.
         output: usize,
@@ -35,7 +35,7 @@ pub enum Error {
         value: Amount,
     },
     /// The outputs together are worth more than all the money (CVE-2010-5139).
-    #[error("outputs up to {output} are worth {total}, more than all the money")]
+    #[error("outputs up to {output} are worth {} satoshis, more than all the money", total.to_sat())]
     OutputsTooLarge {
         /// The output that passes the limit.
         output: usize,
@@ -87,7 +87,7 @@ pub enum Error {
         input: usize,
     },
     /// It pays out more than it spends.
-    #[error("it spends {spent} and pays {paid}")]
+    #[error("it spends {} satoshis and pays {}", spent.to_sat(), paid.to_sat())]
     Overspent {
         /// What its inputs are worth.
         spent: Amount,

@@ -69,9 +69,12 @@ impl Behaviour {
     }
 }
 
-/// A peer that does not answer within both together is gone: a connection over TCP notices by nothing else.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often each connection is asked for a sign of life. One over which nothing comes within this and [`PING_TIMEOUT`] is
+/// given up by its transport (`transport::yamux::silence`, and QUIC's own idle time).
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Time for the answer. A peer that is heard otherwise may miss one: it is left after the second.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// mDNS; without it if the system refuses it, since no way to find peers is needed.
 fn multicast(us: PeerId) -> Option<mdns::tokio::Behaviour> {

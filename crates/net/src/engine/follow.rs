@@ -2,11 +2,14 @@
 
 use libp2p::swarm::ConnectionId;
 use libp2p::{PeerId, kad};
+use yap_protocol::Timestamp;
 use yap_protocol::address::Scope;
+use yap_protocol::io::Command;
 use yap_protocol::link::Purpose;
+use yap_protocol::peers::ban::Target;
 
-use super::Engine;
 use super::swarm::Relaying;
+use super::{Engine, failure};
 use crate::address;
 use crate::event::{Event, Notice};
 use crate::limits::Ban;
@@ -137,7 +140,7 @@ impl Engine {
                 tracing::debug!(%peer, "floods topics");
                 match self.connections.iter().find(|(_, (other, _))| *other == peer) {
                     Some((connection, _)) => self.cut_off(peer, *connection),
-                    None => self.ban(Ban::Peer(peer), FLOOD_BAN),
+                    None => self.ban_for_flood(Ban::Peer(peer)),
                 }
             }
         }
@@ -150,11 +153,27 @@ impl Engine {
         let host = remote
             .filter(|remote| !address::is_circuit(remote) && address::scope(remote) == Some(Scope::Public))
             .and_then(address::ip_of);
-        self.ban(Ban::Peer(peer), FLOOD_BAN);
+        self.ban_for_flood(Ban::Peer(peer));
         if let Some(host) = host {
-            self.ban(Ban::Host(host), FLOOD_BAN);
+            self.ban_for_flood(Ban::Host(host));
         }
         let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
+    /// Refuses somebody who floods us. The node is told, so that the user finds it among all bans and can lift it.
+    fn ban_for_flood(&mut self, who: Ban) {
+        self.ban(who, FLOOD_BAN);
+        if let Some(target) = failure::target(who) {
+            let until = Timestamp(self.clock.wall().0.saturating_add(FLOOD_BAN.as_secs()));
+            self.tell(Event::Command(Command::Ban(target, until)));
+        }
+    }
+
+    /// The node lets somebody in again.
+    pub(super) fn lift(&mut self, target: &Target) {
+        if let Some(who) = failure::ban(target) {
+            self.swarm.behaviour_mut().limits.lift(who);
+        }
     }
 
     pub(super) fn ban(&mut self, who: Ban, time: std::time::Duration) {

@@ -27,8 +27,9 @@ use crate::session;
 /// Two peers that dial each other do so within this time; whoever opens a session later has lost the first.
 pub(super) const SETTLED: Duration = Duration::from_secs(5);
 
-/// How long a peer that the node bans can't even connect.
-const BAN: Duration = Duration::from_secs(60 * 60);
+/// How long a peer that the node bans can't even connect. The node remembers until when it is banned; this saves the
+/// handshakes meanwhile but one each minute, and a ban that ends is soon over here too.
+const BAN: Duration = Duration::from_secs(60);
 
 /// One session.
 #[derive(Debug)]
@@ -259,7 +260,6 @@ impl Engine {
         self.tell_paths(&swarmed);
         match open.parting {
             Some(Reason::Banned) => {
-                // The node remembers for how long; this saves the handshakes meanwhile.
                 self.ban(Ban::Peer(swarmed), BAN);
                 let _ = self.swarm.disconnect_peer_id(swarmed);
             }

@@ -92,7 +92,7 @@ impl Engine {
 
     fn connection_closed(&mut self, peer: PeerId, connection: ConnectionId, left: u32) {
         let now = self.clock.now();
-        self.opening_failed(connection, DialError::Unreachable);
+        self.opening_failed(connection, DialError::Closed);
         self.not_moved(connection);
         self.sessions.cut(connection);
         self.paths.closed(now, connection);

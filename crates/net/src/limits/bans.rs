@@ -17,6 +17,15 @@ enum Who {
     Host(Host),
 }
 
+impl From<Ban> for Who {
+    fn from(ban: Ban) -> Self {
+        match ban {
+            Ban::Peer(peer) => Self::Peer(peer),
+            Ban::Host(ip) => Self::Host(Host::new(ip)),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Bans {
@@ -26,10 +35,7 @@ pub(super) struct Bans {
 impl Bans {
     /// Refuses whoever it is until then; a ban that lasts longer already stays.
     pub(super) fn insert(&mut self, who: Ban, until: Instant, now: Instant) {
-        let who = match who {
-            Ban::Peer(peer) => Who::Peer(peer),
-            Ban::Host(ip) => Who::Host(Host::new(ip)),
-        };
+        let who = Who::from(who);
         if !self.until.contains_key(&who) && self.until.len() >= MOST {
             self.until.retain(|_, until| *until > now);
             while self.until.len() >= MOST
@@ -40,6 +46,11 @@ impl Bans {
         }
         let end = self.until.entry(who).or_insert(until);
         *end = until.max(*end);
+    }
+
+    /// Ends a ban at once.
+    pub(super) fn lift(&mut self, who: Ban) {
+        self.until.remove(&Who::from(who));
     }
 
     pub(super) fn has_peer(&self, peer: &PeerId, now: Instant) -> bool {
@@ -78,6 +89,8 @@ mod tests {
         assert!(bans.has_peer(&peer, end - Duration::from_nanos(1)));
         assert!(!bans.has_peer(&peer, end));
         assert!(!bans.has_peer(&PeerId::random(), now));
+        bans.lift(Ban::Peer(peer));
+        assert!(!bans.has_peer(&peer, now), "or when it is lifted");
     }
 
     #[test]

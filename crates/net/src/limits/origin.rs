@@ -27,6 +27,11 @@ impl Host {
         })
     }
 
+    /// Its address; of IPv6, that of its network.
+    pub(super) const fn ip(self) -> IpAddr {
+        self.0
+    }
+
     /// The host to which an address leads straight.
     pub(super) fn of(address: &Multiaddr) -> Option<Self> {
         let relayed = address.iter().any(|part| part == Protocol::P2pCircuit);

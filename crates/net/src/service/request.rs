@@ -31,7 +31,7 @@ pub(crate) enum Request {
 
 impl Request {
     /// Answers why not.
-    pub(super) fn fail(self, error: RecordError) {
+    pub(crate) fn fail(self, error: RecordError) {
         // Whoever asked may have gone.
         match self {
             Self::Put { reply, .. } => drop(reply.send(Err(error))),

@@ -5,6 +5,10 @@
 //!
 //! What a peer can make us hold: [`STREAMS`] × 256 KiB + [`GROWTH`] = 40 MiB per connection, and only in streams that we
 //! accepted and don't read.
+//!
+//! A connection that falls silent ends ([`silence`]).
+
+mod silence;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,6 +25,8 @@ use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade}
 use tokio::time::Instant;
 
 use crate::rate::{Bucket, Rate};
+
+use self::silence::{Heard, Silence};
 
 /// Streams of one connection, both ends' together. One more is refused. A relay gives its 64
 /// circuits to one peer at most, and a session, a dozen lookups and topics go beside them.
@@ -45,8 +51,10 @@ impl Config {
         let mut config = ::yamux::Config::default();
         config.set_max_num_streams(STREAMS);
         config.set_max_connection_receive_window(Some(WINDOWS));
+        let (connection, silence) = silence::watch(connection);
         Muxer {
             connection: Connection::new(connection, config, mode),
+            silence,
             opened: VecDeque::new(),
             waker: None,
             openings: Bucket::new(Instant::now()),
@@ -89,7 +97,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin> OutboundConnectionUpgrade<C> for Config 
 /// The streams of one connection.
 #[derive(Debug)]
 pub(super) struct Muxer<C> {
-    connection: Connection<C>,
+    connection: Connection<Heard<C>>,
+    silence: Silence,
     /// Streams that the peer opened and nobody took yet. Never more than [`STREAMS`]: a stream counts for Yamux as long as
     /// it is here.
     opened: VecDeque<Stream>,
@@ -126,11 +135,22 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         self.connection.poll_new_outbound(cx)
     }
 
+    /// A goodbye that nobody takes ends with the silence: else whoever closes a dead connection has it for as long as TCP
+    /// repeats itself, which is a quarter of an hour.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.connection.poll_close(cx)
+        let closed = self.connection.poll_close(cx);
+        if closed.is_pending()
+            && let Poll::Ready(error) = self.silence.poll(cx)
+        {
+            return Poll::Ready(Err(error.into()));
+        }
+        closed
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, ConnectionError>> {
+        if let Poll::Ready(error) = self.silence.poll(cx) {
+            return Poll::Ready(Err(error.into()));
+        }
         let stream = ready!(self.drive(cx))?;
         // One that does not fit is dropped, which resets it.
         if self.opened.len() < STREAMS {

@@ -136,6 +136,31 @@ impl Restoring {
     }
 }
 
+/// The pending transactions of one moment. It shares the transactions themselves.
+#[derive(Debug)]
+pub struct Snapshot(dump::Snapshot);
+
+impl Snapshot {
+    /// Writes them to `path`, in the place of what was there. Gives how many. Only one may write there at a time.
+    ///
+    /// # Errors
+    /// If that is not possible; the file is then as it was.
+    pub fn save(&self, path: &Path) -> Result<usize, SaveError> {
+        let key = RandomState::new().hash_one(0_u8).to_le_bytes();
+        let new = beside(path, "new");
+        let write = || {
+            let mut out = BufWriter::new(File::create(&new)?);
+            self.0.write(key, &mut out)?;
+            out.flush()?;
+            out.get_ref().sync_all()?;
+            fs::rename(&new, path)?;
+            sync_directory(path)
+        };
+        write().map_err(|source| SaveError::Write { path: path.to_path_buf(), source })?;
+        Ok(self.0.len())
+    }
+}
+
 impl Admission {
     /// Writes the pending transactions to `path`, in the place of what was there. Gives how many.
     ///
@@ -145,18 +170,13 @@ impl Admission {
         if self.restoring.is_some() {
             return Err(SaveError::Restoring { path: path.to_path_buf() });
         }
-        let key = RandomState::new().hash_one(0_u8).to_le_bytes();
-        let new = beside(path, "new");
-        let write = || {
-            let mut out = BufWriter::new(File::create(&new)?);
-            dump::write(&self.pool, key, &mut out)?;
-            out.flush()?;
-            out.get_ref().sync_all()?;
-            fs::rename(&new, path)?;
-            sync_directory(path)
-        };
-        write().map_err(|source| SaveError::Write { path: path.to_path_buf(), source })?;
-        Ok(self.pool.len())
+        self.snapshot().save(path)
+    }
+
+    /// The pending transactions as they are now, to be written elsewhere.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(dump::Snapshot::of(&self.pool))
     }
 
     /// Begins to take in the transactions that were saved to `path`. `now` is the time in Unix seconds. Gives how many

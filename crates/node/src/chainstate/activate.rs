@@ -253,6 +253,7 @@ impl Chainstate {
             let transactions = entry.transactions;
             self.dirty.insert(block.id);
             let (hash, height) = (block.block.hash(), self.tree.height(block.id));
+            self.note_signer(block.id, &block.block);
             self.events.push_back(Event::Connected { hash, height, transactions, block: block.block });
             self.index.drop_worse_than(block.id, &self.tree);
         }

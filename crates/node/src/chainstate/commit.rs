@@ -17,7 +17,17 @@ const INTERVAL: Duration = Duration::from_secs(300);
 /// whole chain's are learned before its first block.
 pub(super) const MOST_DIRTY: usize = 50_000;
 
+/// Coins and index records of a commit that is short: tens of milliseconds. A few full blocks have as many.
+const SHORT: usize = 20_000;
+
 impl Chainstate {
+    /// Whether [`persist`](Self::persist) would take a moment only: little has changed, and no scripts are under way that it
+    /// would wait for.
+    #[must_use]
+    pub fn commit_is_short(&self) -> bool {
+        self.tip == self.verified_tip() && self.store.changed_coins() <= SHORT && self.dirty.len() <= SHORT
+    }
+
     /// Whether memory or time ask for a commit.
     #[must_use]
     pub fn commit_due(&self) -> bool {

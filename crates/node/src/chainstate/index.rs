@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) transactions: u32,
     /// Bytes of it; 0 until stored.
     pub(super) size: u32,
+    /// Transactions in it and in all before it; 0 until it was linked.
+    pub(super) total: u64,
     /// Order in which it was linked; 0 until then.
     pub(super) sequence: u64,
     /// Its scripts were verified, or are assumed valid.
@@ -35,6 +37,7 @@ impl From<&Record> for Entry {
             undo: record.undo,
             transactions: record.transactions,
             size: record.size,
+            total: 0,
             sequence: 0,
             verified: record.status.contains(yap_store::Status::SCRIPTS_VALID),
             pruned: record.status.contains(yap_store::Status::PRUNED),
@@ -121,7 +124,11 @@ impl Index {
         let mut queue = VecDeque::from([id]);
         while let Some(id) = queue.pop_front() {
             self.sequence = self.sequence.saturating_add(1);
-            self.entry_mut(id).sequence = self.sequence;
+            let before = tree.parent(id).map_or(0, |parent| self.entry(parent).total);
+            let sequence = self.sequence;
+            let entry = self.entry_mut(id);
+            entry.sequence = sequence;
+            entry.total = before.saturating_add(entry.transactions.into());
             self.add_candidate(id, tree);
             queue.extend(self.unlinked.remove(&id).unwrap_or_default());
         }

@@ -17,6 +17,7 @@ use super::filters::Filters;
 use super::flight::Flight;
 use super::index::{Entry, Index};
 use super::recent::Recent;
+use super::signed::Signed;
 use super::{AT_ONCE, Chainstate, Error};
 
 /// Whose word is taken for the scripts of old blocks. Every other rule is checked in any case.
@@ -87,6 +88,7 @@ impl Chainstate {
         let scripts =
             pool::Options { threads: options.threads, cache: Some(Arc::clone(&cache)), ..pool::Options::default() };
         let (pool, verdicts) = Pool::new(Kernel::new(), scripts);
+        let signed = spec.producers().map(Signed::new);
         let mut chainstate = Self {
             tip: tree.genesis(),
             spec,
@@ -105,6 +107,7 @@ impl Chainstate {
             committed_at: std::time::Instant::now(),
             dirty: BTreeSet::new(),
             recent: Recent::default(),
+            signed,
             events: VecDeque::new(),
             stopped: false,
             seed,
@@ -150,6 +153,8 @@ impl Chainstate {
         if let Some(tip) = self.store.tip() {
             self.tip = self.tree.get(&tip.hash).ok_or(Error::Index("the tip has no header"))?;
         }
+        // Before any other branch has a chance.
+        self.restore_signers()?;
         // The chain that was the best one goes on as such among branches of equal work.
         let active = self.active_chain();
         self.index.link_restored(&active, &self.tree);

@@ -313,3 +313,25 @@ fn the_commit_of_a_backlog_does_not_connect_it() {
     let mut chainstate = open(directory.path(), 64 << 20);
     assert_eq!(totals(&mut chainstate), usual(&builder), "the next opening goes on");
 }
+
+#[test]
+fn a_commit_that_would_wait_for_scripts_is_not_short() {
+    let builder = chain(23, 3);
+    let directory = tempfile::tempdir().unwrap();
+    let mut chainstate = open(directory.path(), 64 << 20);
+    let (go, held) = unbounded::<()>();
+    between(&mut chainstate, move |pool, ledger| {
+        // Nobody hears of a verdict before the word is given.
+        let _ = held.recv();
+        while let Ok(verdict) = pool.recv() {
+            let _ = ledger.send(verdict);
+        }
+    });
+    give_all(&mut chainstate, builder.blocks());
+    assert!(!chainstate.commit_is_short(), "scripts are under way");
+    go.send(()).unwrap();
+    chainstate.settle().unwrap();
+    assert!(chainstate.is_dirty() && chainstate.commit_is_short(), "a few blocks");
+    chainstate.persist().unwrap();
+    assert!(chainstate.commit_is_short());
+}

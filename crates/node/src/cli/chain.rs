@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use yap_chain::bitcoin::hashes::Hash;
+use yap_chain::bitcoin::secp256k1::PublicKey;
 use yap_chain::bitcoin::{Amount, Block, CompactTarget, Denomination, ScriptBuf, Target};
+use yap_chain::producer::Producers;
 use yap_chain::spec::{Genesis, MAX_MESSAGE, NAMES, Retarget, Spec, Times};
 
 use super::output::{Fields, Output};
@@ -40,9 +42,9 @@ pub(super) struct New {
     /// Seconds between blocks.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     spacing: u32,
-    /// How the target of proof of work follows the blocks' times.
-    #[arg(long, value_enum, default_value_t = Rule::Relative)]
-    retarget: Rule,
+    /// How the target of proof of work follows the blocks' times [default: relative; with producers, none].
+    #[arg(long, value_enum)]
+    retarget: Option<Rule>,
     /// With relative and asert: seconds of delay that double the target [default: 24 and 12 blocks].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     half_life: Option<u32>,
@@ -58,6 +60,10 @@ pub(super) struct New {
     /// Blocks after which the subsidy halves; 0: never.
     #[arg(long, value_name = "BLOCKS", default_value_t = 10_500_000)]
     halving: u32,
+    /// Public key, as `yap producer new` shows it, of one who signs blocks: once for each, 1 to 16 of them. Nobody else can make
+    /// blocks, and what more than two thirds of them have built on is irreversible.
+    #[arg(long, value_name = "KEY", conflicts_with = "challenge")]
+    producer: Vec<String>,
     /// Script, in hexadecimal digits, that every block must satisfy: blocks are then signed by agreed producers (BIP-0325).
     #[arg(long, value_name = "HEX")]
     challenge: Option<String>,
@@ -106,7 +112,8 @@ fn show(spec: &Spec, output: &Output) -> Result<(), Error> {
         } else {
             ""
         };
-        return output.text(&format!("# genesis block: {genesis}\n{built_in}{}", spec.to_toml().trim_end()));
+        let producers = producers(spec);
+        return output.text(&format!("# genesis block: {genesis}\n{producers}{built_in}{}", spec.to_toml().trim_end()));
     }
     output.fields(
         Fields::default()
@@ -114,10 +121,21 @@ fn show(spec: &Spec, output: &Output) -> Result<(), Error> {
             .with("ticker", spec.ticker.clone())
             .with("genesisblockhash", genesis.to_string())
             .with_some("signet_challenge", spec.challenge.as_ref().map(|script| script.to_hex_string()))
+            .with_some(
+                "producers",
+                spec.producers().map(|all| all.keys().iter().map(ToString::to_string).collect::<Vec<_>>()),
+            )
             .with_some("assumevalid", spec.assume_valid.map(|hash| hash.to_string()))
             .with("minimumchainwork", format!("{:064x}", spec.minimum_work))
             .with("spec", spec.to_toml()),
     )
+}
+
+/// Who signs the blocks, as comments of the file.
+fn producers(spec: &Spec) -> String {
+    let Some(producers) = spec.producers() else { return String::new() };
+    let lines = (1..).zip(producers.keys()).map(|(place, key)| format!("# producer {place}: {key}\n"));
+    lines.collect()
 }
 
 impl New {
@@ -146,7 +164,8 @@ impl New {
         spec.ticker.clone_from(&self.ticker);
         spec.work.spacing = self.spacing;
         spec.times = Times { future: self.future.unwrap_or(Times::BITCOIN.future), ..Times::BITCOIN };
-        spec.work.retarget = match self.retarget {
+        let usual = if self.producer.is_empty() { Rule::Relative } else { Rule::None };
+        spec.work.retarget = match self.retarget.unwrap_or(usual) {
             Rule::None => Retarget::None,
             Rule::Bitcoin => Retarget::Bitcoin { interval: self.interval, min_difficulty_blocks: false, bip94: false },
             Rule::Asert => {
@@ -164,6 +183,9 @@ impl New {
         if let Some(hex) = &self.challenge {
             spec.challenge = Some(ScriptBuf::from_hex(hex).map_err(|_| Error::NotAScript(hex.clone()))?);
         }
+        if !self.producer.is_empty() {
+            spec.challenge = Some(self.producers()?.challenge().to_owned());
+        }
         spec.genesis = self.genesis(&spec.work.limit);
         // A file says of the first block only what is the chain's own to choose; mined is the block that it stands for.
         let mut spec = Spec::draft(&spec.to_toml()).map_err(|cause| Error::NewChain { cause })?;
@@ -173,6 +195,16 @@ impl New {
         // High bits, as in Bitcoin's own magic: such bytes are rare in text and in transactions.
         spec.magic = [a, b, c, d].map(|byte| byte | 0x80);
         Ok(spec)
+    }
+
+    /// Who signs the blocks.
+    fn producers(&self) -> Result<Producers, Error> {
+        let key = |text: &String| {
+            // Other forms of a key are other keys to a script.
+            let short = text.len() == 66;
+            text.parse::<PublicKey>().ok().filter(|_| short).ok_or_else(|| Error::NotAProducer(text.clone()))
+        };
+        Ok(Producers::new(self.producer.iter().map(key).collect::<Result<_, _>>()?)?)
     }
 
     fn genesis(&self, limit: &Target) -> Block {

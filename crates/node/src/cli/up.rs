@@ -77,8 +77,8 @@ async fn serve(config: &Config, spec: &Arc<Spec>, home: &Home, stop: &Notify, mu
         directory: home.directory().to_path_buf(),
     };
     home.announce(&running)?;
-    let wallet = node.backend().ask(|view| view.standing().wallet).await.ok().flatten();
-    show.begin(config, home, &running, wallet.as_ref());
+    let standing = node.backend().ask(|view| view.standing()).await.ok();
+    show.begin(config, home, &running, standing.as_ref());
     let outcome = watch(&mut node, home, running, stop, &mut show).await;
     show.end();
     let stopped = node.stop().await;

@@ -6,6 +6,7 @@ use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
 use yap_chain::mempool;
+use yap_chain::producer::Key;
 use yap_chain::spec::Spec;
 use yap_net::config::{Find, Limits, Listen, Reach, Tls};
 
@@ -21,8 +22,9 @@ impl Config {
     /// A node of that chain in its place, told all of this.
     ///
     /// # Errors
-    /// If the address to mine for is none of the chain.
+    /// If the address to mine for is none of the chain, or the producer's key can't be used where it is needed.
     pub fn builder(&self, spec: &Arc<Spec>, home: &Home) -> Result<Builder, Error> {
+        let key = self.producer_key(spec, home)?;
         let p2p = &self.p2p;
         let tls = p2p.tls_certificate.clone().zip(p2p.tls_key.clone());
         let tls = tls.map(|(certificate, key)| Tls { certificate, key });
@@ -53,9 +55,17 @@ impl Config {
             .ledger(self.ledger())
             .mempool(self.admission(), self.mempool.persist)
             .http(http)
-            .wallet(self.wallet)
-            .mining(self.mining_mode(spec), self.mining_threads(), self.mining_script(spec)?);
-        Ok(builder)
+            .wallet(self.wallet);
+        let mode = self.mining_mode(spec, key.is_some());
+        Ok(builder.producer(key).mining(mode, self.mining_threads(), self.mining_script(spec)?))
+    }
+
+    /// The key that signs blocks, where the chain names it.
+    fn producer_key(&self, spec: &Spec, home: &Home) -> Result<Option<Key>, Error> {
+        // Two nodes that sign with one key could sign two blocks at one height, which no honest producer does.
+        let Some(producers) = spec.producers().filter(|_| home.number() == 1) else { return Ok(None) };
+        let key = self.producer().open().map_err(Box::new)?;
+        Ok(key.filter(|key| producers.place(&key.public()).is_some()))
     }
 
     /// Who gets what is mined, if it is said.
@@ -96,8 +106,8 @@ impl Config {
 
     /// When the node mines.
     #[must_use]
-    pub fn mining_mode(&self, spec: &Arc<Spec>) -> Mining {
-        self.mining.mode.unwrap_or_else(|| crate::node::usual_mining(spec))
+    pub fn mining_mode(&self, spec: &Arc<Spec>, produces: bool) -> Mining {
+        self.mining.mode.unwrap_or_else(|| crate::node::usual_mining(spec, produces))
     }
 
     /// Threads that mine: where nothing is said, one core is left to everything else.

@@ -11,6 +11,9 @@ use super::{Key, Origin};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The producer's key, on a chain of signed blocks.
+    #[error("this node's producer key: {0}")]
+    Producer(#[from] Box<crate::producer::Error>),
     /// A value is not one that the key takes.
     #[error("{origin}: {key} can't be {found:?}: {wrong}")]
     Value {

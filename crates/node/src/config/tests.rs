@@ -275,8 +275,8 @@ fn keys_are_told_apart_by_name_flag_and_variable() {
 fn only_the_chain_of_the_cafe_is_mined_unless_it_is_said() {
     use yap_chain::spec::Spec;
     let config = config();
-    assert_eq!(config.mining_mode(&Spec::local().into()), Mining::OnDemand);
-    assert_eq!(config.mining_mode(&Spec::builtin("regtest").unwrap().into()), Mining::Off);
+    assert_eq!(config.mining_mode(&Spec::local().into(), false), Mining::OnDemand);
+    assert_eq!(config.mining_mode(&Spec::builtin("regtest").unwrap().into(), false), Mining::Off);
     assert!(config.mining_threads() >= 1);
 }
 

@@ -1,6 +1,5 @@
-//! What is due by the clock: commits, the address book, old transactions, the wall clock; and what is kept at the end.
+//! What is due by the clock: commits, the address book, old transactions, the wall clock.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,6 @@ use yap_protocol::relay::MAX_OWN;
 
 use super::{Machine, after, notice};
 use crate::chainstate::Error;
-use crate::ledger::Ledger;
-use crate::observer::Observer;
-
-/// The file of pending transactions.
-pub(super) const MEMPOOL: &str = "mempool.dat";
 
 /// Between a change of the address book and its writing: what a kill may lose.
 const SAVE_DELAY: Duration = Duration::from_secs(1);
@@ -35,7 +29,6 @@ pub(super) struct Chores {
     book: Option<Instant>,
     commit: Option<Instant>,
     look: Instant,
-    mempool: Option<PathBuf>,
     /// Unix time of the start.
     pub(super) started: u64,
     /// Whether no peer is connected, as it was told last. What the network says of itself is a moment older.
@@ -55,9 +48,9 @@ struct Pace {
 
 impl Chores {
     /// `started` is the Unix time; `height` that of the tip.
-    pub(super) fn new(mempool: Option<PathBuf>, started: u64, height: u32) -> Self {
+    pub(super) fn new(started: u64, height: u32) -> Self {
         let pace = Pace { height, at: Instant::now(), rate: 0.0 };
-        Self { book: None, commit: None, look: after(LOOK), mempool, started, alone: true, pace }
+        Self { book: None, commit: None, look: after(LOOK), started, alone: true, pace }
     }
 
     /// The address book has changed.
@@ -87,30 +80,13 @@ impl Chores {
         let smoothed = if self.pace.rate > 0.0 { self.pace.rate.mul_add(2.0, rate) / 3.0 } else { rate };
         self.pace = Pace { height, at: now, rate: smoothed };
     }
-
-    /// Where pending transactions are kept.
-    pub(super) const fn mempool(&self) -> Option<&PathBuf> {
-        self.mempool.as_ref()
-    }
-
-    /// Writes the pending transactions, if they are kept at all.
-    pub(super) fn save_mempool(&self, ledger: &mut Ledger, observer: &Observer) {
-        let Some(path) = self.mempool.as_ref() else { return };
-        if ledger.admission().is_restoring() {
-            // What was saved is not all here yet: the file has it.
-            return;
-        }
-        if let Err(error) = ledger.admission().save(path) {
-            observer.tell(notice(format!("can't keep the pending transactions: {error}")));
-        }
-    }
 }
 
 impl Machine {
     /// Begins: the protocol learns the time, and the mempool what it held.
     pub(super) fn start(&mut self) {
         self.inputs.push_back(Input::Clock(self.clock.wall()));
-        let Some(path) = self.chores.mempool() else { return };
+        let Some(path) = self.keep.path() else { return };
         if let Err(error) = self.ledger.admission_mut().restore(path, self.clock.wall().0) {
             self.observer.tell(notice(error.to_string()));
         }
@@ -140,7 +116,10 @@ impl Machine {
     pub(super) fn next_due(&self) -> Option<Instant> {
         let node = self.node.next_deadline().map(|due| self.clock.instant(due));
         let mine = self.mine.next_deadline().map(|due| self.clock.instant(due));
-        [node, mine, self.chores.book, self.chores.commit, Some(self.chores.look)].into_iter().flatten().min()
+        [node, mine, self.chores.book, self.chores.commit, self.keep.due(), Some(self.chores.look)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(super) fn due(&mut self) -> Result<(), Error> {
@@ -153,6 +132,9 @@ impl Machine {
         }
         if self.chores.commit.is_some_and(|due| due <= now) {
             self.commit()?;
+        }
+        if self.keep.due().is_some_and(|due| due <= now) {
+            self.keep_pending();
         }
         if self.chores.look <= now {
             self.chores.look = after(LOOK);

@@ -1,5 +1,6 @@
 //! What jobs that look at the node see.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use yap_api::backend::{Added, Ban, Coins, Peer, Progress, Reach, ReadError, Standing, Tally, Traffic, View};
@@ -20,6 +21,8 @@ use yap_chain::utxo::{Hashes, Stats, Totals};
 use yap_net::Given;
 use yap_net::identity::Name;
 use yap_net::status::{self, Path, Via};
+use yap_protocol::PeerId;
+use yap_protocol::address::Identity;
 use yap_protocol::handshake::TOLERANCE;
 use yap_protocol::io::Comparison;
 use yap_protocol::link::{Direction, Purpose};
@@ -47,6 +50,24 @@ impl Machine {
             (false, true) => Err(ReadError::Pruned),
             (false, false) => Err(ReadError::Missing),
         }
+    }
+
+    fn stored_filter(&self, id: Id) -> Result<Option<(Vec<u8>, FilterHeader)>, ReadError> {
+        let (height, hash) = (self.tree().height(id), self.tree().hash(id));
+        let reader = self.ledger.chain().store().reader();
+        let bytes = reader.filter(height, &hash).map_err(|error| damaged(&error))?;
+        let header = reader.filter_header(height, &hash).map_err(|error| damaged(&error))?;
+        Ok(bytes.zip(header))
+    }
+
+    /// Commits what is new, so that whoever looks at the disk sees the tip. Near the tip that is a block or two, which are
+    /// committed a moment later anyway. While a chain is fetched it would be hundreds of megabytes, and scripts under way:
+    /// the loop does not wait for those, and what is seen is as of the last commit.
+    fn settle_for_look(&mut self) -> Result<(), ReadError> {
+        if !self.ledger.chain().commit_is_short() {
+            return Ok(());
+        }
+        self.ledger.chain_mut().persist().map_err(|error| self.fail(error))
     }
 
     /// Keeps the first failure of the ledger that a job has met, so that the node stops on it.
@@ -130,6 +151,26 @@ fn leads(facts: &PeerFacts, given: &Given) -> bool {
     }
 }
 
+/// What users call somebody who is banned.
+fn called(target: &Target) -> String {
+    match target {
+        Target::Identity(identity) => Name(*identity).to_string(),
+        Target::Host(host) => host.to_string(),
+    }
+}
+
+fn told_ban((who, ban): (&Target, ban::Ban)) -> Ban {
+    Ban { target: called(who), since: ban.since.0, until: ban.until.0 }
+}
+
+/// Everything under which a peer that the user named may be banned. `led_to` is who was there last.
+fn named(given: &Given, led_to: Option<Identity>) -> Vec<Target> {
+    let places = given.addresses(&[]);
+    let known = places.iter().flat_map(|address| Target::matching(address, led_to));
+    let identity = if let Given::Peer(identity) = given { Some(*identity) } else { led_to };
+    known.chain(identity.map(Target::Identity)).collect()
+}
+
 /// Whether an address, of either carrier, is at that port.
 fn has_port(address: &str, port: u16) -> bool {
     address.split('/').chain(address.rsplit(':').take(1)).any(|part| part.parse() == Ok(port))
@@ -169,6 +210,18 @@ fn reach(reach: &status::Reach) -> Reach {
         status::Reach::Hidden => ("hidden", Vec::new()),
     };
     Reach { kind, text: reach.to_string(), addresses }
+}
+
+impl Machine {
+    /// Keeps in mind who is at the end of what the user named.
+    pub(super) fn remember_named(&mut self, peer: PeerId) {
+        let Some(identity) = self.sessions.get(&peer).copied().flatten() else { return };
+        let survey = self.node.survey();
+        let Some(facts) = survey.iter().find(|facts| facts.peer == peer) else { return };
+        for given in self.added.iter().filter(|given| leads(facts, given)) {
+            self.led_to.insert(given.to_string(), identity);
+        }
+    }
 }
 
 impl View for Machine {
@@ -220,14 +273,13 @@ impl View for Machine {
 
     fn filter(&mut self, id: Id) -> Result<(Vec<u8>, FilterHeader), ReadError> {
         // Filters are readable once they are committed, which the newest are not yet.
-        if self.ledger.chain().is_dirty() && self.tree().is_ancestor(id, self.tip()) {
-            self.ledger.chain_mut().persist().map_err(|error| self.fail(error))?;
+        if let Some(found) = self.stored_filter(id)? {
+            return Ok(found);
         }
-        let (height, hash) = (self.tree().height(id), self.tree().hash(id));
-        let reader = self.ledger.chain().store().reader();
-        let bytes = reader.filter(height, &hash).map_err(|error| damaged(&error))?;
-        let header = reader.filter_header(height, &hash).map_err(|error| damaged(&error))?;
-        bytes.zip(header).ok_or(ReadError::Missing)
+        if self.tree().is_ancestor(id, self.tip()) {
+            self.settle_for_look()?;
+        }
+        self.stored_filter(id)?.ok_or(ReadError::Missing)
     }
 
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, ReadError> {
@@ -235,7 +287,7 @@ impl View for Machine {
     }
 
     fn coins(&mut self) -> Result<Box<dyn Coins>, ReadError> {
-        self.ledger.chain_mut().persist().map_err(|error| self.fail(error))?;
+        self.settle_for_look()?;
         let utxos = self.ledger.chain().store().reader().utxos().map_err(|error| damaged(&error))?;
         let tip = utxos.tip().map(|tip| tip.hash).ok_or(ReadError::Missing)?;
         Ok(Box::new(Snapshot { tip, utxos }))
@@ -264,6 +316,11 @@ impl View for Machine {
     }
 
     fn invalidate(&mut self, id: Id) -> Result<(), ReadError> {
+        let chain = self.ledger.chain();
+        // Whoever left it would part from everybody else for good; and it would not be left, only forgotten.
+        if chain.irreversible().is_some_and(|fixed| chain.tree().is_ancestor(id, fixed)) {
+            return Err(ReadError::Irreversible);
+        }
         self.ledger.chain_mut().invalidate(id).map_err(|error| self.fail(error))
     }
 
@@ -301,6 +358,7 @@ impl View for Machine {
             miner: self.miner(),
             wallet: self.wallet_standing(),
             directory: self.directory.display().to_string(),
+            federation: self.federation(),
             warnings: self.warnings(offset),
         }
     }
@@ -330,16 +388,19 @@ impl View for Machine {
         let survey = self.node.survey();
         let leading =
             |given: &Given| survey.iter().filter(|facts| leads(facts, given)).map(|facts| facts.peer.0).collect();
-        self.added.iter().map(|given| Added { peer: given.to_string(), connections: leading(given) }).collect()
+        let bans: BTreeMap<&Target, ban::Ban> = self.node.bans().collect();
+        let added = |given: &Given| {
+            let peer = given.to_string();
+            let targets = named(given, self.led_to.get(&peer).copied());
+            let bans = targets.iter().filter_map(|target| Some((target, *bans.get(target)?)));
+            let ban = bans.max_by_key(|(_, ban)| ban.until).map(told_ban);
+            Added { peer, connections: leading(given), ban }
+        };
+        self.added.iter().map(added).collect()
     }
 
     fn bans(&self) -> Vec<Ban> {
-        let target = |target: &Target| match target {
-            Target::Identity(identity) => Name(*identity).to_string(),
-            Target::Host(host) => host.to_string(),
-        };
-        let ban = |(who, ban): (&Target, ban::Ban)| Ban { target: target(who), since: ban.since.0, until: ban.until.0 };
-        self.node.bans().map(ban).collect()
+        self.node.bans().map(told_ban).collect()
     }
 
     fn known_addresses(&self, most: usize) -> Vec<(String, u64, u64)> {

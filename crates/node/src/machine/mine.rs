@@ -1,4 +1,4 @@
-//! Mining: the plan is told what changes, and what it wants built is built.
+//! Mining: the plan is told what changes, and what it wants built is built, and signed where blocks are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use yap_chain::block::{Contents, Draft};
 use yap_chain::header::pow;
 use yap_chain::header::tree::Id;
 use yap_chain::mempool::{Entry, Removed, Room};
+use yap_chain::producer::{Key, MAX_WALK, Producers};
 use yap_chain::spec::Spec;
 use yap_protocol::io::{Command, Processed, Reply, Ticket};
 use yap_protocol::{Input, Random};
 
 use super::request::{Mined, Order};
 use super::{Machine, notice};
-use crate::miner::{Action, Build, Built, Config, Miner, OrderId, Plan, Pool, Report, Tip, Work};
+use crate::miner::{Action, Build, Built, Config, Miner, OrderId, Plan, Pool, Report, Tip, Turn, Work, WorkId};
 
 /// Reports of the miner that may wait. It works on one block at a time.
 const REPORTS: usize = 8;
@@ -41,6 +42,23 @@ pub(super) struct Mine {
     /// What the plan was told last.
     told: (Option<Tip>, Option<bool>, Pool),
     found: u64,
+    /// What signs the blocks, where this node is a producer.
+    seat: Option<Seat>,
+}
+
+/// A producer's key, and its place among those of the chain.
+struct Seat {
+    key: Key,
+    producers: Producers,
+    place: u16,
+}
+
+impl Seat {
+    fn of(spec: &Spec, key: Option<Key>) -> Option<Self> {
+        let (producers, key) = (spec.producers()?, key?);
+        let place = producers.place(&key.public())?;
+        Some(Self { key, producers, place })
+    }
 }
 
 impl std::fmt::Debug for Mine {
@@ -54,6 +72,8 @@ pub(crate) struct Setting {
     pub(crate) mining: Mining,
     pub(crate) threads: usize,
     pub(crate) payout: Payout,
+    /// What signs blocks, on chains of whose producers it is one.
+    pub(crate) producer: Option<Key>,
 }
 
 impl std::fmt::Debug for Setting {
@@ -66,8 +86,12 @@ impl Mine {
     /// A miner that mines nothing yet, and where its reports come.
     pub(super) fn new(setting: Setting, spec: &Spec, seed: [u8; 32]) -> (Self, mpsc::Receiver<Report>) {
         let (tell, reports) = mpsc::channel(REPORTS);
-        let config =
-            Config { spacing: Duration::from_secs(spec.work.spacing.into()), signed: spec.challenge.is_some() };
+        let seat = Seat::of(spec, setting.producer);
+        let config = Config {
+            spacing: Duration::from_secs(spec.work.spacing.into()),
+            signed: spec.challenge.is_some() && seat.is_none(),
+            producers: seat.as_ref().map(|seat| seat.producers.count()),
+        };
         let mine = Self {
             plan: Plan::new(config, setting.mining, Random::new(seed)),
             // Fails when the node is gone, and its blocks are nobody's any more.
@@ -79,6 +103,7 @@ impl Mine {
             fees: 0,
             told: (None, None, Pool::default()),
             found: 0,
+            seat,
         };
         (mine, reports)
     }
@@ -117,6 +142,11 @@ impl Mine {
             rate: self.miner.rate(),
             found: self.found,
         }
+    }
+
+    /// The place of this node among the producers, if it is one.
+    pub(super) fn place(&self) -> Option<u16> {
+        self.seat.as_ref().map(|seat| seat.place)
     }
 
     /// When the plan has something to do.
@@ -158,6 +188,7 @@ impl Machine {
                 self.mine.plan.catching_up(now, behind);
             }
             if before.0 != Some(tip) {
+                self.mine.plan.turn(self.turn_of_producers());
                 self.mine.plan.tip(now, tip);
             }
             if before.2 != pool {
@@ -181,6 +212,26 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// How this producer stands in the turn.
+    fn turn_of_producers(&self) -> Turn {
+        let Some(seat) = &self.mine.seat else { return Turn::default() };
+        let (chain, count) = (self.ledger.chain(), seat.producers.count());
+        let tree = chain.tree();
+        let mut turn = Turn { since: count, owed: false };
+        // What is irreversible needs nobody any more.
+        let loose = std::iter::successors(Some(chain.verified_tip()), |id| tree.parent(*id));
+        let loose = loose.take_while(|id| *id != tree.fixed()).take(MAX_WALK as usize);
+        for (since, id) in (0..).zip(loose) {
+            // The coinbase alone is nothing that anybody waits for.
+            turn.owed |= chain.transactions(id).is_some_and(|transactions| transactions > 1);
+            if chain.signer(id) == Some(seat.place) {
+                turn.since = count.min(since);
+                break;
+            }
+        }
+        turn
     }
 
     /// Transactions that were made known here and never became pending are not waited for.
@@ -218,9 +269,13 @@ impl Machine {
             Err(why) => return Built::Failed(why),
         };
         let draft = Draft::new(self.ledger.chain().tree(), parent, contents, now);
+        let draft = match self.signed(draft, build.work) {
+            Ok(draft) => draft,
+            Err(why) => return Built::Failed(why),
+        };
         let target = pow::target(draft.header(0).bits, &self.spec.work.limit);
         let Some(target) = target else { return Built::Failed(MineError::Refused("bad-diffbits".into())) };
-        let clock = self.spec.work.time_is_free().then_some(now);
+        let clock = (self.spec.work.time_is_free() && !draft.is_signed()).then_some(now);
         let work = Work { id: build.work, draft: Arc::new(draft), target, tries: build.tries, clock };
         match self.mine.miner.start(work) {
             Ok(_) => Built::Started,
@@ -229,6 +284,13 @@ impl Machine {
                 Built::Failed(MineError::Busy)
             }
         }
+    }
+
+    /// The draft, signed where blocks are: with another extra nonce for each work, so that no two are the same.
+    fn signed(&self, draft: Draft, work: WorkId) -> Result<Draft, MineError> {
+        let Some(seat) = &self.mine.seat else { return Ok(draft) };
+        let signed = seat.key.sign(&draft, work.0, &seat.producers);
+        signed.map_err(|error| MineError::Refused(error.to_string()))
     }
 
     /// What the block is to hold; nothing if there is no reason to make one.

@@ -96,6 +96,9 @@ impl Machine {
                 if let Command::Submit(transaction) = &command {
                     self.mine.submitted(transaction.txid());
                 }
+                if let Command::Unban(target) = &command {
+                    self.network.lift_ban(target.clone());
+                }
                 let ticket = self.ticket();
                 self.waiting.insert(ticket, answer);
                 self.inputs.push_back(Input::Command { ticket, command });
@@ -120,9 +123,7 @@ impl Machine {
                 let _ = answer.send(self.part(&peer));
             }
             Request::Mine(order) => self.mining(order),
-            Request::Save(answer) => {
-                let _ = answer.send(self.save_mempool());
-            }
+            Request::Save(answer) => self.save_mempool(answer),
             Request::Stop => {}
         }
         Ok(())
@@ -142,7 +143,9 @@ impl Machine {
 
     fn remove_peer(&mut self, given: &Given) -> Result<(), PeerError> {
         let place = self.added.iter().position(|one| one == given).ok_or(PeerError::None)?;
-        self.network.remove_peer(self.added.remove(place));
+        let removed = self.added.remove(place);
+        self.led_to.remove(&removed.to_string());
+        self.network.remove_peer(removed);
         Ok(())
     }
 
@@ -167,16 +170,5 @@ impl Machine {
             self.inputs.push_back(input);
         }
         Ok(())
-    }
-
-    fn save_mempool(&mut self) -> Result<String, String> {
-        self.note_untaken();
-        let Some(path) = self.chores.mempool() else {
-            return Err("pending transactions are not kept: the configuration says so ([mempool] persist)".into());
-        };
-        if self.ledger.admission().is_restoring() {
-            return Err("the pending transactions of before are still being taken in: try again".into());
-        }
-        self.ledger.admission().save(path).map(|_| path.display().to_string()).map_err(|error| error.to_string())
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use yap_api::event::Event;
 use yap_chain::block::Block;
 use yap_chain::mempool::Reason;
-use yap_net::Notice;
 use yap_net::identity::Name;
+use yap_net::{DialError, Notice};
 use yap_protocol::io::{self, TipChange};
 use yap_protocol::{Input, Output, PeerId};
 
 use super::{Machine, notice};
 use crate::chainstate::Error;
 use crate::ledger::Happening;
-use crate::prepare::Prepared;
+use crate::prepare;
 
 /// The topic under which nodes tell one another of pings (W2).
 pub(crate) const PING: &str = "yap/ping";
@@ -57,9 +57,18 @@ impl Machine {
         if matches!(told, Notice::Listening(_) | Notice::NotListening(_)) {
             // It is part of the status.
             tracing::info!(%told);
-        } else {
-            self.observer.tell(notice(told.to_string()));
+            return;
         }
+        let banned = if let Notice::Dial { why: DialError::Banned(target), .. } = told { Some(target) } else { None };
+        let ban = banned.and_then(|banned| self.node.bans().find(|(target, _)| *target == banned));
+        let text = match ban {
+            Some((_, ban)) => {
+                let left = ban.until.0.saturating_sub(self.clock.wall().0);
+                format!("{told}, as its end does in {}", span(left))
+            }
+            None => told.to_string(),
+        };
+        self.observer.tell(notice(text));
     }
 
     /// Does what the network left.
@@ -115,8 +124,16 @@ impl Machine {
         }
     }
 
-    /// Takes in a block that was prepared.
-    pub(super) fn take_in(&mut self, prepared: Prepared) -> Result<(), Error> {
+    /// Takes in a block that was prepared. One that could not be is asked for again, after a while.
+    pub(super) fn take_in(&mut self, prepared: prepare::Outcome) -> Result<(), Error> {
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(mistake) => {
+                self.observer.tell(notice(mistake.to_string()));
+                self.inputs.push_back(Input::Processed { hash: mistake.0, outcome: io::Processed::Failed });
+                return Ok(());
+            }
+        };
         let now = self.clock.wall().header_time();
         for happening in self.ledger.process(prepared, now)? {
             self.happened(happening);
@@ -137,6 +154,7 @@ impl Machine {
             }
             Happening::Pool(added, removed) => {
                 self.mine.pool(added, removed);
+                self.keep.changed(self.ledger.admission().pool().usage());
                 self.nudge_wallet();
                 for entry in added {
                     self.observer.tell(Event::TransactionAdded { txid: entry.txid() });
@@ -185,6 +203,7 @@ impl Machine {
     fn event(&mut self, event: &io::Event) {
         let told = match event {
             io::Event::PeerReady { peer, .. } => {
+                self.remember_named(*peer);
                 let status = self.network.status();
                 let there = status.peers.iter().find(|one| one.peer == *peer);
                 Event::PeerConnected {
@@ -213,7 +232,8 @@ impl Machine {
                 offset.0
             )),
             io::Event::Clock(None) => notice("this computer's clock agrees with the peers' again".to_owned()),
-            io::Event::Irreversible(_) | io::Event::BlockRelayed(_) | io::Event::TransactionRelayed(_) | _ => {
+            io::Event::Irreversible(block) => Event::Irreversible { hash: block.hash, height: block.height },
+            io::Event::BlockRelayed(_) | io::Event::TransactionRelayed(_) | _ => {
                 tracing::debug!(?event, "event");
                 return;
             }
@@ -225,6 +245,13 @@ impl Machine {
     pub(super) fn identity(&self, peer: PeerId) -> Option<String> {
         self.sessions.get(&peer).copied().flatten().map(|identity| Name(identity).to_string())
     }
+}
+
+/// A number of seconds, in the unit that suits a ban.
+fn span(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    if seconds < HOUR { format!("{} min", seconds.div_ceil(MINUTE)) } else { format!("{} h", seconds.div_ceil(HOUR)) }
 }
 
 /// Text as it is, anything else in hexadecimal digits; whether it is those.

@@ -9,7 +9,8 @@
 //! - Nothing is mined unasked while the node catches up with the network.
 //! - On demand means: while transactions wait. Then everybody who mines waits a moment that is drawn at random, shorter if
 //!   the transactions are one's own, so that several peers do not all find a block at once.
-//! - Chains whose blocks are signed are not mined.
+//! - Chains whose blocks are signed are mined by their producers alone, who take turns (`delay`): of them, on demand also means
+//!   as long as a transaction's block is not irreversible and they have not built on it, and always means once a spacing.
 //!
 //! ```text
 //!        something to do, and its time has come
@@ -57,8 +58,19 @@ pub struct OrderId(pub u64);
 pub struct Config {
     /// The chain's time between blocks.
     pub spacing: Duration,
-    /// Whether the chain's blocks are signed by its producers (BIP-0325), so that they can't be mined.
+    /// Whether the chain's blocks are signed (BIP-0325) and this node is none of those who can, so that nothing is mined.
     pub signed: bool,
+    /// Of how many producers this node is one, who take turns; none where work alone counts.
+    pub producers: Option<u16>,
+}
+
+/// How a producer stands in the turn of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Blocks on top of the last one that it signed; as many as there are producers if that is long ago.
+    pub since: u16,
+    /// Whether a block with transactions is not irreversible, and it has not built on that.
+    pub owed: bool,
 }
 
 /// The newest block.
@@ -165,6 +177,7 @@ pub struct Plan {
     tip: Option<Tip>,
     /// When the tip before this one was left.
     tip_since: Option<Time>,
+    turn: Turn,
     pool: Pool,
     orders: Orders,
     stage: Stage,
@@ -189,6 +202,7 @@ impl Plan {
             catching_up: true,
             tip: None,
             tip_since: None,
+            turn: Turn::default(),
             pool: Pool::default(),
             orders: Orders::default(),
             stage: Stage::Idle,
@@ -200,7 +214,7 @@ impl Plan {
         }
     }
 
-    /// When it mines by itself: never, if blocks are signed.
+    /// When it mines by itself: never, if others sign the blocks.
     #[must_use]
     pub fn mining(&self) -> Mining {
         self.mining
@@ -233,6 +247,11 @@ impl Plan {
         self.demand(now);
     }
 
+    /// How this producer stands in the turn; to be told before each [`tip`](Self::tip).
+    pub fn turn(&mut self, turn: Turn) {
+        self.turn = turn;
+    }
+
     /// There is another tip, or it is verified now.
     pub fn tip(&mut self, now: Time, tip: Tip) {
         let before = self.tip.replace(tip);
@@ -258,7 +277,7 @@ impl Plan {
     pub fn pool(&mut self, now: Time, pool: Pool) {
         let before = std::mem::replace(&mut self.pool, pool);
         let more = pool.waiting > before.waiting;
-        if pool.waiting == 0 {
+        if pool.waiting == 0 && self.config.producers.is_none() {
             self.demand = None;
         } else if (before.own == 0 && pool.own > 0) || (more && self.fruitless) {
             // It never takes longer for that.

@@ -8,6 +8,8 @@
 //! nonces run out ─▶ next extra nonce: another coinbase, another Merkle root
 //! a second later ─▶ another time in the header (`set_time`), at no cost
 //! ```
+//!
+//! A draft that is signed has one header: then the lanes share out its nonces, and a search may come to its end.
 
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub(super) struct Search {
     /// The four bytes of the target that count most.
     top: u32,
     lanes: u64,
+    /// From one nonce to the next: the lanes, if they share the nonces.
+    step: u32,
     extra: u64,
     time: u32,
     /// State after the header's first 64 bytes.
@@ -62,7 +66,9 @@ impl Search {
     pub(super) fn new(draft: Arc<Draft>, target: Target, (lane, lanes): (u64, u64), last: u32) -> Self {
         let [a, b, c, d, ..] = target.to_be_bytes();
         let time = draft.header(lane).time;
+        let (first, step) = if draft.is_signed() { (u32::try_from(lane).ok(), lanes) } else { (Some(0), 1) };
         let mut search = Self {
+            step: u32::try_from(step).unwrap_or(u32::MAX).max(1),
             draft,
             target,
             top: u32::from_be_bytes([a, b, c, d]),
@@ -72,7 +78,7 @@ impl Search {
             midstate: START,
             second: padded(640),
             outer: padded(256),
-            next: Some(0),
+            next: first.filter(|first| *first <= last),
             last,
         };
         search.prepare();
@@ -85,14 +91,20 @@ impl Search {
         write(&mut self.second, TIME, time.to_le_bytes());
     }
 
-    /// Tries `count` nonces, or fewer if one is found; gives how many.
+    /// Whether there is nothing left to try: all nonces of a signed draft were.
+    pub(super) fn is_spent(&self) -> bool {
+        self.next.is_none() && self.draft.is_signed()
+    }
+
+    /// Tries `count` nonces, or fewer if one is found or none are left; gives how many.
     pub(super) fn run(&mut self, count: u32) -> (u32, Option<Found>) {
         for tried in 1..=count {
             let nonce = match self.next {
                 Some(nonce) => nonce,
+                None if self.is_spent() => return (tried.saturating_sub(1), None),
                 None => self.roll(),
             };
-            self.next = if nonce < self.last { nonce.checked_add(1) } else { None };
+            self.next = nonce.checked_add(self.step).filter(|next| *next <= self.last);
             write(&mut self.second, NONCE, nonce.to_le_bytes());
             if self.is_met() {
                 return (tried, Some(Found { extra: self.extra, time: self.time, nonce }));

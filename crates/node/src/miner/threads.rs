@@ -38,7 +38,7 @@ pub struct Work {
     /// Hashes to try at most; none: as many as it takes.
     pub tries: Option<u64>,
     /// The wall clock when the draft was made, if the block's time may go on with it: where a time does not change the
-    /// target ([`time_is_free`](yap_chain::spec::ProofOfWork::time_is_free)).
+    /// target ([`time_is_free`](yap_chain::spec::ProofOfWork::time_is_free)), and is not signed.
     pub clock: Option<u32>,
 }
 
@@ -55,7 +55,7 @@ pub enum Report {
         /// Hashes that it took.
         hashes: u64,
     },
-    /// It was not found in as many tries as were allowed.
+    /// It was not found in as many tries as were allowed, or as there are for a signed draft.
     Spent {
         /// Which work.
         work: WorkId,
@@ -258,6 +258,9 @@ impl Shared {
                     Report::Found { work: job.work.id, block, hashes }
                 });
                 return;
+            }
+            if search.is_spent() {
+                break;
             }
         }
         // The last one to give up says so: until then another may find it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use yap_api::backend::Mining;
 use yap_api::server;
 use yap_chain::bitcoin::ScriptBuf;
+use yap_chain::producer::Key;
 use yap_chain::spec::{Retarget, Spec};
 use yap_net::Given;
 use yap_net::config::{Find, Limits, Listen, Reach};
@@ -15,9 +16,10 @@ use super::{Node, StartError};
 use crate::{admission, chainstate};
 
 /// When a node of that chain mines if nothing is said: where the target forgives rests, as in a café, whoever is there
-/// mines while payments wait; other chains are mined by those who mean to.
-pub(crate) fn usual_mining(spec: &Spec) -> Mining {
+/// mines while payments wait, and so does a producer where blocks are signed; other chains are mined by those who mean to.
+pub(crate) fn usual_mining(spec: &Spec, produces: bool) -> Mining {
     match spec.work.retarget {
+        _ if produces => Mining::OnDemand,
         Retarget::Relative { .. } if spec.challenge.is_none() => Mining::OnDemand,
         Retarget::Relative { .. } | Retarget::None | Retarget::Bitcoin { .. } | Retarget::Asert { .. } => Mining::Off,
     }
@@ -42,6 +44,7 @@ pub struct Builder {
     pub(super) mining: Mining,
     pub(super) mining_threads: usize,
     pub(super) mining_script: Option<ScriptBuf>,
+    pub(super) producer: Option<Key>,
     pub(super) agent: Option<String>,
     pub(super) ends_process: bool,
 }
@@ -49,7 +52,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(spec: Arc<Spec>, directory: PathBuf) -> Self {
         let cookie = directory.join(".cookie");
-        let mining = usual_mining(&spec);
+        let mining = usual_mining(&spec, false);
         let find = Find { registry: yap_net::default_registry(), ..Find::default() };
         Self {
             spec,
@@ -68,6 +71,7 @@ impl Builder {
             mining,
             mining_threads: 1,
             mining_script: None,
+            producer: None,
             agent: None,
             ends_process: false,
         }
@@ -155,6 +159,16 @@ impl Builder {
     #[must_use]
     pub fn mining(mut self, mining: Mining, threads: usize, script: Option<ScriptBuf>) -> Self {
         (self.mining, self.mining_threads, self.mining_script) = (mining, threads, script);
+        self
+    }
+
+    /// A key that signs what is mined, on chains of whose producers it is one (BIP-0325); there it mines on demand, unless
+    /// [`mining`](Self::mining) says otherwise after this.
+    #[must_use]
+    pub fn producer(mut self, key: Option<Key>) -> Self {
+        let place = |key: &Key| self.spec.producers().is_some_and(|producers| producers.place(&key.public()).is_some());
+        self.mining = usual_mining(&self.spec, key.as_ref().is_some_and(place));
+        self.producer = key;
         self
     }
 

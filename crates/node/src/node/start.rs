@@ -17,7 +17,7 @@ use yap_protocol::node::{self, Role};
 use super::{Builder, Node, Outcome};
 use crate::admission::Admission;
 use crate::chainstate::{self, Chainstate};
-use crate::handle::Handle;
+use crate::handle::{Handle, Topics};
 use crate::ledger::Ledger;
 use crate::machine::{Machine, PING, Parts, Payout, REQUESTS, Setting};
 use crate::observer::Observer;
@@ -91,6 +91,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         network: network.clone(),
         observer: observer.clone(),
         wallet: Arc::clone(&wallet),
+        topics: Topics::default(),
     });
     let script = builder.mining_script.take();
     let payee = Arc::clone(&wallet);
@@ -113,7 +114,12 @@ pub(super) async fn start(mut builder: Builder) -> Result<Node, StartError> {
         greeting,
         ends_process: builder.ends_process,
         wallet: Arc::clone(&wallet),
-        mining: Setting { mining: builder.mining, threads: builder.mining_threads, payout },
+        mining: Setting {
+            mining: builder.mining,
+            threads: builder.mining_threads,
+            payout,
+            producer: builder.producer.take(),
+        },
         seed: random()?,
     };
     let node = Node { handle, server: None, ended: run(parts).await? };

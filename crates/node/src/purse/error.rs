@@ -27,6 +27,22 @@ pub enum PurseError {
         /// The key file.
         path: PathBuf,
     },
+    /// Records at the end of the file are gone.
+    #[error(
+        "{log} has lost its end: {there} bytes of it are there, where it had {was}. Put the whole file back, or move the \
+         wallet's directory away and restore the wallet from a backup or its words. To go on with what is left, remove \
+         {mark}: payments and blocks are found again, newer labels are not"
+    )]
+    Shortened {
+        /// The file.
+        log: PathBuf,
+        /// Bytes of its whole records.
+        there: u64,
+        /// Bytes that it had.
+        was: u64,
+        /// The file that says so.
+        mark: PathBuf,
+    },
     /// The disk.
     #[error("{path}: {cause}")]
     Io {

@@ -1,6 +1,7 @@
-//! The wallet's directory: `wallet.log`, which grows at its end, and `wallet.key`, which opens it.
+//! The wallet's directory: `wallet.log`, which grows at its end, `wallet.key`, which opens it, and `wallet.mark`, which says
+//! how long the log was.
 //!
-//! Both are for their owner alone (0600, in a directory of 0700). A file that takes another's place is written beside it,
+//! All are for their owner alone (0600, in a directory of 0700). A file that takes another's place is written beside it,
 //! flushed, and renamed, so that there is always one whole file.
 
 use std::fs::{self, File, OpenOptions};
@@ -11,6 +12,7 @@ use yap_wallet::{Changes, Key};
 use zeroize::Zeroizing;
 
 use super::PurseError;
+use super::mark::Mark;
 
 /// Longest file that is read: 4 GiB, far more than a wallet of a million transactions has.
 const MAX_FILE: u64 = 4 << 30;
@@ -21,11 +23,13 @@ pub(super) struct Files {
     directory: PathBuf,
     log: PathBuf,
     key: PathBuf,
+    mark: PathBuf,
 }
 
 impl Files {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), log: directory.join("wallet.log"), key: directory.join("wallet.key") }
+        let at = |name| directory.join(name);
+        Self { directory: directory.to_owned(), log: at("wallet.log"), key: at("wallet.key"), mark: at("wallet.mark") }
     }
 
     pub(super) fn exist(&self) -> bool {
@@ -52,7 +56,32 @@ impl Files {
             let _ = fs::remove_file(&self.key);
             return Err(error);
         }
+        self.mark(log.len());
         Ok(())
+    }
+
+    /// Requires that no record is missing at the end of the log, of which so many bytes are whole records.
+    pub(super) fn check_end(&self, whole: usize) -> Result<(), PurseError> {
+        let Some(mark) = Mark::read(&self.mark) else {
+            self.mark(whole);
+            return Ok(());
+        };
+        let there = u64::try_from(whole).unwrap_or(u64::MAX);
+        let log = Mark::of(&self.log, there).map_err(|cause| PurseError::io(&self.log, cause))?;
+        if mark.missing(log).is_some() {
+            let (log, mark_file) = (self.log.clone(), self.mark.clone());
+            return Err(PurseError::Shortened { log, there, was: mark.length, mark: mark_file });
+        }
+        self.mark(whole);
+        Ok(())
+    }
+
+    /// Notes how long the log is, which is on disk. Without the note everything goes on; only a loss would go unnoticed.
+    fn mark(&self, length: usize) {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        if let Err(error) = Mark::of(&self.log, length).and_then(|mark| mark.write(&self.mark)) {
+            tracing::warn!(file = %self.mark.display(), %error, "can't note how long the wallet's log is");
+        }
     }
 
     pub(super) fn key(&self) -> Result<Key, PurseError> {
@@ -79,12 +108,20 @@ impl Files {
     /// Writes what changed; it is on disk when this returns.
     pub(super) fn keep(&self, changes: &Changes) -> Result<(), PurseError> {
         match changes {
-            Changes::Append(bytes) => self.append(bytes).map_err(|cause| PurseError::io(&self.log, cause)),
-            Changes::Replace(bytes) => self.put(&self.log, bytes),
+            Changes::Append(bytes) => {
+                let length = self.append(bytes).map_err(|cause| PurseError::io(&self.log, cause))?;
+                self.mark(length);
+            }
+            Changes::Replace(bytes) => {
+                self.put(&self.log, bytes)?;
+                self.mark(bytes.len());
+            }
         }
+        Ok(())
     }
 
-    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Gives how long the log is then.
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut file = OpenOptions::new().append(true).open(&self.log)?;
         let before = file.metadata()?.len();
         let written = file.write_all(bytes).and_then(|()| file.sync_data());
@@ -92,7 +129,8 @@ impl Files {
             // Half a record would be dropped at the next start; better now, while more may follow.
             let _ = file.set_len(before);
         }
-        written
+        written?;
+        Ok(usize::try_from(before).unwrap_or(usize::MAX).saturating_add(bytes.len()))
     }
 
     /// Puts a file in place, at once.
@@ -164,13 +202,13 @@ fn private_file(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn restrict(options: &mut OpenOptions) {
+pub(super) fn restrict(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.mode(0o600);
 }
 
 #[cfg(not(unix))]
-fn restrict(_: &mut OpenOptions) {}
+pub(super) fn restrict(_: &mut OpenOptions) {}
 
 /// A rename is on disk once its directory is.
 #[cfg(unix)]

@@ -187,6 +187,71 @@ fn half_a_record_is_cut_off() {
     drop(open(directory.path(), &town));
 }
 
+/// What opening the wallet says.
+fn reopened(directory: &Path, town: &Town) -> Result<Purse, PurseError> {
+    Purse::open(&super::directory(directory), &spec(), Box::new(town.clone()), Box::new(|_| {}))
+}
+
+#[test]
+fn whole_records_that_are_missing_at_the_end_are_noticed() {
+    let (directory, town) = (tempfile::tempdir().unwrap(), Town::default());
+    let purse = open(directory.path(), &town);
+    let [log, mark] = ["wallet.log", "wallet.mark"].map(|name| directory.path().join("wallet").join(name));
+    // Where one record ends and the next begins.
+    let mut borders = Vec::new();
+    for _ in 0..3 {
+        new_address(&purse);
+        borders.push(std::fs::metadata(&log).unwrap().len());
+    }
+    purse.stop();
+    let (whole, marked) = (std::fs::read(&log).unwrap(), std::fs::read(&mark).unwrap());
+    let all = u64::try_from(whole.len()).unwrap();
+    let cut = |length: u64| std::fs::write(&log, &whole[..usize::try_from(length).unwrap()]).unwrap();
+    // Also where the last record is not whole: it was, and somebody was told of it.
+    for length in [borders[0], borders[1], all - 1] {
+        cut(length);
+        match reopened(directory.path(), &town) {
+            Err(PurseError::Shortened { there, was, .. }) => {
+                assert!(there <= length && was == all, "{there} of {was}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), length, "nothing is touched");
+        assert_eq!(std::fs::read(&mark).unwrap(), marked);
+    }
+    // The whole file is put back.
+    cut(all);
+    drop(reopened(directory.path(), &town).unwrap());
+    // Or the user goes on with what is left.
+    cut(borders[0]);
+    std::fs::remove_file(&mark).unwrap();
+    new_address(&reopened(directory.path(), &town).unwrap());
+    drop(reopened(directory.path(), &town).unwrap());
+}
+
+#[test]
+fn a_mark_that_a_power_cut_left_behind_stops_nobody() {
+    let (directory, town) = (tempfile::tempdir().unwrap(), Town::default());
+    let purse = open(directory.path(), &town);
+    let mark = directory.path().join("wallet/wallet.mark");
+    let older = std::fs::read(&mark).unwrap();
+    let script = new_address(&purse);
+    purse.stop();
+    for left in [older.as_slice(), b"", b"half a ma"] {
+        std::fs::write(&mark, left).unwrap();
+        let purse = reopened(directory.path(), &town).unwrap();
+        let script = script.clone();
+        assert!(ask(&purse, move |wallet| wallet.is_mine(&script)).unwrap());
+    }
+    // The whole log is written anew: the mark of the one before says nothing of it.
+    let before = std::fs::read(&mark).unwrap();
+    let purse = reopened(directory.path(), &town).unwrap();
+    ask(&purse, |wallet| wallet.protect("three stones").unwrap()).unwrap();
+    purse.stop();
+    std::fs::write(&mark, before).unwrap();
+    drop(reopened(directory.path(), &town).unwrap());
+}
+
 #[test]
 fn wallet_is_never_overwritten() {
     let (directory, town) = (tempfile::tempdir().unwrap(), Town::default());

@@ -13,7 +13,14 @@
 )]
 
 mod demo;
+mod peers;
+#[cfg(unix)]
+mod screen;
 #[expect(dead_code, reason = "shared with other tests, which use the rest")]
 mod support;
 mod talk;
+#[cfg(unix)]
+mod terminal;
+#[cfg(unix)]
+mod tty;
 mod wallet;

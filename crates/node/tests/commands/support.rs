@@ -95,10 +95,15 @@ impl Place {
 
     /// Starts a node, and waits until it answers.
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, with more flags.
+    pub(crate) fn start_with(&mut self, flags: &[&str]) {
         let log = std::fs::File::create(self.log()).unwrap();
         let mut command = self.command();
         command.args(["up", "--p2p-port", "0", "--http-port", "0", "--listen", "loopback", "--mine", "off"]);
-        command.args(["--no-mdns", "--no-registry", "--no-upnp"]);
+        command.args(["--no-mdns", "--no-registry", "--no-upnp"]).args(flags);
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.node = Some(command.spawn().unwrap());
         let begun = Instant::now();

@@ -110,21 +110,21 @@ fn rpc_prints_what_a_shell_can_use() {
 }
 
 /// A command that goes on, and the lines that it prints.
-fn streaming(place: &Place, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+pub(crate) fn streaming(place: &Place, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
     let mut command = place.command();
     let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
     (child, out)
 }
 
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let process = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
 }
 
 /// The first line of a stream, for which `cause` is done again and again: whoever reads may not listen yet. Nothing may
 /// panic meanwhile, since the reader waits for a line or the end.
-fn first_line(child: &Child, out: &mut BufReader<ChildStdout>, mut cause: impl FnMut(u32)) -> String {
+pub(crate) fn first_line(child: &Child, out: &mut BufReader<ChildStdout>, mut cause: impl FnMut(u32)) -> String {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {

@@ -183,3 +183,26 @@ fn who_comes_late_and_who_slept_catches_up() {
     assert_eq!(town.agreed().0, height + 50);
     town.has(2, COIN / 2, 0);
 }
+
+#[test]
+fn a_killed_node_still_has_what_others_paid_each_other_half_a_minute_before() {
+    let mut town = Town::running();
+    endow(&mut town, 2);
+    let address = town.address(2);
+    let txid = town.pay(1, &address, COIN / 100);
+    // Node 3 has nothing to do with the payment, so no wallet of its keeps it.
+    town.waits(3, &txid);
+    let file = town.node(3).file("mempool.dat");
+    town.until("the pending payments are on disk", |_| match std::fs::metadata(&file) {
+        // The pool was empty before, and such a file has some 30 bytes.
+        Ok(there) if there.len() > 100 => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    town.kill_all();
+    town.start(3);
+    town.until("the payment waits again", |town| {
+        let pool = town.pool(3);
+        if pool == [txid.clone()] { Ok(()) } else { Err(format!("{pool:?}")) }
+    });
+    assert_eq!(town.call(3, "getconnectioncount", json!([])), json!(0), "nobody told it");
+}

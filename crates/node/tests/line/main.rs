@@ -16,9 +16,12 @@
 mod dying;
 mod finding;
 mod key;
+mod link;
 mod load;
 mod node;
 mod parting;
 mod paying;
 mod pinging;
+mod signing;
+mod silence;
 mod town;

@@ -27,7 +27,10 @@ pub(crate) struct Node {
     pub(crate) p2p: u16,
     http: u16,
     peers: String,
+    /// When it mines; as the program does by itself, if this is empty.
     pub(crate) mining: &'static str,
+    /// Its chain: a name, or the file of one.
+    chain: String,
     process: Option<Child>,
     pub(crate) client: Client,
 }
@@ -55,7 +58,32 @@ impl Node {
         let cookie = directory.join("local").join(".cookie");
         let client = Client::new(&format!("127.0.0.1:{http}"), Some(&cookie)).unwrap().with_timeout(ANSWER);
         std::fs::create_dir_all(&directory).unwrap();
-        Self { directory, p2p, http, peers, mining, process: None, client }
+        Self { directory, p2p, http, peers, mining, chain: "local".into(), process: None, client }
+    }
+
+    /// The same, on the chain of that name, which a file describes.
+    pub(crate) fn on(mut self, name: &str, file: &Path) -> Self {
+        self.chain = file.display().to_string();
+        let cookie = self.directory.join(name).join(".cookie");
+        self.client = Client::new(&format!("127.0.0.1:{}", self.http), Some(&cookie)).unwrap().with_timeout(ANSWER);
+        self
+    }
+
+    /// The program, told nothing by its surroundings, about this node.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yap"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("YAP_") || FOREIGN.contains(&name)) {
+                command.env_remove(name);
+            }
+        }
+        command.env("HOME", &self.directory).env("YAP_DATA_DIR", &self.directory).env("YAP_CHAIN", &self.chain);
+        command
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// How others name it.
@@ -69,23 +97,23 @@ impl Node {
         self.peers = format!("{}{separator}{url}", self.peers);
     }
 
+    /// Names one peer to it, for its next start, and no other.
+    pub(crate) fn know_only(&mut self, url: &str) {
+        self.peers = url.to_owned();
+    }
+
     /// Starts the process.
     pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_yap"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("YAP_") || FOREIGN.contains(&name)) {
-                command.env_remove(name);
-            }
+        let mut command = self.command();
+        if !self.mining.is_empty() {
+            command.env("YAP_MINING_MODE", self.mining);
         }
         command
-            .env("HOME", &self.directory)
-            .env("YAP_DATA_DIR", &self.directory)
             .env("HTTP_PORT", self.http.to_string())
             .env("P2P_PORT", self.p2p.to_string())
             .env("PEERS", &self.peers)
-            .env("YAP_MINING_MODE", self.mining)
             // So that a line is a line: each node knows the peers that it is told, and no others.
             .envs([("YAP_P2P_MDNS", "false"), ("YAP_P2P_REGISTRY", "false"), ("YAP_P2P_DHT", "false")])
             .envs([("YAP_P2P_UPNP", "false"), ("YAP_P2P_ONLY_PEERS", "true"), ("YAP_P2P_LISTEN", "loopback")])
@@ -165,6 +193,11 @@ impl Node {
         let status = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// A file of its ledger's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join("local").join(name)
     }
 
     fn log(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use yap_api::client::{Filter, Told};
 use yap_api::event::Event;
 
+use crate::link::Link;
 use crate::node::Node;
 
 /// Time after which what must happen is taken to be lost.
@@ -49,6 +50,19 @@ impl Town {
             let peers = nodes.last().map(Node::url).unwrap_or_default();
             nodes.push(Node::new(base.path().join(number.to_string()), peers, "off"));
         }
+        Self::of(nodes, base)
+    }
+
+    /// The same, but 3 reaches 2 over a link.
+    pub(crate) fn over_a_link(scheme: &str) -> (Self, Link) {
+        let mut town = Self::line();
+        let link = Link::to(town.node(2).p2p);
+        town.node_mut(3).know_only(&link.url(scheme));
+        (town, link)
+    }
+
+    /// Nodes that are given; none is started. What they keep is in `base`.
+    pub(crate) fn of(nodes: Vec<Node>, base: TempDir) -> Self {
         let (sender, receiver) = channel();
         Self { nodes, heard: Vec::new(), sender, receiver, _base: base }
     }

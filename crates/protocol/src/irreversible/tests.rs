@@ -2,6 +2,7 @@ use bitcoin::block::Header;
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Txid, Wtxid};
 use yap_chain::header;
+use yap_chain::producer::MAX_WALK;
 
 use super::*;
 use crate::fixture::Chain;
@@ -216,6 +217,28 @@ fn what_is_irreversible_stays_so_whatever_the_ledger_does() {
     ledger.chain.tip = parent;
     assert_eq!(state.tip_changed(&ledger), []);
     assert_eq!(state.newest(), kept);
+}
+
+#[test]
+fn who_follows_another_branch_than_the_producers_is_told() {
+    let (mut ledger, mut state) = (Signed::new(3), State::new());
+    state.ready(ALICE, Features::ALL, None, &ledger).clear();
+    assert_eq!(state.elsewhere(&ledger), None);
+    let first = ledger.sign(ledger.chain.tree.genesis(), 0);
+    let above = ledger.sign(first, 1);
+    let claim = Irreversible { height: 1, hash: ledger.chain.tree.hash(first) };
+    ledger.chain.tip = above;
+    assert_eq!(state.on_irreversible(ALICE, claim, &ledger), []);
+    assert_eq!(state.elsewhere(&ledger), None, "the tip stands on it");
+    // One producer's branch was longer, and came first.
+    let mut rogue = ledger.chain.tree.genesis();
+    for _ in 0..5 {
+        rogue = ledger.sign(rogue, 2);
+    }
+    ledger.chain.tip = rogue;
+    assert_eq!(state.elsewhere(&ledger), Some(claim));
+    state.disconnected(ALICE);
+    assert_eq!(state.elsewhere(&ledger), None);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn next(state: &mut State) -> (Time, Vec<Outcome>) {
 #[test]
 fn silent_peer_is_dropped() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     let (when, outcomes) = next(&mut state);
     assert_eq!(when, Time::ZERO.after(PING_INTERVAL));
     assert!(nonce(&outcomes).is_some(), "{outcomes:?}");
@@ -44,10 +44,22 @@ fn silent_peer_is_dropped() {
 }
 
 #[test]
+fn silence_on_bitcoins_transport_is_noticed_sooner() {
+    let mut state = state();
+    state.ready(ALICE, Carrier::Bitcoin, QUICK, Time::ZERO);
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(when, Time::ZERO.after(BARE_INTERVAL));
+    assert!(nonce(&outcomes).is_some(), "{outcomes:?}");
+    let (when, outcomes) = next(&mut state);
+    assert_eq!(when, Time::ZERO.after(BARE_INTERVAL + PING_TIMEOUT));
+    assert_eq!(outcomes, [Outcome::Part(ALICE, Reason::TooSlow)]);
+}
+
+#[test]
 fn who_is_pinged_out_of_turn_keeps_one_timer() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
-    state.ready(BOB, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
+    state.ready(BOB, Carrier::Libp2p, QUICK, Time::ZERO);
     let asked = Time::from_secs(7);
     let pings = state.ping(asked);
     assert_eq!(pings.len(), 2, "{pings:?}");
@@ -65,7 +77,7 @@ fn who_is_pinged_out_of_turn_keeps_one_timer() {
 #[test]
 fn a_peer_that_answers_stays() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     for round in 1..=50 {
         let (when, outcomes) = next(&mut state);
         let back = when.after(Duration::from_millis(100));
@@ -79,7 +91,7 @@ fn a_peer_that_answers_stays() {
 #[test]
 fn whatever_is_heard_is_life() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     let mut now = Time::ZERO;
     while now < Time::ZERO.after(MEASURE_INTERVAL) {
         assert_eq!(state.deadline(now), [], "{now:?}");
@@ -99,7 +111,7 @@ fn whatever_is_heard_is_life() {
 #[test]
 fn a_pong_of_another_ping_is_passed_over() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     assert_eq!(state.on_pong(ALICE, 7, Time::ZERO), [], "nobody asked");
     let (when, outcomes) = next(&mut state);
     assert_eq!(state.on_pong(ALICE, !nonce(&outcomes).unwrap(), when), []);
@@ -109,7 +121,7 @@ fn a_pong_of_another_ping_is_passed_over() {
 #[test]
 fn a_peer_that_stays_slow_is_left_and_one_that_was_slow_once_is_not() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     let mut rounds = 0;
     let late = loop {
         let (when, outcomes) = next(&mut state);
@@ -123,7 +135,7 @@ fn a_peer_that_stays_slow_is_left_and_one_that_was_slow_once_is_not() {
     assert_eq!(late, [Outcome::Part(ALICE, Reason::TooSlow)]);
     assert!(rounds > usize::from(SLOW_ROUNDS), "{rounds}");
 
-    state.ready(BOB, QUICK, Time::ZERO);
+    state.ready(BOB, Carrier::Libp2p, QUICK, Time::ZERO);
     state.disconnected(ALICE);
     let (when, outcomes) = next(&mut state);
     assert_eq!(state.on_pong(BOB, nonce(&outcomes).unwrap(), when.after(Duration::from_secs(29))), []);
@@ -134,17 +146,42 @@ fn a_peer_that_stays_slow_is_left_and_one_that_was_slow_once_is_not() {
 }
 
 #[test]
-fn a_large_block_on_its_way_excuses_silence() {
+fn a_block_on_its_way_excuses_silence_until_it_is_here() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     let (asked, outcomes) = next(&mut state);
-    let block = asked.after(Duration::from_secs(300));
-    state.excuse(ALICE, block);
+    state.awaits(ALICE, asked);
+    let block = asked.after(BLOCK_PATIENCE);
     assert_eq!(state.deadline(block), []);
     assert_eq!(state.on_pong(ALICE, nonce(&outcomes).unwrap(), block), []);
     assert_eq!(state.latency(ALICE).unwrap().smoothed, QUICK, "it says nothing of the line");
 
-    // The same for what we send, but not for ever.
+    // One that is here excuses nothing.
+    state.awaits(ALICE, block);
+    state.heard(ALICE, block);
+    state.delivered(ALICE, block);
+    let (pinged, outcomes) = next(&mut state);
+    assert!(nonce(&outcomes).is_some(), "{outcomes:?}");
+    let part = vec![Outcome::Part(ALICE, Reason::TooSlow)];
+    assert_eq!(next(&mut state), (pinged.after(PING_TIMEOUT), part));
+}
+
+#[test]
+fn what_we_send_excuses_silence_by_its_size() {
+    let silence_after = |bytes| {
+        let mut state = state();
+        state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
+        let (pinged, _) = next(&mut state);
+        state.sends(ALICE, bytes, pinged);
+        next(&mut state).0.since(pinged)
+    };
+    assert_eq!(silence_after(0), PING_TIMEOUT);
+    assert!(silence_after(400) < PING_TIMEOUT + Duration::from_millis(20));
+    assert_eq!(silence_after(3_500_000), PING_TIMEOUT + Duration::from_secs(100));
+
+    let mut state = state();
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
+    // What piles up does too, but not for ever.
     let (asked, _) = next(&mut state);
     state.congested(ALICE, true, asked);
     assert_eq!(next(&mut state), (asked.after(PONG_PATIENCE), vec![Outcome::Part(ALICE, Reason::TooSlow)]));
@@ -153,7 +190,7 @@ fn a_large_block_on_its_way_excuses_silence() {
 #[test]
 fn pings_are_answered_unless_answers_pile_up() {
     let mut state = state();
-    state.ready(ALICE, QUICK, Time::ZERO);
+    state.ready(ALICE, Carrier::Libp2p, QUICK, Time::ZERO);
     assert_eq!(state.on_ping(ALICE, 9), [Outcome::Send(ALICE, Message::Pong(9))]);
     state.congested(ALICE, true, Time::ZERO);
     assert_eq!(state.on_ping(ALICE, 9), []);

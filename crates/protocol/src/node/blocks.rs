@@ -1,7 +1,5 @@
 //! What follows from the machines `headers` and `blocks`, and what they are told of the ledger.
 
-use std::time::Duration;
-
 use bitcoin::BlockHash;
 
 use crate::io::{Event, Output, Processed, Reply, TipChange};
@@ -12,9 +10,6 @@ use crate::penalty::Reason;
 use crate::{blocks, headers, tally};
 
 use super::{Node, Turn};
-
-/// Silence that a peer is excused for when a block is on its way to or from it: a block of 4 MB takes as long at 35 kB/s.
-const EXCUSE: Duration = Duration::from_secs(120);
 
 impl Node {
     pub(super) fn headers_outcomes(&mut self, outcomes: Vec<headers::Outcome>, turn: &mut Turn<'_>) {
@@ -47,8 +42,10 @@ impl Node {
         for outcome in outcomes {
             match outcome {
                 blocks::Outcome::Send(peer, message) => {
-                    if is_long(&message) {
-                        self.keepalive.excuse(peer, turn.now.after(EXCUSE));
+                    if let Message::Block(block) = &message {
+                        self.keepalive.sends(peer, block.bytes().len(), turn.now);
+                    } else if asks_for_block(&message) {
+                        self.keepalive.awaits(peer, turn.now);
                     }
                     self.send(peer, message);
                 }
@@ -66,6 +63,13 @@ impl Node {
                 }
                 blocks::Outcome::Relayed(hash) => self.event(Event::BlockRelayed(hash)),
             }
+        }
+    }
+
+    /// A peer has answered for a block: with the last of them, its silence means something again.
+    pub(super) fn block_answered(&mut self, peer: PeerId, turn: &Turn<'_>) {
+        if self.blocks.in_flight(peer) == 0 {
+            self.keepalive.delivered(peer, turn.now);
         }
     }
 
@@ -110,8 +114,8 @@ impl Node {
     }
 }
 
-/// Whether the message is large, or asks for what is.
-fn is_long(message: &Message) -> bool {
+/// Whether the message asks for a whole block.
+fn asks_for_block(message: &Message) -> bool {
     let is_block = |item: &Inventory| matches!(item, Inventory::WitnessBlock(_) | Inventory::Block(_));
-    matches!(message, Message::Block(_)) || matches!(message, Message::GetData(items) if items.iter().any(is_block))
+    matches!(message, Message::GetData(items) if items.iter().any(is_block))
 }

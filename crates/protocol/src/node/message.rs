@@ -76,6 +76,7 @@ impl Node {
             }
             Message::NotFound(items) => {
                 self.in_blocks(turn, |blocks, now, ledger| blocks.on_notfound(peer, &items, now, ledger));
+                self.block_answered(peer, turn);
                 self.in_relay(turn, |relay, now, _| relay.on_notfound(peer, &items, now));
             }
             Message::SendHeaders => self.blocks.on_sendheaders(peer),
@@ -85,6 +86,7 @@ impl Node {
             }
             Message::Block(block) => {
                 self.in_blocks(turn, |blocks, now, ledger| blocks.on_block(peer, block, now, ledger));
+                self.block_answered(peer, turn);
             }
             Message::CompactBlock(block) => self.compact_block(peer, &block, turn),
             Message::GetBlockTransactions(wanted) => {

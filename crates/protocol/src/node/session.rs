@@ -97,7 +97,7 @@ impl Node {
             self.tally.compared(comparison);
         }
         self.event(Event::PeerReady { peer, comparison });
-        self.keepalive.ready(peer, known.latency, turn.now);
+        self.keepalive.ready(peer, link.carrier, known.latency, turn.now);
         let outcomes = self.peers.ready(peer, peers_facts(&known), turn.now);
         self.peers_outcomes(outcomes, turn);
         if !self.sessions.contains_key(&peer) {

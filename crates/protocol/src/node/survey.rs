@@ -7,7 +7,9 @@ use crate::address::Address;
 use crate::handshake::Established;
 use crate::io::Comparison;
 use crate::keepalive::Latency;
+use crate::ledger::Ledger;
 use crate::link::{Link, PeerId};
+use crate::message::Irreversible;
 use crate::peers::{Known, Status, ban};
 use crate::tally::{Messages, Tally};
 use crate::time::Timestamp;
@@ -114,6 +116,13 @@ impl Node {
     #[must_use]
     pub fn is_catching_up(&self) -> bool {
         self.blocks.is_catching_up()
+    }
+
+    /// On chains of signed blocks, a block that a peer holds to be irreversible and that our tip does not stand on
+    /// ([`irreversible::State::elsewhere`](crate::irreversible::State::elsewhere)).
+    #[must_use]
+    pub fn irreversible_elsewhere(&self, ledger: &dyn Ledger) -> Option<Irreversible> {
+        self.irreversible.elsewhere(ledger)
     }
 
     /// By how much our clock disagrees with those of the peers that we dialled, if it matters.

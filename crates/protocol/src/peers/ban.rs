@@ -36,7 +36,8 @@ impl Target {
     }
 
     /// Everything by which the peer at `address` may have been banned, be it by the user.
-    pub(super) fn matching(address: &Address, identity: Option<Identity>) -> Vec<Self> {
+    #[must_use]
+    pub fn matching(address: &Address, identity: Option<Identity>) -> Vec<Self> {
         let identity = identity.or(address.identity);
         identity.map(Self::Identity).into_iter().chain(Self::hosted(address)).collect()
     }

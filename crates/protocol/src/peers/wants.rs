@@ -32,9 +32,11 @@ pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait after a dial that failed, before the next takes its place. Bitcoin Core's.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// First and longest wait before a named peer, a seed, or the book when it had nobody, is tried again.
+/// First and longest wait before a named peer, a seed, or the book when it had nobody, is tried again. A peer that the
+/// user named is back within a minute, as with Bitcoin Core, however long the network was parted; seeds serve everybody.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+const LONGEST_MANUAL: Duration = Duration::from_secs(60);
+const LONGEST_SEED: Duration = Duration::from_secs(10 * 60);
 const LONGEST_REFILL: Duration = Duration::from_secs(30);
 
 /// A wait that doubles, with up to a quarter added so that not everybody comes at once.
@@ -188,7 +190,7 @@ impl State {
     /// Sets when a named peer is dialled next.
     fn redial(&mut self, address: &Address, now: Time) {
         if let Some(manual) = self.wants.manual.get_mut(address) {
-            let wait = manual.backoff.next(LONGEST_WAIT, &mut self.random);
+            let wait = manual.backoff.next(LONGEST_MANUAL, &mut self.random);
             self.timers.set(Timer::Manual(address.clone()), now.after(wait));
         }
     }
@@ -350,7 +352,7 @@ impl State {
         let banned = |seed: &&Address| self.bans.any(&Target::matching(seed, None), self.wall(now));
         let seeds: Vec<Address> = self.config.seeds.iter().filter(|seed| !banned(seed)).cloned().collect();
         let Some(seed) = self.random.pick(&seeds).cloned() else { return };
-        self.wants.seeds_rest = now.after(self.wants.seeds.next(LONGEST_WAIT, &mut self.random));
+        self.wants.seeds_rest = now.after(self.wants.seeds.next(LONGEST_SEED, &mut self.random));
         self.dial(seed, Purpose::Seed, now, out);
     }
 

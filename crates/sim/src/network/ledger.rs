@@ -122,7 +122,8 @@ impl Ledger {
             Ok(id) => {
                 self.activate(world, now, &mut step);
                 match self.tree.status(id) {
-                    Status::Valid => Processed::Stored,
+                    // Nothing is fixed here: blocks are not signed.
+                    Status::Valid | Status::Forked => Processed::Stored,
                     Status::Descends => Processed::Invalid { reason: "bad-prevblk", mutated: false },
                     // What it breaks was found when it was connected, so its header is to blame.
                     Status::Invalid => {

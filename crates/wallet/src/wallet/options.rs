@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Amount, FeeRate, OutPoint, Psbt, ScriptBuf};
+use bitcoin::{Amount, Denomination, FeeRate, OutPoint, Psbt, ScriptBuf};
 use yap_chain::address;
 use yap_chain::spec::Spec;
 use yap_chain::transaction::Transaction;
@@ -132,7 +132,10 @@ pub enum PayError {
     #[error("the amounts are more than all coins there can be")]
     Amount,
     /// Too little money.
-    #[error("too little money: the payment needs {needs} with its fee, and {has} can be spent{}", rest(*pending, *immature))]
+    #[error(
+        "too little money: the payment needs {} with its fee, and {} can be spent{}",
+        coins(*needs), coins(*has), rest(*pending, *immature)
+    )]
     TooLittle {
         /// What can be spent.
         has: Amount,
@@ -144,7 +147,10 @@ pub enum PayError {
         immature: Amount,
     },
     /// An output so small that spending it costs more than it is worth: nodes don't relay it.
-    #[error("{amount} is too little for output {index}: nodes don't relay less than {least} there (dust)")]
+    #[error(
+        "{} is too little for output {index}: nodes don't relay less than {} there (dust)",
+        coins(*amount), coins(*least)
+    )]
     Dust {
         /// Which recipient, from 0.
         index: usize,
@@ -154,7 +160,7 @@ pub enum PayError {
         least: Amount,
     },
     /// The fee is more than the amount that it is taken from.
-    #[error("the fee of {fee} can't be taken from an amount of {amount}")]
+    #[error("the fee of {} can't be taken from an amount of {}", coins(*fee), coins(*amount))]
     FeeExceedsAmount {
         /// The fee.
         fee: Amount,
@@ -177,7 +183,8 @@ pub enum PayError {
     },
     /// The fee is above [`MAX_FEE`].
     #[error(
-        "a fee of {fee} is surely a mistake: at most {MAX_FEE} are paid. Pay in several transactions, or at a lower rate"
+        "a fee of {} is surely a mistake: at most {} are paid. Pay in several transactions, or at a lower rate",
+        coins(*fee), coins(MAX_FEE)
     )]
     FeeTooHigh {
         /// The fee.
@@ -208,14 +215,19 @@ pub enum PayError {
     Unsigned,
 }
 
+/// An amount without a unit: what coins are called is the chain's affair.
+fn coins(amount: Amount) -> String {
+    amount.to_string_in(Denomination::Bitcoin)
+}
+
 /// What may come, for people who wonder where their money is.
 fn rest(pending: Amount, immature: Amount) -> String {
     let mut text = String::new();
     if pending > Amount::ZERO {
-        text.push_str(&format!("; {pending} of others' payments wait for a block"));
+        text.push_str(&format!("; {} of others' payments wait for a block", coins(pending)));
     }
     if immature > Amount::ZERO {
-        text.push_str(&format!("; {immature} were mined and can be spent after 100 blocks"));
+        text.push_str(&format!("; {} were mined and can be spent after 100 blocks", coins(immature)));
     }
     text
 }
@@ -226,4 +238,19 @@ pub(super) fn vbyte(rate: FeeRate) -> String {
     let (whole, part) = (thousandths.checked_div(1_000).unwrap_or(0), thousandths.checked_rem(1_000).unwrap_or(0));
     let text = format!("{whole}.{part:03}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_without_the_unit_of_another_chain() {
+        let sats = Amount::from_sat;
+        let (has, needs, immature) = (sats(100_000_000), sats(150_000_013), sats(10_000_000_000));
+        let error = PayError::TooLittle { has, needs, pending: Amount::ZERO, immature };
+        let told = "too little money: the payment needs 1.50000013 with its fee, and 1 can be spent; 100 were mined and can \
+                    be spent after 100 blocks";
+        assert_eq!(error.to_string(), told);
+    }
 }

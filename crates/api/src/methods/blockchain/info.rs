@@ -52,6 +52,13 @@ pub(super) struct ChainInfo {
     /// The script that signs blocks (BIP-0325).
     #[serde(skip_serializing_if = "Option::is_none")]
     signet_challenge: Option<String>,
+    /// On chains of signed blocks: height of the newest block on which more than two thirds of the producers have built, which
+    /// nobody can take back any more; 0 as long as there is none but the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    irreversible_height: Option<u32>,
+    /// Its hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    irreversible_hash: Option<String>,
     /// What the user should know.
     warnings: Vec<String>,
 }
@@ -88,6 +95,8 @@ fn info(view: &dyn View) -> ChainInfo {
         pruned,
         pruneheight: pruned.then(|| lowest_kept(view)),
         signet_challenge: spec.challenge.as_ref().map(|script| script.as_bytes().to_lower_hex_string()),
+        irreversible_height: standing.federation.as_ref().map(|all| all.irreversible.map_or(0, |(height, _)| height)),
+        irreversible_hash: standing.federation.and_then(|all| all.irreversible).map(|(_, hash)| hash.to_string()),
         warnings: standing.warnings,
     }
 }

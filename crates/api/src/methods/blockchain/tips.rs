@@ -59,7 +59,7 @@ fn status(view: &dyn View, id: Id) -> &'static str {
     if id == view.tip() {
         return "active";
     }
-    if tree.status(id) != Status::Valid {
+    if matches!(tree.status(id), Status::Invalid | Status::Descends) {
         return "invalid";
     }
     let fork = tree.fork_point(id, view.tip());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::miner::MinerInfo;
 use super::program::since;
-use crate::backend::{Peer, Progress, Standing, View, WalletStanding};
+use crate::backend::{Federation, Peer, Progress, Standing, View, WalletStanding};
 use crate::error::Error;
 use crate::method::{Access, Context, Group, Method};
 use crate::methods::types::Btc;
@@ -57,6 +57,9 @@ pub(super) struct Status {
     /// The wallet, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     wallet: Option<WalletLine>,
+    /// Who signs the chain's blocks, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    federation: Option<FederationInfo>,
     /// Directory of the chain's state.
     directory: String,
     /// Bytes that the chain's state takes there.
@@ -109,6 +112,28 @@ pub(super) struct ReachInfo {
     text: String,
     /// Addresses at which it is reached.
     addresses: Vec<String>,
+}
+
+/// Who signs a chain's blocks (BIP-0325).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FederationInfo {
+    /// Keys of the producers, in the order of the chain's challenge.
+    producers: Vec<String>,
+    /// The place of this node among them, from 1, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u16>,
+    /// Height of the newest block that nobody can take back any more: more than two thirds of the producers have built on it.
+    irreversible: u32,
+}
+
+impl From<Federation> for FederationInfo {
+    fn from(all: Federation) -> Self {
+        Self {
+            producers: all.producers.iter().map(ToString::to_string).collect(),
+            place: all.place.map(|place| place.saturating_add(1)),
+            irreversible: all.irreversible.map_or(0, |(height, _)| height),
+        }
+    }
 }
 
 /// How the wallet stands.
@@ -219,6 +244,7 @@ impl Method for GetStatus {
             routing: standing.records.1,
             miner: standing.miner.into(),
             wallet: standing.wallet.map(WalletLine::from),
+            federation: standing.federation.map(FederationInfo::from),
             directory: standing.directory,
             sizeondisk: size,
             uptime: since(standing.started),

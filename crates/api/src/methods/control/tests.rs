@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::backend::{Miner, Mining, Peer, Progress, Tally, WalletStanding};
+use crate::backend::{Federation, Miner, Mining, Peer, Progress, Tally, WalletStanding};
 use crate::error::Code;
 use crate::fixture::StandIn;
 
@@ -105,4 +105,24 @@ fn the_status_has_everything() {
     assert_eq!((&told["records"], &told["routing"]), (&json!(5), &json!(6)));
     let peer = json!({ "id": 1, "address": "a:1", "path": "relayed by Carol", "inbound": false, "height": 8 });
     assert_eq!(told["peers"], json!([peer]));
+}
+
+#[test]
+fn a_federation_is_shown_with_what_is_irreversible() {
+    let node = StandIn::new();
+    let told = |method: &str| node.call(method, json!([])).unwrap();
+    assert_eq!(
+        (told("getstatus").get("federation"), told("getblockchaininfo").get("irreversible_height")),
+        (None, None)
+    );
+    let keys = [1, 2].map(|byte| yap_chain::producer::Key::new(&[byte; 32]).unwrap().public());
+    let hash = bitcoin::hashes::Hash::all_zeros();
+    for (irreversible, height) in [(None, 0), (Some((7, hash)), 7)] {
+        node.scene().standing.federation = Some(Federation { producers: keys.to_vec(), place: Some(1), irreversible });
+        let shown = json!({ "producers": keys.map(|key| key.to_string()), "place": 2, "irreversible": height });
+        assert_eq!(told("getstatus")["federation"], shown);
+        let info = told("getblockchaininfo");
+        let hash = irreversible.map(|(_, hash): (u32, bitcoin::BlockHash)| json!(hash.to_string()));
+        assert_eq!((&info["irreversible_height"], info.get("irreversible_hash")), (&json!(height), hash.as_ref()));
+    }
 }

@@ -184,7 +184,10 @@ async fn found(
 ) -> Result<Option<Block>, Error> {
     let spec = Arc::clone(context.backend.spec());
     if spec.challenge.is_some() {
-        return Err(Error::new(Code::Misc, MineError::Signed.to_string()));
+        return Err(Error::new(
+            Code::Misc,
+            "blocks of this chain are signed by its producers: only a block that is submitted is signed",
+        ));
     }
     // As in Core, what the transactions pay is nobody's.
     let contents = Contents { transactions, payout, ..Contents::default() };

@@ -59,7 +59,7 @@ fn connected(view: &mut dyn View, block: &Block) -> Result<Vec<Job>, Refused> {
         return reason(match tree.status(id) {
             Status::Invalid | Status::Descends => "duplicate-invalid",
             Status::Valid if tree.is_ancestor(id, tip) => "duplicate",
-            Status::Valid => "duplicate-inconclusive",
+            Status::Valid | Status::Forked => "duplicate-inconclusive",
         });
     }
     if block.header().prev_blockhash != tree.hash(tip) {

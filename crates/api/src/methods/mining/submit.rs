@@ -115,8 +115,10 @@ fn fate(view: &dyn View, hash: &BlockHash) -> Fate {
     if tree.is_ancestor(id, tip) {
         return Fate::Newest;
     }
-    if tree.status(id) != Status::Valid {
-        return Fate::Invalid;
+    match tree.status(id) {
+        Status::Valid => {}
+        Status::Forked => return Fate::Aside,
+        Status::Invalid | Status::Descends => return Fate::Invalid,
     }
     let here = std::iter::successors(Some(id), |id| tree.parent(*id)).take_while(|id| !tree.is_ancestor(*id, tip));
     let whole = here.into_iter().all(|id| view.has_block(id));

@@ -145,7 +145,11 @@ fn added_peers_are_told() {
     {
         let mut scene = node.scene();
         scene.peers = vec![peer(4, false)];
-        let added = |peer: &str, connections: &[u64]| Added { peer: peer.into(), connections: connections.into() };
+        let added = |peer: &str, connections: &[u64]| Added {
+            peer: peer.into(),
+            connections: connections.into(),
+            ban: (peer == "carol:6001").then(|| Ban { target: "8.8.4.4".into(), until: 1_700_000_000 }),
+        };
         scene.added = vec![added("bob:6001", &[4]), added("carol:6001", &[9])];
     }
     let told = node.call("getaddednodeinfo", json!([])).unwrap();
@@ -154,8 +158,12 @@ fn added_peers_are_told() {
         "connected": true,
         "addresses": [{ "address": "/ip4/8.8.8.8/tcp/6001", "connected": "outbound" }],
     });
+    let carol = json!({
+        "addednode": "carol:6001", "connected": false, "addresses": [], "banned_until": 1_700_000_000,
+        "banned_as": "8.8.4.4",
+    });
     // Connection 9 has ended meanwhile.
-    assert_eq!(told, json!([bob, { "addednode": "carol:6001", "connected": false, "addresses": [] }]));
+    assert_eq!(told, json!([bob, carol]));
     assert_eq!(node.call("getaddednodeinfo", json!(["bob:6001"])).unwrap(), json!([bob]));
     let (code, words) = fails(&node, "getaddednodeinfo", json!(["dave:6001"]));
     assert_eq!((code, words.as_str()), (Code::NodeNotAdded, "Error: Node has not been added."));

@@ -71,6 +71,12 @@ pub(super) struct AddedNode {
     connected: bool,
     /// Its connections.
     addresses: Vec<Connection>,
+    /// Unix time until which it is not let in, if it is banned; `setban` lets it in sooner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned_until: Option<u64>,
+    /// What `setban` calls it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned_as: Option<String>,
 }
 
 /// A connection with a peer that was added.
@@ -107,7 +113,9 @@ impl Method for GetAddedNodeInfo {
         let told = added.into_iter().map(|added| {
             let connections = added.connections.iter().filter_map(|id| peers.get(id));
             let addresses: Vec<Connection> = connections.map(|peer| Connection::of(peer)).collect();
-            AddedNode { addednode: added.peer, connected: !addresses.is_empty(), addresses }
+            let (banned_as, banned_until) = added.ban.map(|ban| (ban.target, ban.until)).unzip();
+            let connected = !addresses.is_empty();
+            AddedNode { addednode: added.peer, connected, addresses, banned_until, banned_as }
         });
         Ok(told.collect())
     }

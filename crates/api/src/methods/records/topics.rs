@@ -67,7 +67,7 @@ impl Method for Subscribe {
     }
 }
 
-/// Hears no more of a topic.
+/// Hears no more of a topic, unless others at this node have subscribed to it too: who subscribed twice takes it back twice.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Unsubscribe {
     /// The topic: 1 to 128 bytes.

@@ -88,7 +88,7 @@ impl Tree {
         }
         let Some(first) = first else { return };
         self.spread(first);
-        if self.status(self.best) != Status::Valid {
+        if self.entry(self.best).status != Status::Valid {
             self.best = self.most_work();
         }
     }
@@ -100,14 +100,14 @@ impl Tree {
         let mut first = id;
         let mut walk = Some(id);
         while let Some(before) = walk {
-            if self.status(before) != Status::Valid {
+            if self.entry(before).status != Status::Valid {
                 self.set_status(before, Status::Valid);
                 first = before;
             }
             walk = self.parent(before);
         }
         for after in self.iter().skip(id.0 as usize) {
-            if self.status(after) == Status::Invalid && self.is_ancestor(id, after) {
+            if self.entry(after).status == Status::Invalid && self.is_ancestor(id, after) {
                 self.set_status(after, Status::Descends);
             }
         }
@@ -116,13 +116,40 @@ impl Tree {
         Some(id)
     }
 
+    /// Fixes a block: branches that leave it are not followed from now on, whatever their work, and [`Tree::best`] is never
+    /// on one. Only a descendant of what was fixed before can be; anything else changes nothing. Gives whether it was.
+    pub fn fix(&mut self, id: Id) -> bool {
+        let forward = id != self.fixed && self.is_ancestor(self.fixed, id);
+        if forward {
+            self.fixed = id;
+            if !self.keeps_fixed(self.best) {
+                self.best = self.most_work();
+            }
+        }
+        forward
+    }
+
+    /// The newest block that was [fixed](Self::fix): the genesis block if none was.
+    #[must_use]
+    pub fn fixed(&self) -> Id {
+        self.fixed
+    }
+
+    /// Whether the branch of `id` has the fixed block, or may yet get it.
+    pub(super) fn keeps_fixed(&self, id: Id) -> bool {
+        // Where nothing was fixed, as on chains of proof of work, this costs nothing.
+        self.fixed == self.genesis()
+            || if id < self.fixed { self.is_ancestor(id, self.fixed) } else { self.is_ancestor(self.fixed, id) }
+    }
+
     /// Makes every later header's status follow from its parent's.
     fn spread(&mut self, from: Id) {
         for id in self.iter().skip(from.0 as usize).skip(1) {
-            let parent = self.parent(id).map_or(Status::Valid, |parent| self.status(parent));
-            match (self.status(id), parent) {
+            // What follows from a fixed block is not kept, so no entry has the status `Forked`.
+            let parent = self.parent(id).map_or(Status::Valid, |parent| self.entry(parent).status);
+            match (self.entry(id).status, parent) {
                 (Status::Invalid, _) => {}
-                (_, Status::Valid) => self.set_status(id, Status::Valid),
+                (_, Status::Valid | Status::Forked) => self.set_status(id, Status::Valid),
                 (_, Status::Invalid | Status::Descends) => self.set_status(id, Status::Descends),
             }
         }

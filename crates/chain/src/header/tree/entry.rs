@@ -12,6 +12,8 @@ pub enum Status {
     Invalid,
     /// It follows an invalid block.
     Descends,
+    /// It leaves a block that is irreversible ([`Tree::fix`](super::Tree::fix)): it may keep every rule, and is not followed.
+    Forked,
 }
 
 /// A header without its parent's hash, which the parent holds, and its place. Fields of four bytes and byte arrays only,

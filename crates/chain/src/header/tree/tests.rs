@@ -1,4 +1,5 @@
 mod assumed;
+mod fixed;
 mod model;
 mod rules;
 

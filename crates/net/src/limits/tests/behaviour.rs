@@ -133,14 +133,16 @@ fn a_banned_host_is_refused_before_its_handshake_and_a_banned_peer_after() {
     let (mallory, remote) = (PeerId::random(), there(1, 1));
     limits.ban(Ban::Host("11.1.0.1".parse::<IpAddr>().unwrap()), until);
     limits.ban(Ban::Peer(mallory), until);
-    assert_eq!(pending(&mut limits, 1, &remote), Err(Denied::Banned));
+    let host = Denied::Banned(Ban::Host("11.1.0.1".parse().unwrap()));
+    let peer = Denied::Banned(Ban::Peer(mallory));
+    assert_eq!(pending(&mut limits, 1, &remote), Err(host));
     assert_eq!(pending(&mut limits, 2, &there(1, 2)), Ok(()));
-    assert_eq!(established(&mut limits, 2, mallory, &there(1, 2)), Err(Denied::Banned));
-    assert_eq!(dial(&mut limits, 3, Some(mallory), &[]), Err(Denied::Banned));
-    assert_eq!(dial(&mut limits, 4, None, std::slice::from_ref(&remote)), Err(Denied::Banned));
+    assert_eq!(established(&mut limits, 2, mallory, &there(1, 2)), Err(peer));
+    assert_eq!(dial(&mut limits, 3, Some(mallory), &[]), Err(peer));
+    assert_eq!(dial(&mut limits, 4, None, std::slice::from_ref(&remote)), Err(host));
     // One of two addresses is fine, as long as it is the one that answers.
     assert_eq!(dial(&mut limits, 5, None, &[remote.clone(), there(2, 1)]), Ok(()));
-    assert_eq!(dialled(&mut limits, 5, PeerId::random(), &remote), Err(Denied::Banned));
+    assert_eq!(dialled(&mut limits, 5, PeerId::random(), &remote), Err(host));
     // A relay on that host is not the host of whom it relays.
     let circuit: Multiaddr = format!("{remote}/p2p/{}/p2p-circuit", PeerId::random()).parse().unwrap();
     assert_eq!(dial(&mut limits, 6, None, &[circuit]), Ok(()));

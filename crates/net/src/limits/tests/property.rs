@@ -133,7 +133,7 @@ impl Model {
                 };
                 assert!(self.idle(kind) == 0 || self.slow());
             }
-            Denied::Rate | Denied::Memory | Denied::Banned => panic!("the table knows nothing of {denied:?}"),
+            Denied::Rate | Denied::Memory | Denied::Banned(_) => panic!("the table knows nothing of {denied:?}"),
         }
     }
 

@@ -116,6 +116,48 @@ async fn whoever_opens_streams_and_drops_them_without_end_loses_the_connection()
     }
 }
 
+/// What a muxer says next, or that it says nothing for so long.
+async fn ends_within(muxer: &mut Memory, time: std::time::Duration) -> Option<ConnectionError> {
+    let end = poll_fn(|cx| muxer.poll_unpin(cx));
+    match tokio::time::timeout(time, end).await {
+        Ok(Err(error)) => Some(error),
+        Ok(Ok(event)) => panic!("{event:?}"),
+        Err(_) => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_ends_and_one_that_is_heard_does_not() {
+    let (mut near, mut far) = ends().await;
+    let (mut there, mut here) = open(&mut near, &mut far).await;
+    // Whoever says something now and then is there.
+    for _ in 0..4 {
+        tokio::time::advance(silence::SILENCE * 9 / 10).await;
+        there.write_all(b"!").await.unwrap();
+        here.write_all(b"!").await.unwrap();
+        settle(&mut near, &mut far).await;
+    }
+    // Then nothing comes any more. The other end is held, and not closed.
+    assert!(ends_within(&mut far, silence::SILENCE * 9 / 10).await.is_none());
+    let error = ends_within(&mut far, silence::SILENCE / 5).await.expect("it is given up");
+    assert!(matches!(&error, ConnectionError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_nobody_takes_ends_with_the_silence() {
+    let (mut near, mut far) = ends().await;
+    let (mut there, _here) = open(&mut near, &mut far).await;
+    // More than the carrier takes: the goodbye waits behind it.
+    while there.write(&[7; 10_000]).now_or_never().is_some() {}
+    let closed = tokio::time::timeout(2 * silence::SILENCE, poll_fn(|cx| near.poll_close_unpin(cx))).await;
+    assert!(closed.is_ok(), "it waits for ever");
+}
+
+#[test]
+fn whoever_is_there_is_asked_before_it_counts_as_silent() {
+    assert_eq!(silence::SILENCE, crate::engine::PING_INTERVAL + crate::engine::PING_TIMEOUT);
+}
+
 fn drop_ok(event: Result<StreamMuxerEvent, ConnectionError>) -> Result<(), ConnectionError> {
     event.map(drop)
 }

@@ -12,8 +12,23 @@ use crate::cli::Ending;
 /// `yap peers`.
 pub(super) fn list(link: &Link, output: &Output) -> Run {
     let reply = link.call("getpeerinfo", json!([]))?;
-    output.reply(&reply, || show(&reply, now()))?;
+    let named = link.call("getaddednodeinfo", json!([]))?;
+    output.reply(&reply, || show(&reply, now()) + &banned(&named, now()))?;
     Ok(Ending::Done)
+}
+
+/// What is to be said of peers that the user named and that are banned.
+fn banned(named: &Value, now: u64) -> String {
+    let line = |peer: &Value| {
+        let until = peer.number("banned_until").filter(|until| *until > now && !peer.holds("connected"))?;
+        Some(format!(
+            "{} is banned here for another {}: `yap rpc setban {} remove` lets it in sooner.\n",
+            peer.text("addednode"),
+            span(until.saturating_sub(now)),
+            peer.text("banned_as")
+        ))
+    };
+    entries(named).iter().filter_map(line).collect()
 }
 
 fn show(reply: &Value, now: u64) -> String {
@@ -110,5 +125,19 @@ mod tests {
              12  10.0.0.3:6001  10.0.0.3:6001        in              7              0 B   0 B  10 min\n"
         );
         assert!(show(&json!([]), 0).contains("yap addpeer"));
+    }
+
+    #[test]
+    fn named_peers_that_are_banned_are_told_and_how_to_let_them_in() {
+        let named = json!([
+            {"addednode": "bob:6001", "connected": false, "addresses": [], "banned_until": 4600, "banned_as": "8.8.4.4"},
+            {"addednode": "carol:6001", "connected": false, "addresses": []},
+            {"addednode": "dave:6001", "connected": true, "addresses": [], "banned_until": 4600},
+            {"addednode": "erin:6001", "connected": false, "addresses": [], "banned_until": 999},
+        ]);
+        let told = banned(&named, 1000);
+        assert!(told.starts_with("bob:6001 is banned here for another 1 h: "), "{told}");
+        assert!(told.contains("yap rpc setban 8.8.4.4 remove"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
     }
 }

@@ -21,6 +21,7 @@ fn show(reply: &Value, ticker: &str, now: u64) -> String {
     chain(&mut facts, reply, now);
     peers(&mut facts, reply);
     wallet(&mut facts, reply.part("wallet"), ticker);
+    federation(&mut facts, reply.part("federation"));
     facts.fact("miner", miner(reply.part("miner")));
     if let Some(waiting) = reply.number("pending") {
         facts.fact("mempool", count(waiting, "transaction"));
@@ -90,6 +91,20 @@ fn wallet(facts: &mut Table, wallet: &Value, ticker: &str) {
         text.push_str(&format!(", {} to look through", count(behind, "block")));
     }
     facts.fact("wallet", text);
+}
+
+fn federation(facts: &mut Table, federation: &Value) {
+    if federation.is_null() {
+        return;
+    }
+    let count = federation.list("producers").len();
+    let place = federation.number("place").map(|place| format!(", this node is number {place}"));
+    facts.fact("producers", format!("{count}{}", place.unwrap_or_default()));
+    let irreversible = match federation.number("irreversible") {
+        None | Some(0) => "nothing yet".to_owned(),
+        Some(height) => format!("up to height {}", grouped(height)),
+    };
+    facts.fact("final", irreversible);
 }
 
 fn miner(miner: &Value) -> String {

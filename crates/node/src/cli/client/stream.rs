@@ -84,6 +84,7 @@ fn told(event: &Event, ticker: &str) -> String {
         Event::BlockConnected { hash, height, transactions } => {
             format!("block {} {hash}, {}", at(height), count(u64::from(*transactions), "transaction"))
         }
+        Event::Irreversible { hash, height } => format!("block {} {hash} is irreversible", at(height)),
         Event::BlockDisconnected { hash, height } => format!("block {} {hash} left the best chain", at(height)),
         Event::BlockRefused { hash, reason } => format!("block {hash} refused: {reason}"),
         Event::BlockMined { hash, height } => format!("block {} {hash} mined here", at(height)),

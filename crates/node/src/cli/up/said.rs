@@ -70,6 +70,10 @@ impl Teller {
                 let (hash, height) = (short_hash(&hash.to_string()), number((*height).into()));
                 said(Tone::News, format!("block {height} is left for a better branch, {hash}"))
             }
+            // They follow the blocks at a distance of some; each by itself is no news.
+            Event::Irreversible { height, .. } => {
+                said(Tone::Detail, format!("up to block {} nothing can be taken back", number((*height).into())))
+            }
             Event::BlockRefused { hash, reason } => {
                 said(Tone::Warning, format!("block {} breaks a rule: {reason}", short_hash(&hash.to_string())))
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yap_api::backend::WalletStanding;
+use yap_api::backend::{Federation, Standing, WalletStanding};
 use yap_api::event::Stamped;
 use yap_chain::spec::Spec;
 
@@ -14,6 +14,7 @@ use super::render::{self, SHOWN_EVENTS};
 use super::said::{Said, Teller, Tone};
 use super::screen::Screen;
 use super::snapshot::Snapshot;
+use super::words;
 use crate::config::{Config, Format, HTTP_PORT};
 use crate::home::{Home, Running};
 use crate::import::unix_time;
@@ -51,8 +52,11 @@ impl Show {
     }
 
     /// Greets: says what was made, and what is not where it would be expected.
-    pub(super) fn begin(&self, config: &Config, home: &Home, running: &Running, wallet: Option<&WalletStanding>) {
-        for line in greeting(config, home, &self.spec, wallet) {
+    pub(super) fn begin(&self, config: &Config, home: &Home, running: &Running, standing: Option<&Standing>) {
+        let wallet = standing.and_then(|standing| standing.wallet.as_ref());
+        let lines = greeting(config, home, &self.spec, wallet);
+        let signs = standing.and_then(|standing| standing.federation.as_ref()).map(signs);
+        for line in lines.into_iter().chain(signs) {
             self.line(&line);
         }
         if self.screen.is_none() {
@@ -122,6 +126,20 @@ impl Show {
             }
             None => tracing::info!(target: TOLD, "stopping"),
         }
+    }
+}
+
+/// Who signs the chain's blocks.
+fn signs(all: &Federation) -> String {
+    let count = all.producers.len();
+    match all.place {
+        Some(place) => {
+            format!("This node signs blocks: it is number {} of {count} producers.", place.saturating_add(1))
+        }
+        None => format!(
+            "Blocks of this chain are signed by {}; this node is none of them.",
+            words::count(u64::try_from(count).unwrap_or(u64::MAX), "producer")
+        ),
     }
 }
 

@@ -61,6 +61,7 @@ impl Plan {
             _ if self.orders.first().is_some() => Time::ZERO,
             _ if self.catching_up => return None,
             Mining::Off => return None,
+            Mining::Continuous if self.config.producers.is_some() => self.demand?,
             Mining::Continuous => Time::ZERO,
             Mining::OnDemand => self.demand?,
         };
@@ -79,7 +80,7 @@ impl Plan {
         let parent = self.parent();
         self.stage = Stage::Building(Work { id, parent, order, since: now, pool: self.pool });
         let first = self.orders.first().filter(|_| order.is_some());
-        let empty = first.is_some() || self.mining == Mining::Continuous;
+        let empty = first.is_some() || self.mining == Mining::Continuous || self.is_owed();
         let (order, tries) = (first.map(|(_, order, _)| Arc::clone(order)), first.map(|(.., left)| left));
         if let Some((of, ..)) = first {
             self.orders.works(id, of);

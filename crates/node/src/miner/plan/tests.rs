@@ -2,6 +2,7 @@
 //! `peers`'.
 
 mod peers;
+mod producers;
 mod property;
 
 use bitcoin::ScriptBuf;
@@ -12,7 +13,7 @@ use super::*;
 const SPACING: Duration = Duration::from_secs(10);
 
 fn config() -> Config {
-    Config { spacing: SPACING, signed: false }
+    Config { spacing: SPACING, signed: false, producers: None }
 }
 
 fn random(seed: u8) -> Random {

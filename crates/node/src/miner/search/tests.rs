@@ -77,3 +77,33 @@ fn the_last_nonce_there_is_is_tried() {
     assert_eq!(search.run(2), (2, None));
     assert_eq!((search.extra, search.next), (1, Some(1)));
 }
+
+#[test]
+fn the_nonces_of_a_signed_draft_are_shared_and_come_to_an_end() {
+    let key = yap_chain::producer::Key::new(&[7; 32]).unwrap();
+    let producers = yap_chain::producer::Producers::new(vec![key.public()]).unwrap();
+    let spec = Spec { challenge: Some(producers.challenge().to_owned()), ..Spec::regtest() };
+    let signed = Arc::new(key.sign(&draft(spec), 3, &producers).unwrap());
+    let target = easy(0x207f_ffff);
+    for lanes in [1, 3] {
+        let mut found = Vec::new();
+        let mut tried = 0;
+        for lane in 0..lanes {
+            let mut search = Search::new(Arc::clone(&signed), target, (lane, lanes), 99);
+            while !search.is_spent() {
+                let (count, one) = search.run(7);
+                tried += count;
+                found.extend(one.map(|found| found.nonce));
+                if let Some(found) = one {
+                    assert!(target.is_met_by(header(&signed, found).block_hash()));
+                }
+            }
+            assert_eq!(search.run(5), (0, None));
+        }
+        found.sort_unstable();
+        let met = |nonce: &u32| target.is_met_by(Header { nonce: *nonce, ..signed.header(0) }.block_hash());
+        assert_eq!(found, (0..100).filter(met).collect::<Vec<_>>(), "none is left out, none comes twice");
+        assert_eq!(tried, 100);
+    }
+    assert!(Search::new(Arc::clone(&signed), target, (5, 8), 4).is_spent(), "more lanes than nonces");
+}

@@ -43,7 +43,7 @@ fn a_wrong_chain_file_is_told_by_line_and_field() {
         (text.replace("spacing", "spicing"), format!("line {line}: work.spicing")),
     ] {
         fs::write(&file, bad).unwrap();
-        run(bare().arg("--chain").arg(&file).args(["chain", "show"])).ends(1).says(&format!("bad.toml: {message}"));
+        run(bare().arg("--chain").arg(&file).args(["chain", "show"])).ends(2).says(&format!("bad.toml: {message}"));
     }
     fs::write(&file, [0xff, 0xfe]).unwrap();
     run(bare().arg("--chain").arg(&file).args(["chain", "show"])).ends(2).says("bad.toml");

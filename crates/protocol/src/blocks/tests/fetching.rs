@@ -158,6 +158,28 @@ fn invalid_block_is_the_senders_fault_and_is_not_asked_for_again() {
 }
 
 #[test]
+fn block_that_leaves_an_irreversible_one_is_nobodys_fault_and_is_not_asked_for_again() {
+    let (mut world, blocks) = behind(2);
+    world.meet(&[ALICE, BOB], Direction::Outbound);
+    let _ = world.has(ALICE, &blocks[1]);
+    let _ = world.has(BOB, &blocks[1]);
+    let _ = world.block(ALICE, &blocks[0]);
+    // While it is looked at, another branch becomes irreversible.
+    let other = world.chain.mine(world.chain.tip, 99, &[]);
+    let other = world.chain.store(&other);
+    assert!(world.chain.tree.fix(other));
+    let outcome = Processed::Invalid { reason: "bad-fork-irreversible", mutated: false };
+    let mut out = world.processed(blocks[0].hash(), &outcome);
+    assert_eq!(faults(&out), []);
+    // What was on its way comes too late to be wanted.
+    out.extend(world.block(ALICE, &blocks[1]));
+    assert!(processing(&out).is_empty());
+    out.extend(world.wait(Duration::from_secs(60)));
+    assert!(hashes(&asked(&out, BOB)).is_empty() && hashes(&asked(&out, ALICE)).is_empty());
+    assert_eq!(faults(&out), []);
+}
+
+#[test]
 fn mutated_block_is_the_senders_fault_and_is_asked_of_another() {
     let (mut world, blocks) = behind(100);
     world.meet(&[ALICE, BOB], Direction::Outbound);

@@ -97,12 +97,13 @@ fn a_named_peer_is_dialled_again_for_ever() {
         let mut out = Vec::new();
         while dials(&out).is_empty() {
             out = desk.pass(desk.state.next_deadline().unwrap().since(desk.now));
-            assert!(desk.now.since(before) < seconds(760), "ten minutes and a quarter at most");
+            assert!(desk.now.since(before) < seconds(76), "a minute and a quarter at most");
         }
         assert_eq!(dials(&out), [(address.clone(), Purpose::Manual)]);
         waits.push(desk.now.since(before));
     }
-    assert!(waits[0] < seconds(2) && waits[14] >= seconds(600), "{waits:?}");
+    assert!(waits[0] < seconds(2), "{waits:?}");
+    assert!((seconds(60)..=seconds(75)).contains(&waits[14]), "a minute, however long it was away: {waits:?}");
     let (peer, verdict, _) = desk.reach(&address, Purpose::Manual);
     assert_eq!(verdict, WELCOME);
     desk.pass(seconds(100));
