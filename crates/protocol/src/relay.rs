@@ -227,7 +227,7 @@ impl State {
 
     /// A transaction of ours: judged, and told to peers until one of them has it.
     pub fn submit(&mut self, transaction: Arc<Transaction>, now: Time) -> Vec<Outcome> {
-        self.ours(&transaction, now);
+        self.ours_if_new(&transaction, now);
         self.judge_ours(transaction, None);
         self.done()
     }
@@ -235,8 +235,8 @@ impl State {
     /// A transaction of ours and a parent of it, which pays too little by itself: judged together, and told to peers until
     /// one of them has them.
     pub fn submit_pair(&mut self, child: Arc<Transaction>, parent: Arc<Transaction>, now: Time) -> Vec<Outcome> {
-        self.ours(&parent, now);
-        self.ours(&child, now);
+        self.ours_if_new(&parent, now);
+        self.ours_if_new(&child, now);
         self.known.judge(self.ids(&parent), Judging::ours(&parent));
         self.judge_ours(child, Some(parent));
         self.done()
@@ -255,6 +255,13 @@ impl State {
     /// Our own transactions that no peer was given, asked for or showed yet; [`MAX_OWN`] at most. Some may be judged still.
     pub fn untaken(&self) -> impl Iterator<Item = Txid> {
         self.own.txids()
+    }
+
+    /// What is pending already was told when it came, or is among our own: a peer that took it does not take it again.
+    fn ours_if_new(&mut self, transaction: &Transaction, now: Time) {
+        if !self.known.pool.contains_key(&self.ids(transaction).0) {
+            self.ours(transaction, now);
+        }
     }
 
     fn ours(&mut self, transaction: &Transaction, now: Time) {

@@ -315,6 +315,9 @@ fn our_own_is_untaken_until_a_peer_asks_for_it_has_it_or_is_given_it() {
     assert_eq!(untaken(&desk), [shown.txid()]);
     let _ = desk.announce(ALICE, std::slice::from_ref(&shown));
     assert!(untaken(&desk).is_empty());
+    let _ = desk.relay.submit(Arc::clone(&asked), desk.now);
+    let _ = desk.judged(&asked, &Judged::Known);
+    assert!(untaken(&desk).is_empty(), "who has it does not take it again");
     let mut desk = Desk::new(Config { push: Push::Always, ..Config::default() });
     let _ = desk.relay.submit(Arc::clone(&pushed), desk.now);
     let _ = desk.accept(&pushed);
