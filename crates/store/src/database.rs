@@ -71,9 +71,6 @@ impl Table {
 /// Rows to be written, and with `None` deleted; keys include the table's byte.
 pub(crate) type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-/// The engine's file that says which version its files are; the last that it makes.
-const MARKER: &str = "version";
-
 /// The open engine.
 pub(crate) struct Database {
     engine: fjall::Database,
@@ -88,21 +85,6 @@ pub(crate) type Put<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), Error> +
 pub(crate) struct Snapshot<'a> {
     snapshot: fjall::Snapshot,
     database: &'a Database,
-}
-
-/// Removes what a process left that was killed while it made the engine's files: the file that says which version they
-/// are is there, and empty. Nothing was ever stored then; the caller sees to it that there are no blocks either.
-pub(crate) fn clear_unfinished(path: &Path) -> Result<(), Error> {
-    let marker = path.join(MARKER);
-    match std::fs::metadata(&marker) {
-        Ok(marker) if marker.len() == 0 => {
-            tracing::warn!(tables = %path.display(), "they were being made when the program was killed: made anew");
-            std::fs::remove_dir_all(path).map_err(Error::io(path))
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io(&marker)(error)),
-    }
 }
 
 impl Database {

@@ -17,6 +17,7 @@
 //!     F ‖ height ‖ hash → filter                 G ‖ height ‖ hash → filter header
 //!     I ‖ sequence      → record of a block      L ‖ file          → how far block and undo file are filled
 //!     M ‖ name          → what callers keep      S ‖ name          → schema, chain, tip
+//!   tables.unfinished   there while the tables are being made, for the first time
 //! ```
 //!
 //! # A commit

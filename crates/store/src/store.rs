@@ -1,7 +1,7 @@
 //! The store: opening, writing, committing.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use yap_chain::undo::Undo;
 use crate::blocks::{self, FilePosition, Files, Info};
 use crate::coins::{Cache, Known};
 use crate::commit::{Batch, Pending, Work};
-use crate::database::{self, Database, Table, name};
+use crate::database::{Database, Table, name};
 use crate::error::Error;
 use crate::reader::{Reader, Shared, damaged};
 use crate::state::{self, Chain, Committed, Tip};
@@ -96,9 +96,7 @@ impl Store {
         let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         let budgets = Budgets { coins: bytes(options.cache), tables: bytes(options.cache / ENGINE_SHARE) };
         let tables = directory.join("tables");
-        if !blocks::any(&blocks)? {
-            database::clear_unfinished(&tables)?;
-        }
+        let making = Making::begin(directory, &tables, blocks::any(&blocks)?)?;
         let database = Database::open(&tables, budgets.tables)?;
         if state::is_new(&database)? {
             // Files that no row knows would be deleted as what a crash left: not somebody's whole chain.
@@ -109,6 +107,7 @@ impl Store {
         }
         let chain = Chain { name: &options.chain, magic: options.magic, genesis: options.genesis };
         state::prepare(&database, directory, &chain, state::MIGRATIONS)?;
+        making.end()?;
         let snapshot = database.snapshot();
         let committed = Committed::read(&snapshot)?;
         let mut infos = BTreeMap::new();
@@ -316,6 +315,40 @@ fn make_directory(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(Error::io(path))
+}
+
+/// The file that is there while the tables are made. The engine makes several files one after another, and opens no tables
+/// of which some are missing: what a kill left of them is removed, and nothing else is.
+struct Making {
+    mark: PathBuf,
+}
+
+impl Making {
+    /// Before the tables are opened. What was being made held nothing yet; with blocks beside it, it is left alone.
+    fn begin(directory: &Path, tables: &Path, blocks: bool) -> Result<Self, Error> {
+        let mark = directory.join("tables.unfinished");
+        let (marked, made) = (exists(&mark)?, exists(tables)?);
+        if marked && made && !blocks {
+            tracing::warn!(tables = %tables.display(), "they were being made when the program was killed: made anew");
+            fs::remove_dir_all(tables).map_err(Error::io(tables))?;
+        } else if !marked && !made {
+            File::create(&mark).map_err(Error::io(&mark))?;
+            blocks::sync_directory(directory)?;
+        }
+        Ok(Self { mark })
+    }
+
+    /// The tables are complete.
+    fn end(self) -> Result<(), Error> {
+        match fs::remove_file(&self.mark) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&self.mark)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn exists(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(Error::io(path))
 }
 
 /// Takes the directory for this process.

@@ -93,27 +93,60 @@ fn everything_that_is_committed_is_there_after_reopening() {
     assert_eq!(reader.tip().unwrap(), Some(tip(2)));
 }
 
-#[test]
-fn tables_that_were_being_made_at_a_kill_are_made_anew() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()));
-    let marker = directory.path().join("tables/version");
-    fs::write(&marker, []).unwrap();
-    drop(open(directory.path()));
-    assert!(fs::metadata(&marker).unwrap().len() > 0);
+/// All files below a directory.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![directory.to_path_buf()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
 }
 
 #[test]
-fn tables_are_never_removed_while_there_are_blocks() {
+fn tables_that_were_being_made_at_a_kill_are_made_anew() {
+    let whole = tempfile::tempdir().unwrap();
+    drop(open(whole.path()));
+    let files = files_below(&whole.path().join("tables"));
+    assert!(files.len() > 3, "{files:?}");
+    // Whichever of the files are there. What is in them is all the same: they go.
+    for missing in 0..files.len() {
+        let directory = tempfile::tempdir().unwrap();
+        for file in files.iter().enumerate().filter(|(number, _)| *number != missing).map(|(_, file)| file) {
+            let copy = directory.path().join(file.strip_prefix(whole.path()).unwrap());
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::write(copy, []).unwrap();
+        }
+        fs::write(directory.path().join("tables.unfinished"), []).unwrap();
+        let mut store = open(directory.path());
+        assert!(!directory.path().join("tables.unfinished").exists());
+        commit(&mut store, Batch::new(tip(1)));
+        drop(store);
+        assert_eq!(open(directory.path()).tip(), Some(tip(1)));
+    }
+}
+
+#[test]
+fn nothing_is_removed_but_tables_that_were_being_made_without_blocks() {
+    // A folder of somebody else, which is no engine's.
+    let directory = tempfile::tempdir().unwrap();
+    let foreign = directory.path().join("tables/0.jnl");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "mine").unwrap();
+    Store::open(directory.path(), &options()).unwrap_err();
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "mine");
+
+    // With blocks beside them, tables are somebody's whole chain, whatever is marked.
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
     store.write_block(&block(1), 1).unwrap();
     commit(&mut store, Batch::new(tip(1)));
     drop(store);
-    fs::write(directory.path().join("tables/version"), []).unwrap();
-    let before = fs::read_dir(directory.path().join("tables")).unwrap().count();
-    Store::open(directory.path(), &options()).unwrap_err();
-    assert_eq!(fs::read_dir(directory.path().join("tables")).unwrap().count(), before);
+    fs::write(directory.path().join("tables.unfinished"), []).unwrap();
+    assert_eq!(open(directory.path()).tip(), Some(tip(1)));
 }
 
 #[test]
