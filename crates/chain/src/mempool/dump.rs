@@ -119,7 +119,7 @@ impl Snapshot {
         self.entries.is_empty()
     }
 
-    /// As [`write`].
+    /// As [`write()`].
     ///
     /// # Errors
     /// Those of `out`.
