@@ -43,11 +43,7 @@ step_wasm() {
         cargo check --locked --target wasm32-unknown-unknown $(pure_packages)
 }
 step_clippy() { cargo clippy "${WORKSPACE[@]}" --all-targets -- -D warnings; }
-# Tests of the network wait for deadlines now and then: one more than there are cores, and no core waits with them.
-step_tests() {
-    cargo nextest run "${WORKSPACE[@]}" --profile "${NEXTEST_PROFILE:-ci}" \
-        --test-threads "$(($(getconf _NPROCESSORS_ONLN) + 1))"
-}
+step_tests() { cargo nextest run "${WORKSPACE[@]}" --profile "${NEXTEST_PROFILE:-ci}"; }
 step_doctests() { cargo test "${WORKSPACE[@]}" --doc; }
 step_docs() { RUSTDOCFLAGS=-Dwarnings cargo doc "${WORKSPACE[@]}" --no-deps; }
 

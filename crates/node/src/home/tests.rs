@@ -3,11 +3,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use super::*;
 use crate::config::{Environment, Flags};
 
-/// Ports that tests alone use, far from those of a node that may run here.
+/// A port that nobody has, far from those of a node that may run here: below those that the system gives to outgoing connections, one of which could take it meanwhile.
+/// Every process tries others first.
 fn free() -> u16 {
-    // Both kinds of socket are closed again at once: the port is free, and the system does not give it again so soon.
-    let socket = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    socket.local_addr().unwrap().port()
+    let start = 12_000 + std::process::id().wrapping_mul(131) % 10_000;
+    let is_free = |port: &u16| {
+        let here = (Ipv4Addr::UNSPECIFIED, *port);
+        TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok()
+    };
+    (start..32_000).map(|port| u16::try_from(port).unwrap()).find(is_free).unwrap()
 }
 
 /// What a user says who keeps all in `base`: as the home directory, so that the data directory is not given.
@@ -89,8 +93,8 @@ fn a_port_that_was_given_is_not_replaced() {
     assert!(matches!(error, Error::PortBusy { port, used: Use::P2p, node: false } if port == taken), "{error}");
     let error = Home::take(&config(base.path(), &ports(0, taken)), "local").unwrap_err();
     assert!(matches!(error, Error::PortBusy { port, used: Use::Http, node: false } if port == taken), "{error}");
-    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let taken = udp.local_addr().unwrap().port();
+    let taken = free();
+    let _udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
     let error = Home::take(&config(base.path(), &ports(taken, 0)), "local").unwrap_err();
     assert!(matches!(error, Error::PortBusy { used: Use::P2p, .. }), "QUIC needs the port of UDP: {error}");
     Home::take(&config(base.path(), &ports(0, taken)), "local").unwrap();
