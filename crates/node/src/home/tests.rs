@@ -3,8 +3,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use super::*;
 use crate::config::{Environment, Flags};
 
-/// A port that nobody has, far from those of a node that may run here: below those that the system gives to outgoing connections, one of which could take it meanwhile.
-/// Every process tries others first.
+/// A port that nobody has, far from those of a node that may run here, and below those that the system gives to outgoing
+/// connections, one of which could take it meanwhile. Every process tries others first.
 fn free() -> u16 {
     let start = 12_000 + std::process::id().wrapping_mul(131) % 10_000;
     let is_free = |port: &u16| {
