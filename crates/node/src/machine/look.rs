@@ -60,11 +60,11 @@ impl Machine {
         Ok(bytes.zip(header))
     }
 
-    /// Commits what is new, so that whoever looks at the disk sees the tip. Near the tip that is a block or two, which are
-    /// committed a moment later anyway. While a chain is fetched it would be hundreds of megabytes, and scripts under way:
-    /// the loop does not wait for those, and what is seen is as of the last commit.
+    /// Commits what is new, so that whoever looks at the disk sees the tip. While a chain is fetched that may be much, with
+    /// scripts under way: then the loop does not wait, and what is seen is as of the last commit, if there was one.
     fn settle_for_look(&mut self) -> Result<(), ReadError> {
-        if !self.ledger.chain().commit_is_short() {
+        let chain = self.ledger.chain();
+        if self.node.is_catching_up() && chain.store().tip().is_some() && !chain.commit_is_short() {
             return Ok(());
         }
         self.ledger.chain_mut().persist().map_err(|error| self.fail(error))
