@@ -6,7 +6,8 @@ use crate::config::{Environment, Flags};
 /// A port that nobody has, far from those of a node that may run here, and below those that the system gives to outgoing
 /// connections, one of which could take it meanwhile. Every process tries others first.
 fn free() -> u16 {
-    let start = 12_000 + std::process::id().wrapping_mul(131) % 10_000;
+    let own = std::process::id().wrapping_mul(131).checked_rem(10_000).unwrap();
+    let start = own.saturating_add(12_000);
     let is_free = |port: &u16| {
         let here = (Ipv4Addr::UNSPECIFIED, *port);
         TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok()
