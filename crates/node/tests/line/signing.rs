@@ -187,7 +187,9 @@ fn a_longer_branch_that_leaves_an_irreversible_block_is_refused_by_all() {
     town.node_mut(2).kill();
     town.start(GUEST);
     town.start(2);
-    assert!(town.irreversible(GUEST) >= before && town.irreversible(2) >= before);
+    assert!(town.irreversible(GUEST) >= before);
+    // A kill may cost the newest block, which was not on disk yet, and with it what that had made irreversible.
+    assert!(town.irreversible(2) >= paid);
     for number in [2, GUEST] {
         town.meet(number, ROGUE);
     }
