@@ -34,20 +34,14 @@ fn both_sides_of_a_split_go_on_and_heal_by_most_work() {
     let here = town.pay(1, &second, COIN / 8);
     town.waits(2, &here);
     town.mine(2, 1);
-    town.until("the greater side confirms", |town| match town.confirmations(1, &here) {
-        1 => Ok(()),
-        other => Err(format!("{other} confirmations")),
-    });
+    town.confirmed(1, &here, 1);
     let there = town.pay(3, &first, COIN / 16);
     town.until("the wallet says that it is isolated", |town| {
         let told = town.call(3, "gettransaction", json!([there]));
         if told["isolated"] == json!(true) { Ok(()) } else { Err(told["status"].to_string()) }
     });
     town.mine(3, 3);
-    town.until("the lonely side confirms", |town| match town.confirmations(3, &there) {
-        3 => Ok(()),
-        other => Err(format!("{other} confirmations")),
-    });
+    town.confirmed(3, &there, 3);
     let (left, right) = (town.agreed_among(&[1, 2]), town.agreed_among(&[3]));
     assert_eq!(right.0, left.0 + 2);
 

@@ -52,15 +52,9 @@ fn parts_and_heals(scheme: &str, old: Old, noticed: Duration) {
     let here = town.pay(1, &second, COIN / 8);
     town.waits(2, &here);
     town.mine(2, 1);
-    town.until("the greater side confirms", |town| match town.confirmations(1, &here) {
-        1 => Ok(()),
-        other => Err(format!("{other} confirmations")),
-    });
+    town.confirmed(1, &here, 1);
     town.mine(3, 3);
-    town.until("the lonely side confirms", |town| match town.confirmations(3, &there) {
-        3 => Ok(()),
-        other => Err(format!("{other} confirmations")),
-    });
+    town.confirmed(3, &there, 3);
     let (left, right) = (town.agreed_among(&[1, 2]), town.agreed_among(&[3]));
     assert_eq!(right.0, left.0 + 2);
     assert_eq!(town.pool(1), [""; 0]);

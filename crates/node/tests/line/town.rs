@@ -283,6 +283,17 @@ impl Town {
         self.call(number, "gettransaction", json!([txid]))["confirmations"].as_i64().unwrap()
     }
 
+    /// Waits until a payment has so many confirmations, as that wallet sees it.
+    #[track_caller]
+    pub(crate) fn confirmed(&mut self, number: usize, txid: &str, wanted: i64) {
+        self.until(&format!("{txid} has {wanted} confirmations at node {number}"), |town| {
+            match town.confirmations(number, txid) {
+                confirmations if confirmations == wanted => Ok(()),
+                other => Err(format!("{other} confirmations")),
+            }
+        });
+    }
+
     /// Ids of the transactions that wait at a node.
     #[track_caller]
     pub(crate) fn pool(&self, number: usize) -> Vec<String> {
