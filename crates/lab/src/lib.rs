@@ -7,6 +7,7 @@
 //! | [`topology`] | networks of hosts |
 //! | [`router`] | what stands between a network and the internet |
 //! | [`probe`] | what a network does with a packet |
+//! | [`ports`] | which ports are free |
 //! | [`process`] | peers as processes on hosts |
 //! | [`attack`] | what a hostile host does to a peer |
 //! | [`certificate`] | certificates, and the authority that signs them |
@@ -17,6 +18,7 @@ pub mod attack;
 pub mod certificate;
 pub mod namespace;
 pub mod peer;
+pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod report;

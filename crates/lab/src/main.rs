@@ -137,7 +137,11 @@ fn main() -> ExitCode {
 fn help(helper: Helper) -> io::Result<()> {
     match helper {
         Helper::Portal { address } => portal::serve(address, &mut io::stdout()),
-        Helper::Observe { port } => probe::observe(port, &mut io::stdout()),
+        Helper::Observe { port } => {
+            let observer = probe::Observer::bind(port)?;
+            println!("ready");
+            observer.serve()
+        }
         Helper::Ask { carrier, to, from } => {
             let carrier = match carrier {
                 Carrier::Tcp => probe::Carrier::Tcp,

@@ -1,6 +1,6 @@
 //! Asks a network whence a packet comes, so that networks can be tested without peers.
 //!
-//! [`observe`] answers whoever asks with the address that it sees; [`ask`] asks. Both run as processes of their own in
+//! An [`Observer`] answers whoever asks with the address that it sees; [`ask`] asks. Both run as processes of their own in
 //! namespaces (`yap-lab helper observe`, `yap-lab helper ask`).
 
 use std::io::{self, Read, Write};
@@ -23,25 +23,42 @@ pub enum Carrier {
     Udp,
 }
 
-/// Answers for ever on this port, TCP and UDP. Says `ready` on `out` once both listen.
-///
-/// # Errors
-///
-/// The port is taken, or the system closes one.
-pub fn observe(port: u16, out: &mut impl Write) -> io::Result<()> {
-    let datagrams = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
-    let connections = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
-    writeln!(out, "ready").and_then(|()| out.flush())?;
-    thread::spawn(move || -> io::Result<()> {
+/// Who answers, on one port of TCP and UDP.
+#[derive(Debug)]
+pub struct Observer {
+    datagrams: UdpSocket,
+    connections: TcpListener,
+}
+
+impl Observer {
+    /// Takes this port.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken.
+    pub fn bind(port: u16) -> io::Result<Self> {
+        let here = (Ipv4Addr::UNSPECIFIED, port);
+        Ok(Self { datagrams: UdpSocket::bind(here)?, connections: TcpListener::bind(here)? })
+    }
+
+    /// Answers for ever.
+    ///
+    /// # Errors
+    ///
+    /// The system closes the port.
+    pub fn serve(self) -> io::Result<()> {
+        let Self { datagrams, connections } = self;
+        thread::spawn(move || -> io::Result<()> {
+            loop {
+                let (_, from) = datagrams.recv_from(&mut [0; ANSWER])?;
+                datagrams.send_to(from.to_string().as_bytes(), from)?;
+            }
+        });
         loop {
-            let (_, from) = datagrams.recv_from(&mut [0; ANSWER])?;
-            datagrams.send_to(from.to_string().as_bytes(), from)?;
+            let (mut connection, from) = connections.accept()?;
+            // One that went away in between is no reason to stop.
+            let _ = connection.write_all(from.to_string().as_bytes());
         }
-    });
-    loop {
-        let (mut connection, from) = connections.accept()?;
-        // One that went away in between is no reason to stop.
-        let _ = connection.write_all(from.to_string().as_bytes());
     }
 }
 
@@ -73,19 +90,14 @@ pub fn ask(carrier: Carrier, from: u16, to: SocketAddrV4) -> io::Result<SocketAd
 
 #[cfg(test)]
 mod tests {
-    use super::{Carrier, ask, observe};
-    use std::io::{BufRead, BufReader};
-    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+    use super::{Carrier, Observer, ask};
+    use std::net::{Ipv4Addr, SocketAddrV4};
 
     #[test]
     fn an_observer_says_whence_it_was_asked() {
-        // A port that was free a moment ago for UDP; TCP has the same number free but for bad luck, which the bind tells.
-        let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        std::thread::spawn(move || observe(port, &mut writer));
-        let mut line = String::new();
-        BufReader::new(reader).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
+        let port = crate::ports::unused().unwrap();
+        let observer = Observer::bind(port).unwrap();
+        std::thread::spawn(|| observer.serve());
         for carrier in [Carrier::Tcp, Carrier::Udp] {
             let seen = ask(carrier, 0, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).unwrap();
             assert_eq!(seen.ip(), Ipv4Addr::LOCALHOST);

@@ -129,9 +129,9 @@ fn two_processes_share_a_ledger_by_lines() {
 #[test]
 fn a_killed_process_comes_back_with_its_chain_and_is_found_again() {
     let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut alice = start(directories[0].path(), &["--port", "0"]);
+    let port = yap_lab::ports::unused().unwrap().to_string();
+    let mut alice = start(directories[0].path(), &["--port", &port]);
     let address = tcp(&alice);
-    let port = address.rsplit('/').next().unwrap().to_owned();
     let mut bob = start(directories[1].path(), &["--port", "0", "--peers", &address]);
     bob.event("connected");
     let mined = alice.ask(json!({"do": "mine", "blocks": 3, "bytes": 1_000_000}))["ok"].clone();

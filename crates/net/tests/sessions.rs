@@ -184,7 +184,9 @@ async fn a_node_that_stops_tells_of_every_end_and_frees_its_port() {
     assert_eq!(bob.disconnected().await, alices);
     let text = port.endpoint.to_string();
     let number: u16 = text.split("/tcp/").nth(1).expect("a TCP address").parse().expect("a port");
-    std::net::TcpListener::bind(("127.0.0.1", number)).expect("the port is free again");
+    // Nobody else listens on it meanwhile, but an outgoing connection may have it: whoever listens still would answer.
+    let asked = std::net::TcpStream::connect(("127.0.0.1", number));
+    assert!(asked.is_err(), "the port is free again");
 }
 
 #[tokio::test]
@@ -217,8 +219,10 @@ async fn a_node_does_not_connect_to_itself() {
 #[tokio::test]
 async fn a_port_where_nobody_listens_and_one_where_something_else_does_are_told_apart() {
     let mut alice = Node::start(config(1)).await;
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody: Given = format!("127.0.0.1:{}", closed.port()).parse().unwrap();
+    // Bound by us, so that nobody else can have it, and not listened on.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody: Given = closed.local_addr().unwrap().to_string().parse().unwrap();
     alice.dial(&nobody.addresses(&[])[0], Purpose::Manual);
     assert_eq!(alice.failure().await, DialError::Refused);
 

@@ -2,6 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use yap_lab::peer::{Command, Options, Peer, chain};
+use yap_lab::ports::unused;
 use yap_net::identity::{Keys, Name};
 
 use crate::running::{are_one_network, start};
@@ -36,8 +37,9 @@ async fn a_port_in_use_is_named_and_another_one_suggested() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_peers_port_is_free_again() {
-    let alice = start(|_| {}).await;
-    let port = alice.port().await;
+    let port = unused().unwrap();
+    let alice = start(|options| options.listen.port = port).await;
+    assert_eq!(alice.port().await, port);
     alice.peer.stop().await;
     let bob = start(|options| options.listen.port = port).await;
     assert_eq!(bob.port().await, port);
@@ -125,7 +127,7 @@ async fn what_is_no_node_is_told_of() {
     has(&alice.notice("no node").await, &[&port.to_string(), "portal"]);
     answering.abort();
     // Nobody at all.
-    let port = crate::free_port();
+    let port = unused().unwrap();
     alice.dial(&format!("127.0.0.1:{port}")).await;
     has(&alice.notice(&port.to_string()).await, &["check the port"]);
 }

@@ -14,8 +14,3 @@ mod attack;
 mod fail;
 mod running;
 mod share;
-
-/// A port that was free a moment ago, for peers whose address must be known before they start.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}

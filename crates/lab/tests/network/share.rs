@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use yap_lab::peer::{Command, Event, FOUNDATION, Options, chain};
+use yap_lab::ports;
 
-use crate::free_port;
 use crate::running::{Running, SOON, are_one_network, start, start_in, start_with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,7 +38,7 @@ async fn peers_of_different_chains_in_one_registry_do_not_meet() {
 
 /// A line of three: each names the one before it.
 async fn line(order: &[usize]) -> Vec<Running> {
-    let ports = [free_port(), free_port(), free_port()];
+    let ports = [(); 3].map(|()| ports::unused().unwrap());
     let one = |index: usize| {
         start(move |options| {
             options.listen.port = ports[index];

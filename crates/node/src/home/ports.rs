@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use yap_net::config::Hosts;
 
@@ -12,6 +14,25 @@ use super::{Error, MOST_NODES, Use};
 
 /// How many ports are tried, from the default on.
 const MOST_PORTS: u16 = 128;
+
+/// Where [`unused`] looks: far from the ports of a node that may run here, and below those that the system gives to outgoing
+/// connections, one of which could take a port before it is bound.
+const UNUSED: Range<u16> = 12_000..32_000;
+
+/// A port that nobody has on this machine, by TCP or UDP, and that no other call in this process returns.
+///
+/// Processes that look at one time try others first, as their ids differ.
+pub(crate) fn unused() -> Option<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let places = u32::from(UNUSED.end.saturating_sub(UNUSED.start));
+    let own = std::process::id().wrapping_mul(131);
+    (0..places).find_map(|_| {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let place = u16::try_from(own.wrapping_add(step).checked_rem(places)?).ok()?;
+        let here = (Ipv4Addr::UNSPECIFIED, UNUSED.start.saturating_add(place));
+        (TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok()).then_some(here.1)
+    })
+}
 
 /// A port that no other node of this user takes, for as long as this value lives.
 #[derive(Debug)]

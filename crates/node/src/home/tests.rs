@@ -1,19 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
+use super::ports::unused;
 use super::*;
 use crate::config::{Environment, Flags};
-
-/// A port that nobody has, far from those of a node that may run here, and below those that the system gives to outgoing
-/// connections, one of which could take it meanwhile. Every process tries others first.
-fn free() -> u16 {
-    let own = std::process::id().wrapping_mul(131).checked_rem(10_000).unwrap();
-    let start = own.saturating_add(12_000);
-    let is_free = |port: &u16| {
-        let here = (Ipv4Addr::UNSPECIFIED, *port);
-        TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok()
-    };
-    (start..32_000).map(|port| u16::try_from(port).unwrap()).find(is_free).unwrap()
-}
 
 /// What a user says who keeps all in `base`: as the home directory, so that the data directory is not given.
 fn config(base: &Path, given: &[(&'static str, String)]) -> Config {
@@ -94,7 +83,7 @@ fn a_port_that_was_given_is_not_replaced() {
     assert!(matches!(error, Error::PortBusy { port, used: Use::P2p, node: false } if port == taken), "{error}");
     let error = Home::take(&config(base.path(), &ports(0, taken)), "local").unwrap_err();
     assert!(matches!(error, Error::PortBusy { port, used: Use::Http, node: false } if port == taken), "{error}");
-    let taken = free();
+    let taken = unused().unwrap();
     let _udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
     let error = Home::take(&config(base.path(), &ports(taken, 0)), "local").unwrap_err();
     assert!(matches!(error, Error::PortBusy { used: Use::P2p, .. }), "QUIC needs the port of UDP: {error}");
@@ -105,7 +94,7 @@ fn a_port_that_was_given_is_not_replaced() {
 #[test]
 fn two_nodes_never_choose_one_port_even_before_they_bind_it() {
     let base = tempfile::tempdir().unwrap();
-    let port = free();
+    let port = unused().unwrap();
     let config = config(base.path(), &ports(port, 0));
     let first = Home::take(&config, "local").unwrap();
     let error = Home::take(&config, "local").unwrap_err();

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -15,15 +14,13 @@ use yap_chain::spec::Spec;
 use super::Error;
 use crate::cli::client;
 use crate::cli::client::link::Link;
+use crate::home::unused_port;
 
 /// Bytes of a log that are read for its last lines.
 const TAIL_BYTES: u64 = 8192;
 
 /// Lines of a log that are told when something goes wrong.
 const TAIL_LINES: usize = 12;
-
-/// Pairs of ports that are tried.
-const ATTEMPTS: u32 = 64;
 
 /// Time that a node has to stop before it is ended.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -52,19 +49,8 @@ pub(super) struct Ports {
 impl Ports {
     /// Two ports that nobody uses now.
     pub(super) fn free() -> Result<Self, Error> {
-        for _ in 0..ATTEMPTS {
-            let here = (Ipv4Addr::LOCALHOST, 0);
-            let Ok(listeners) = TcpListener::bind(here).and_then(|p2p| Ok((p2p, TcpListener::bind(here)?))) else {
-                continue;
-            };
-            let ports = listeners.0.local_addr().and_then(|p2p| Ok((p2p.port(), listeners.1.local_addr()?.port())));
-            if let Ok((p2p, http)) = ports
-                && UdpSocket::bind((Ipv4Addr::LOCALHOST, p2p)).is_ok()
-            {
-                return Ok(Self { p2p, http });
-            }
-        }
-        Err(Error::NoPorts)
+        let port = || unused_port().ok_or(Error::NoPorts);
+        Ok(Self { p2p: port()?, http: port()? })
     }
 }
 
@@ -205,6 +191,8 @@ impl Drop for Child {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
     use super::*;
 
     #[test]
