@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::Engine;
 use super::behaviour::Behaviour;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::error::StartError;
 use crate::find::names::Names;
 use crate::find::registry::Registry;
@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Streams that a peer may be negotiating on one connection, each of which can hold a window of bytes that nobody reads.
 const NEGOTIATING: usize = 16;
 
+/// How often a port is chosen anew when any will do.
+const CHOICES: usize = 8;
+
 /// How long it may take until the first listener has its address.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,7 +36,6 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, StartError> {
     let pair = config.keys.pair();
     let us = pair.public().to_peer_id();
-    let port = transport::check_port(&config.listen)?;
     let transport::Parts { transport, relay, bitcoin } = transport::build(&pair, &transport::Options::new(&config))?;
     let behaviour = Behaviour::new(&config, &pair, relay)?;
     let settings = swarm::Config::with_tokio_executor()
@@ -42,7 +44,7 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
         .with_smart_dial();
     let mut swarm = Swarm::new(transport, behaviour, us, settings);
     let external = external(&config.listen.external)?;
-    let listening = listen_on(&mut swarm, &transport::listen_addresses(&config.listen, port))?;
+    let listening = listen(&mut swarm, &config.listen)?;
     let clock = Clock::start();
     let started = clock.now();
     let (names, resolved) = Names::start();
@@ -94,6 +96,23 @@ pub(crate) async fn start(config: Config, ends: Ends) -> Result<JoinHandle<()>, 
     Ok(tokio::spawn(Box::pin(engine.run())))
 }
 
+/// Listens wherever it is configured. Another program can take a port between the look at it and this: if any port will
+/// do, another one is chosen.
+fn listen(swarm: &mut Swarm<Behaviour>, listen: &Listen) -> Result<Vec<ListenerId>, StartError> {
+    let mut left = CHOICES;
+    loop {
+        let port = transport::check_port(listen)?;
+        match listen_on(swarm, &transport::listen_addresses(listen, port)) {
+            Err(StartError::PortInUse { port }) if listen.port == 0 && left > 0 => {
+                tracing::debug!(port, "taken meanwhile");
+                left = left.saturating_sub(1);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Listens on all of these addresses or none.
 fn listen_on(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<Vec<ListenerId>, StartError> {
     let mut listening = Vec::new();
     for address in addresses {
@@ -103,7 +122,12 @@ fn listen_on(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<Ve
             Err(error) if !listening.is_empty() && is_ipv6(address) => {
                 tracing::debug!(%address, %error, "not listening");
             }
-            Err(error) => return Err(transport::listen_error(address, error)),
+            Err(error) => {
+                for id in listening {
+                    swarm.remove_listener(id);
+                }
+                return Err(transport::listen_error(address, error));
+            }
         }
     }
     Ok(listening)
