@@ -36,6 +36,7 @@ pub mod types;
 mod util;
 mod wallet;
 
+pub(crate) use self::records::MAX_TOPIC;
 pub(crate) use self::util::Prices;
 use crate::method::Methods;
 

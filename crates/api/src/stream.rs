@@ -7,9 +7,11 @@
 //! ```
 //!
 //! Whoever reads slower than events come gets `event: lost` with how many are gone; the node never waits for a reader.
-//! `?types=a,b` and `?topic=t` choose. Payments are told to whoever has the cookie.
+//! `?types=a,b` and `?topic=t` choose. Payments are told to whoever has the cookie, and the node is subscribed to the topic
+//! that such a reader names for as long as the stream is open, however it ends.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,9 @@ use serde::Deserialize;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
+use crate::backend::{Backend, Unavailable};
 use crate::event::{Event, Stamped};
+use crate::methods::MAX_TOPIC;
 use crate::server::{App, Caller, Refusal};
 
 /// Said first: it opens the stream, and lets browsers come back a second after it breaks.
@@ -61,6 +65,10 @@ impl Filter {
         if types.contains(&PRIVATE) && caller != Caller::Owner {
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "payments are told to whoever shows the cookie"));
         }
+        if asked.topic.as_ref().is_some_and(|topic| !(1..=MAX_TOPIC).contains(&topic.len())) {
+            let text = format!("a topic has 1 to {MAX_TOPIC} bytes");
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+        }
         if types.is_empty() {
             let private = |kind: &&str| caller != Caller::Owner && *kind == PRIVATE;
             types.extend(Event::KINDS.into_iter().filter(|kind| !private(kind)));
@@ -89,12 +97,19 @@ pub(crate) async fn events(
     let filter = Filter::new(asked.0, *caller)?;
     let permit = Arc::clone(&app.streams).try_acquire_owned();
     let permit = permit.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many event streams are open"))?;
+    // Before the subscription, so that nothing is missed in between.
+    let events = app.context.backend.events();
+    let subscription = match &filter.topic {
+        Some(topic) if *caller == Caller::Owner => Some(Subscription::new(&app.context.backend, topic).await?),
+        _ => None,
+    };
     let reader = Reader {
-        events: app.context.backend.events(),
+        events,
         stop: app.stop.clone(),
         keep_alive: app.limits.keep_alive,
         filter,
         opened: false,
+        _subscription: subscription,
         _permit: permit,
     };
     let body = Body::from_stream(futures::stream::unfold(reader, |mut reader| async move {
@@ -102,6 +117,40 @@ pub(crate) async fn events(
         Some((Ok::<_, Infallible>(text), reader))
     }));
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
+}
+
+/// A topic that the node hears for as long as this value lives.
+struct Subscription {
+    backend: Arc<dyn Backend>,
+    topic: String,
+}
+
+impl Subscription {
+    async fn new(backend: &Arc<dyn Backend>, topic: &str) -> Result<Self, Refusal> {
+        let (backend, topic) = (Arc::clone(backend), topic.to_owned());
+        // A task of its own: if the reader goes away meanwhile, what it gives is dropped, and so taken back.
+        let subscribing = tokio::spawn(async move {
+            let asked = backend.subscribe(&topic).await?;
+            asked.map_err(|why| Refusal::new(StatusCode::CONFLICT, why.to_string()))?;
+            Ok(Self { backend, topic })
+        });
+        subscribing.await.unwrap_or_else(|_| Err(Unavailable::Stopped.into()))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // Without a runtime the server is gone, and its node with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(self.backend.unsubscribe(&self.topic));
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("topic", &self.topic).finish_non_exhaustive()
+    }
 }
 
 /// One reader of events.
@@ -112,6 +161,7 @@ struct Reader {
     keep_alive: Duration,
     filter: Filter,
     opened: bool,
+    _subscription: Option<Subscription>,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -412,8 +412,8 @@ async fn dial(network: &Network, given: &Given) -> Result<(), PeerError> {
         }
     };
     for address in given.addresses(&resolved) {
-        // A dial is the network's to do.
-        let _ = network.apply(Output::Dial { address, purpose: Purpose::Full });
+        // A dial is the network's to do. No limit counts whom the user names, as with one that is to stay.
+        let _ = network.apply(Output::Dial { address, purpose: Purpose::Manual });
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::backend::RecordError;
 use crate::fixture::{EVENTS, Node, open, until};
 use crate::server::limits::Limits;
 
@@ -85,6 +86,27 @@ async fn readers_choose_by_type_and_topic() {
     let unknown = node.get("/events?types=nonsense").await;
     assert_eq!(unknown.status, 400);
     assert!(unknown.text().contains("block_connected, "));
+}
+
+#[tokio::test]
+async fn an_owner_is_subscribed_to_a_topic_for_as_long_as_the_stream_is_open() {
+    let node = Node::start().await;
+    let both = [listen(&node, "?topic=a%20b", &node.authorization()).await, listen(&node, "?topic=c", "").await];
+    until("a subscription", || node.backend.calls() == ["subscribe a b"]).await;
+    drop(both);
+    until("its end", || node.backend.calls() == ["unsubscribe a b"]).await;
+    node.backend.scene().record = Err(RecordError::Refused("too many topics".into()));
+    let request = |query: &str| {
+        let head = format!("GET /events{query} HTTP/1.0\r\nhost: localhost\r\n{}\r\n", node.authorization());
+        async { node.raw(head).await }
+    };
+    let refused = request("?topic=a").await;
+    assert_eq!((refused.status, refused.text().trim_end()), (409, "too many topics"));
+    assert_eq!(request(&format!("?topic={}", "a".repeat(MAX_TOPIC))).await.status, 409);
+    node.backend.calls();
+    assert_eq!(request(&format!("?topic={}", "a".repeat(MAX_TOPIC + 1))).await.status, 400);
+    assert_eq!(request("?topic=").await.status, 400);
+    assert!(node.backend.calls().is_empty());
 }
 
 #[tokio::test]

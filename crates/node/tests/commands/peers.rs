@@ -49,6 +49,17 @@ fn a_named_peer_that_is_banned_is_told_and_how_to_let_it_in() {
 }
 
 #[test]
+fn a_node_for_named_peers_alone_tries_one_that_it_is_told_to_try_once() {
+    // Both, so that neither calls back.
+    let (mut alice, mut bob) = (Place::empty(), Place::empty());
+    alice.start_with(&["--only-peers"]);
+    bob.start_with(&["--only-peers"]);
+    alice.run(["rpc", "addnode", &bob.listens(), "onetry"]).ends(0);
+    until(&alice, &["--json", "rpc", "getpeerinfo"], |ran| ran.json()[0]["connection_type"] == "manual");
+    assert_eq!(alice.run(["--json", "rpc", "getaddednodeinfo"]).ends(0).json(), Value::Array(Vec::new()));
+}
+
+#[test]
 fn a_node_without_the_dht_says_that_records_need_it() {
     let mut place = Place::empty();
     place.start_with(&["--no-dht"]);

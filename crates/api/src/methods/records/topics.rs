@@ -49,7 +49,8 @@ impl Method for Publish {
     }
 }
 
-/// Hears what is published under a topic: it comes by the event stream (`/events`).
+/// Hears what is published under a topic: it comes by the event stream (`/events`). A stream that is opened for a topic,
+/// with the cookie, subscribes by itself and for as long as it lasts; this stays until it is taken back.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Subscribe {
     /// The topic: 1 to 128 bytes.

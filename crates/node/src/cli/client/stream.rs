@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use serde_json::json;
 use yap_api::client::{Filter, Told};
 use yap_api::event::{Event, Stamped};
 
@@ -33,19 +32,14 @@ impl Events {
 
 impl Subscribe {
     pub(super) fn run(&self, link: &Link, output: &Output) -> Run {
-        link.call("subscribe", json!([self.topic]))?;
-        let ended = stream(&Filter::topic(self.topic.clone()), link, output, |stamped| {
+        // The node is subscribed for as long as the stream is open.
+        stream(&Filter::topic(self.topic.clone()), link, output, |stamped| {
             if let Event::Message { data, from, .. } = &stamped.event {
                 // In one line, so that nobody's message looks like two.
                 return format!("{}  {}", super::text::short(from), data.replace(['\n', '\r'], " "));
             }
             line(stamped, link.ticker())
-        });
-        // The node may be gone, and then there is nothing to take back.
-        if let Err(error) = link.call("unsubscribe", json!([self.topic])) {
-            tracing::debug!(%error, "not unsubscribed");
-        }
-        ended
+        })
     }
 }
 
