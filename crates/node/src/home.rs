@@ -30,7 +30,7 @@ use crate::config::{Config, HTTP_PORT};
 
 pub use self::error::{Error, NotRunning, Use};
 pub use self::note::Running;
-pub(crate) use self::ports::unused as unused_port;
+pub use self::ports::unused as unused_port;
 
 use self::lock::Lock;
 use self::ports::{Reserved, Search};

@@ -7,16 +7,19 @@
 //! | memory of an idle node | a bare HTTP server on the same runtime |
 //! | calls over one connection | the same server, asked the same |
 //! | a chain over the network, from two peers at once | `yap import` of the same chain |
+//! | a payment and a block until all of 3, 10, 30, 100 nodes have it | the CPU time of all of them meanwhile |
 //!
 //! `YAP_TEST_DATA`: a folder with `regtest-240.blk` and `.json`; without it a small chain is synced, and says little.
 //! `YAP_BENCH_RUNS`: how often chains are synced (default 5). `YAP_BENCH_ONLY`: names the parts that are measured, of
-//! `start`, `calls`, `sync`; all unless told.
+//! `start`, `calls`, `sync`, `crowd`; all unless told. `YAP_BENCH_NODES`: how many nodes crowds have.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a bench may panic")]
 #![allow(clippy::arithmetic_side_effects, clippy::cast_precision_loss, reason = "a bench may panic")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is not followed is left")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it prints")]
 
 mod bare;
 mod calls;
+mod crowd;
 mod http;
 #[path = "../import/measure.rs"]
 #[expect(dead_code, reason = "nothing is measured within this process")]
@@ -57,6 +60,9 @@ fn all() {
     }
     if wanted("sync") {
         sync::run();
+    }
+    if wanted("crowd") {
+        crowd::run();
     }
 }
 

@@ -1,12 +1,13 @@
 //! A node in a process of its own.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use yap_node::home::unused_port;
 
 use crate::http::Connection;
 
@@ -41,7 +42,8 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one, with everything as by default but that it looks for nobody: it is alone, or with those peers.
     pub(crate) fn start(data: &Path, chain: &'static str, peers: &[&Self]) -> Self {
-        let (p2p, http) = free_ports();
+        let [p2p, http] = [(); 2].map(|()| unused_port().unwrap());
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
         let log = File::options().create(true).append(true).open(data.join("bench.log")).unwrap();
         let mut command = yap();
         command.arg("--data-dir").arg(data).args(["--chain", chain, "up", "--listen", "loopback", "--mine", "off"]);
@@ -170,17 +172,5 @@ impl Usage {
         let ran = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
         let ran = ran.filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok()).sum();
         Self { resident: bytes("VmRSS"), peak: bytes("VmHWM"), own: bytes("RssAnon"), cpu: Duration::from_nanos(ran) }
-    }
-}
-
-/// Two ports that nobody uses now: for peers, and for HTTP.
-fn free_ports() -> (u16, SocketAddr) {
-    let here = (Ipv4Addr::LOCALHOST, 0);
-    loop {
-        let (p2p, http) = (TcpListener::bind(here).unwrap(), TcpListener::bind(here).unwrap());
-        let (p2p, http) = (p2p.local_addr().unwrap().port(), http.local_addr().unwrap());
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, p2p)).is_ok() {
-            return (p2p, http);
-        }
     }
 }

@@ -19,10 +19,12 @@ const MOST_PORTS: u16 = 128;
 /// connections, one of which could take a port before it is bound.
 const UNUSED: Range<u16> = 12_000..32_000;
 
-/// A port that nobody has on this machine, by TCP or UDP, and that no other call in this process returns.
+/// A port that nobody has on this machine, by TCP or UDP, and that no other call in this process returns: for whoever starts
+/// several nodes that must know of each other before they run.
 ///
-/// Processes that look at one time try others first, as their ids differ.
-pub(crate) fn unused() -> Option<u16> {
+/// It is not held: whoever binds it next has it. Processes that look at one time try others first, as their ids differ.
+#[must_use]
+pub fn unused() -> Option<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let places = u32::from(UNUSED.end.saturating_sub(UNUSED.start));
     let own = std::process::id().wrapping_mul(131);

@@ -1,22 +1,18 @@
 //! A node in a process of its own. It is ended with this value, whatever happens.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yap_api::client::{Client, ClientError};
+use yap_node::home::unused_port;
 
 use crate::town::PATIENCE;
 
 /// What tells a node what to do, and must not come from whoever runs the tests.
 const FOREIGN: [&str; 3] = ["P2P_PORT", "HTTP_PORT", "PEERS"];
-
-/// Ports below those that the system gives to outgoing connections, one of which could take a port before its node does.
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// Time for an answer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -29,36 +25,22 @@ pub(crate) struct Node {
     peers: String,
     /// When it mines; as the program does by itself, if this is empty.
     pub(crate) mining: &'static str,
+    /// Whether it looks for more peers than it is told of, through those that it has.
+    pub(crate) curious: bool,
     /// Its chain: a name, or the file of one.
     chain: String,
     process: Option<Child>,
     pub(crate) client: Client,
 }
 
-/// A port that nobody uses. Every process of these tests tries others first.
-fn port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let places = PORTS.end - PORTS.start;
-    let own = u16::try_from((u64::from(std::process::id()) * 131) % u64::from(places)).unwrap();
-    for _ in 0..places {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed) % places;
-        let port = PORTS.start + u16::try_from((u32::from(own) + u32::from(step)) % u32::from(places)).unwrap();
-        let here = (Ipv4Addr::LOCALHOST, port);
-        if TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
-}
-
 impl Node {
     /// A node that is not started yet.
     pub(crate) fn new(directory: PathBuf, peers: String, mining: &'static str) -> Self {
-        let (p2p, http) = (port(), port());
+        let [p2p, http] = [(); 2].map(|()| unused_port().unwrap());
         let cookie = directory.join("local").join(".cookie");
         let client = Client::new(&format!("127.0.0.1:{http}"), Some(&cookie)).unwrap().with_timeout(ANSWER);
         std::fs::create_dir_all(&directory).unwrap();
-        Self { directory, p2p, http, peers, mining, chain: "local".into(), process: None, client }
+        Self { directory, p2p, http, peers, mining, curious: false, chain: "local".into(), process: None, client }
     }
 
     /// The same, on the chain of that name, which a file describes.
@@ -114,9 +96,11 @@ impl Node {
             .env("HTTP_PORT", self.http.to_string())
             .env("P2P_PORT", self.p2p.to_string())
             .env("PEERS", &self.peers)
-            // So that a line is a line: each node knows the peers that it is told, and no others.
-            .envs([("YAP_P2P_MDNS", "false"), ("YAP_P2P_REGISTRY", "false"), ("YAP_P2P_DHT", "false")])
-            .envs([("YAP_P2P_UPNP", "false"), ("YAP_P2P_ONLY_PEERS", "true"), ("YAP_P2P_LISTEN", "loopback")])
+            // So that a line is a line: each node knows the peers that it is told, and no others, unless it is curious.
+            .env("YAP_P2P_DHT", self.curious.to_string())
+            .env("YAP_P2P_ONLY_PEERS", (!self.curious).to_string())
+            .envs([("YAP_P2P_MDNS", "false"), ("YAP_P2P_REGISTRY", "false")])
+            .envs([("YAP_P2P_UPNP", "false"), ("YAP_P2P_LISTEN", "loopback")])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
