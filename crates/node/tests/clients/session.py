@@ -7,7 +7,8 @@ import sys
 
 import bitcoin
 import bitcoin.rpc
-from bitcoin.core import CBlock, COIN, COutPoint, CTransaction, b2lx, lx
+from bitcoin.core import CBlock, COIN, COutPoint, CTransaction, CTxIn, CTxInWitness, CTxOut, CTxWitness, b2lx, lx
+from bitcoin.core.script import CScript, CScriptWitness
 from bitcoin.wallet import CBitcoinAddress
 
 NOWHERE = lx("11" * 32)
@@ -60,6 +61,37 @@ def money(node, address):
     assert isinstance(node.sendmany("", {node.getnewaddress(): COIN, address: 2 * COIN}), bytes)
 
 
+def made(template, address, reward):
+    """The block that a miner makes of a template, with its work done."""
+    place = CTxIn(COutPoint(), CScript([template["height"], b"made outside"]))
+    commitment = CScript(bytes.fromhex(template["default_witness_commitment"]))
+    outputs = [CTxOut(reward, address.to_scriptPubKey()), CTxOut(0, commitment)]
+    nonce = CTxWitness([CTxInWitness(CScriptWitness([bytes(32)]))])
+    waiting = [CTransaction.deserialize(bytes.fromhex(one["data"])) for one in template["transactions"]]
+    vtx = [CTransaction([place], outputs, nVersion=2, witness=nonce), *waiting]
+    root = CBlock(vtx=vtx).calc_merkle_root()
+    fixed = (template["version"], lx(template["previousblockhash"]), root, template["curtime"], int(template["bits"], 16))
+    for number in range(1_000):
+        block = CBlock(*fixed, number, vtx)
+        if int(b2lx(block.GetHash()), 16) <= int(template["target"], 16):
+            return block
+    raise AssertionError("a thousand nonces find no block, where every second does")
+
+
+def mining(node, address):
+    txid = node.sendtoaddress(node.getnewaddress(), COIN)
+    template = node.call("getblocktemplate", {"rules": ["segwit"]})
+    assert b2lx(txid) in [one["txid"] for one in template["transactions"]], template
+    reward = template["coinbasevalue"]
+    greedy = made(template, address, reward + 1)
+    assert node.call("submitblock", greedy.serialize().hex()) == "bad-cb-amount"
+    block = made(template, address, reward)
+    assert node.call("submitblock", block.serialize().hex()) is None
+    assert node.getbestblockhash() == block.GetHash() and node.getrawmempool() == []
+    assert node.gettransaction(txid)["confirmations"] == 1
+    assert node.call("submitblock", block.serialize().hex()) == "duplicate"
+
+
 def transactions(node, address):
     coin = node.listunspent(1)[0]
     inputs = [{"txid": b2lx(coin["outpoint"].hash), "vout": coin["outpoint"].n}]
@@ -107,6 +139,7 @@ def main(conf):
     address = node.getnewaddress()
     blocks(node, address)
     money(node, address)
+    mining(node, address)
     transactions(node, address)
     rest(node, address)
     refusals(node)
