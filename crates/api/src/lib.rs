@@ -19,6 +19,7 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod method;
+mod prices;
 mod rpc;
 pub mod server;
 mod stream;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::backend::Backend;
 use crate::error::{Code, Error};
-use crate::methods::Prices;
+use crate::prices::Prices;
 
 pub(crate) use self::active::Active;
 pub use self::reference::reference;

@@ -37,7 +37,6 @@ mod util;
 mod wallet;
 
 pub(crate) use self::records::MAX_TOPIC;
-pub(crate) use self::util::Prices;
 use crate::method::Methods;
 
 /// The table of all methods.

@@ -20,8 +20,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use self::envelope::{Call, Item, Version};
 use crate::error::{Code, Error};
 use crate::method::{Access, Entry, Group};
+use crate::server::app::App;
+use crate::server::body::{Received, json};
+use crate::server::gate::Caller;
 use crate::server::limits::DEPTH;
-use crate::server::{App, Caller, Received, json};
 
 /// Names of the one wallet, as in `/wallet/<name>`.
 const WALLET_NAMES: [&str; 2] = ["", "yap"];

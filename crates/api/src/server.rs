@@ -3,7 +3,9 @@
 //! | module | owns |
 //! |---|---|
 //! | [`limits`] | how much requests may take |
-//! | `connection`, `pulse` | one connection, what it is at, and for how long |
+//! | `app` | what all connections share |
+//! | `connection`, `link`, `pulse` | one connection, whom it connects, what it is at, and for how long |
+//! | `guests` | who is connected, and who leaves when there is no room |
 //! | `gate` | who may ask: host, origin, credentials |
 //! | `body` | bodies in and out, within bounds |
 //! | `service`, `pages` | a request's way to its answer |
@@ -12,15 +14,18 @@
 //! user of this machine, or, if the node listens beyond this machine, anyone. None of them brings the node down, fills
 //! its memory, or holds up whoever has the cookie: requests with it have room of their own.
 
-mod body;
+pub(crate) mod app;
+pub(crate) mod body;
 mod connection;
-mod gate;
+mod error;
+pub(crate) mod gate;
+mod guests;
 pub mod limits;
+mod link;
 mod pages;
 mod pulse;
 mod service;
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +38,13 @@ use crate::backend::Backend;
 use crate::credentials::{CookieFile, Credentials};
 use crate::method::{Context, Methods};
 
-use self::connection::Link;
+use self::app::App;
 use self::gate::Doors;
-use self::limits::{Guests, Lane, Limits, STOP};
+use self::guests::Guests;
+use self::limits::{Lane, Limits, STOP};
+use self::link::Link;
 
-pub(crate) use self::body::{Received, Refusal, json};
-pub(crate) use self::gate::Caller;
+pub use self::error::StartError;
 
 /// Port of the interface.
 pub const PORT: u16 = 3001;
@@ -71,57 +77,6 @@ impl Config {
             limits: Limits::default(),
             allow_hosts: Vec::new(),
             allow_origins: Vec::new(),
-        }
-    }
-}
-
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// An address can't be listened on.
-    #[error("can't listen on {address} ({why}): if another program has this port, choose one with --http-port")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// The cookie file can't be made.
-    #[error("the cookie file {} can't be written: {why}", path.display())]
-    Cookie {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// What was given is no host.
-    #[error("`{0}` is no host name: give a name or an address, without port and path")]
-    Host(String),
-    /// What was given is no origin.
-    #[error("`{0}` is no origin of a web site: it looks like https://example.org or http://localhost:8080")]
-    Origin(String),
-}
-
-/// What every connection shares.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) context: Context,
-    pub(crate) limits: Limits,
-    pub(crate) doors: Doors,
-    pub(crate) owner: Lane,
-    pub(crate) open: Lane,
-    pub(crate) streams: Arc<Semaphore>,
-    pub(crate) stop: watch::Receiver<bool>,
-    router: axum::Router,
-}
-
-impl App {
-    /// What a caller's requests share.
-    pub(crate) const fn lane(&self, caller: Caller) -> &Lane {
-        match caller {
-            Caller::Owner => &self.owner,
-            Caller::Anyone => &self.open,
         }
     }
 }

@@ -26,7 +26,9 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use crate::backend::{Backend, Unavailable};
 use crate::event::{Event, Stamped};
 use crate::methods::MAX_TOPIC;
-use crate::server::{App, Caller, Refusal};
+use crate::server::app::App;
+use crate::server::body::Refusal;
+use crate::server::gate::Caller;
 
 /// Said first: it opens the stream, and lets browsers come back a second after it breaks.
 const OPENING: &str = "retry: 1000\n\n";

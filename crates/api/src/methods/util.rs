@@ -6,7 +6,6 @@ mod fee;
 mod index;
 mod message;
 
-pub(crate) use self::fee::Prices;
 pub(super) use self::fee::{Rates, estimate, horizon};
 use crate::method::Methods;
 

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,28 +14,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::app::App;
 use super::limits::{HEAD_BYTES, HEADERS, STOP};
+use super::link::Link;
 use super::pulse::{Pulse, Stage};
-use super::{App, service};
+use super::service;
 
 /// Bytes that are buffered in each direction.
 const BUFFER: usize = 64 << 10;
 
 /// Time in which an event stream takes its end when the server stops.
 const STREAM_END: Duration = Duration::from_millis(50);
-
-/// Both ends of a connection, and what it is at.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    /// Who asks.
-    pub(crate) peer: SocketAddr,
-    /// Where it reached us.
-    pub(crate) local: SocketAddr,
-    /// Whether the address that we listen on can be reached from this machine alone.
-    pub(crate) loopback: bool,
-    /// What it is at.
-    pub(crate) pulse: Pulse,
-}
 
 /// Serves a connection until either side ends it, it takes too long, or the server stops.
 pub(super) async fn serve(app: Arc<App>, stream: TcpStream, link: Link, mut stop: watch::Receiver<bool>) {

@@ -10,8 +10,9 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Version};
 
-use super::connection::Link;
-use super::{Refusal, StartError};
+use super::body::Refusal;
+use super::error::StartError;
+use super::link::Link;
 use crate::credentials::Credentials;
 
 /// Says whether a page of another site asks (W3C Fetch Metadata).

@@ -7,7 +7,8 @@ use axum::extract::Extension;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{App, Refusal};
+use super::app::App;
+use super::body::Refusal;
 
 /// Time in which a node says whether it is ready.
 const READY_TIME: Duration = Duration::from_secs(2);

@@ -16,12 +16,13 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use super::app::App;
 use super::body::{self, Refusal, Sent};
-use super::connection::Link;
 use super::gate::{Barred, Caller, is_json, is_preflight};
 use super::limits::WRONG_CREDENTIALS;
+use super::link::Link;
+use super::pages;
 use super::pulse::Stage;
-use super::{App, pages};
 use crate::{rpc, stream};
 
 /// The page that anybody may see, by whatever name the node is called: probes come from elsewhere.

@@ -7,9 +7,6 @@
 //!
 //! What blocks cost is read from them once, when somebody first asks, and kept for the last [`prices::MOST`].
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-
 use bitcoin::BlockHash;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,41 +115,20 @@ fn waiting(pool: &Mempool, blocks: u32, now: u64) -> FeeRate {
     floor
 }
 
-/// Prices of the blocks that were looked at; no more than [`prices::MOST`].
-#[derive(Debug, Default)]
-pub(crate) struct Prices(Mutex<BTreeMap<BlockHash, Price>>);
-
-impl Prices {
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlockHash, Price>> {
-        // A change of the map is one call.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
 /// Prices of the last blocks, the newest at the end.
 async fn last_prices(context: &Context) -> Result<Vec<Price>, Error> {
     let last = context.backend.ask(|view| last_blocks(view)).await?;
-    let prices = context.methods.prices();
-    let unknown: Vec<(Id, BlockHash)> = {
-        let mut known = prices.known();
-        known.retain(|hash, _| last.iter().any(|(_, one)| one == hash));
-        last.iter().filter(|(_, hash)| !known.contains_key(hash)).copied().collect()
-    };
-    for (id, hash) in unknown {
+    let known = context.methods.prices();
+    for (id, hash) in known.missing(&last) {
         // One at a time, so that others have a turn. What was deleted, or never was here, tells nothing.
         let read = context.backend.ask(move |view| Some((view.block(id).ok()?, view.undo(id).ok()?)));
         let price = match read.await? {
             Some((block, undo)) => aside(move || Ok(Price::of(&block, &undo))).await?,
             None => Price::Unknown,
         };
-        let mut known = prices.known();
-        // Others may have asked at another tip meanwhile.
-        if known.len() < prices::MOST {
-            known.insert(hash, price);
-        }
+        known.keep(hash, price);
     }
-    let known = prices.known();
-    Ok(last.iter().map(|(_, hash)| known.get(hash).copied().unwrap_or(Price::Unknown)).collect())
+    Ok(known.of(&last))
 }
 
 /// The last blocks but the genesis block, the newest at the end.
