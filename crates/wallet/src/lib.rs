@@ -40,7 +40,7 @@ pub use self::sealed::{Key, MAGIC, MAX_PASSPHRASE, MAX_RECORD, OpenError, Opener
 pub use self::wallet::{
     AddressInfo, BACKUP_MAGIC, BackupError, BumpError, Changes, Draft, Entry, FollowError, KeyError, LabelError,
     MAX_FEE, MAX_FEERATE, MAX_LABEL, MAX_LABELS, MAX_NOTICES, MAX_RECIPIENTS, Notice, Opened, Options, Output,
-    PayError, Payment, Processed, PsbtError, Recipient, Status, Wallet, extract, finalize,
+    PayError, Payment, Processed, PsbtError, Recipient, Status, Told, Wallet, extract, finalize,
 };
 pub use self::words::{Error as WordsError, NEW_WORDS, Words};
 pub use bitcoin;

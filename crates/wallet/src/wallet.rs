@@ -45,6 +45,7 @@ use self::keys::Keys;
 pub use self::open::{Changes, Opened};
 pub use self::options::{Draft, MAX_FEE, MAX_FEERATE, MAX_RECIPIENTS, Options, PayError, Payment, Recipient};
 pub use self::psbt::{Processed, PsbtError, extract, finalize};
+pub use self::sign::Told;
 use crate::blocks::Blocks;
 use crate::entropy::Entropy;
 use crate::keychain::Scripts;

@@ -105,6 +105,27 @@ def transactions(node, address):
     assert isinstance(node.getrawchangeaddress(), CBitcoinAddress)
 
 
+def package(node, address):
+    """A parent that pays nothing, and its child, which the wallet signs for before anybody has seen the parent."""
+    coin = node.listunspent(1)[0]
+
+    def spend(outpoint, amount, known):
+        inputs = [{"txid": b2lx(outpoint.hash), "vout": outpoint.n}]
+        raw = node.call("createrawtransaction", inputs, {str(address): f"{amount / COIN:.8f}"})
+        return node.call("signrawtransactionwithwallet", raw, known)
+
+    parent = spend(coin["outpoint"], coin["amount"], [])
+    there = CTransaction.deserialize(bytes.fromhex(parent["hex"]))
+    made = COutPoint(there.GetTxid(), 0)
+    unknown = spend(made, coin["amount"] - 10_000, [])
+    assert not unknown["complete"] and unknown["errors"][0]["error"] == "Input not found or already spent", unknown
+    told = {"txid": b2lx(made.hash), "vout": 0, "scriptPubKey": there.vout[0].scriptPubKey.hex()}
+    child = spend(made, coin["amount"] - 10_000, [{**told, "amount": f"{coin['amount'] / COIN:.8f}"}])
+    assert child["complete"], child
+    reply = node.call("submitpackage", [parent["hex"], child["hex"]])
+    assert reply["package_msg"] == "success", reply
+
+
 def rest(node, address):
     assert node.validateaddress(str(address))["isvalid"]
     assert not node.validateaddress("nobody")["isvalid"]
@@ -141,6 +162,7 @@ def main(conf):
     money(node, address)
     mining(node, address)
     transactions(node, address)
+    package(node, address)
     rest(node, address)
     refusals(node)
     print("every step is done")

@@ -315,7 +315,7 @@ fn transactions(tour: &mut Tour, address: &Address) {
 /// A parent that pays nothing, and its child.
 fn package(tour: &mut Tour, address: &Address) {
     let coin = tour.need("listunspent", |client| client.list_unspent()?.into_model().map_err(wrong)).0[0].clone();
-    // The wallet signs for what it knows to be there: not for a child of what nobody has seen. So anybody can spend that.
+    // The client can't tell the wallet of a parent that nobody has seen. So anybody can spend that.
     let anyone = bitcoin::ScriptBuf::from_bytes(vec![0x51]);
     let begun = Transaction {
         version: bitcoin::transaction::Version::TWO,

@@ -10,6 +10,7 @@ use bitcoin::transaction::Version;
 use bitcoin::{Amount, FeeRate, OutPoint, Psbt, Script, ScriptBuf, Sequence, Transaction, TxIn, TxOut, VarInt, Weight};
 
 use super::options::{Draft, MAX_FEE, MAX_FEERATE, MAX_RECIPIENTS, Options, PayError, Recipient};
+use super::sign::Told;
 use super::{MAX_LABEL, Wallet};
 use crate::entropy::{Draw, bytes};
 use crate::keychain::{Keychain, Kind};
@@ -203,7 +204,7 @@ impl Wallet {
             output: outputs,
         };
         let mut psbt = Psbt::from_unsigned_tx(transaction).expect("no input has a script yet");
-        self.fill(&mut psbt);
+        self.fill(&mut psbt, &Told::new());
         Ok(Draft { psbt, fee, change })
     }
 }

@@ -1,6 +1,5 @@
 //! Partially signed transactions (BIP-0174, BIP-0371): filled, signed, finished, extracted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bdk_wallet::miniscript::psbt::PsbtExt;
@@ -9,6 +8,7 @@ use bitcoin::psbt::Input;
 use bitcoin::{OutPoint, Psbt, PublicKey, TxOut};
 use yap_chain::transaction::Transaction;
 
+use super::sign::Told;
 use super::{KeyError, Wallet};
 use crate::keychain::{Account, Kind, Place};
 use crate::secp;
@@ -53,28 +53,38 @@ impl Wallet {
     ///
     /// # Errors
     /// [`PsbtError::Keys`], [`PsbtError::TooLarge`].
-    pub fn process(&mut self, mut psbt: Psbt, sign: bool, finish: bool) -> Result<Processed, PsbtError> {
+    pub fn process(&mut self, psbt: Psbt, sign: bool, finish: bool) -> Result<Processed, PsbtError> {
+        self.process_told(psbt, (sign, finish), &Told::new())
+    }
+
+    fn process_told(
+        &mut self,
+        mut psbt: Psbt,
+        (sign, finish): (bool, bool),
+        told: &Told,
+    ) -> Result<Processed, PsbtError> {
         let parts = psbt.inputs.len().max(psbt.outputs.len());
         if parts > MAX_PARTS {
             return Err(PsbtError::TooLarge(parts));
         }
-        self.fill(&mut psbt);
-        let signed = if sign { self.sign(&mut psbt)? } else { 0 };
+        self.fill(&mut psbt, told);
+        let signed = if sign { self.sign_told(&mut psbt, told)? } else { 0 };
         // A copy says whether it could be finished.
         let mut finished = psbt.clone();
         let complete = finish_inputs(&mut finished);
         Ok(Processed { psbt: if finish { finished } else { psbt }, complete, signed })
     }
 
-    /// Signs the inputs of a transaction that the wallet can, beside signatures that it has. `known` are coins of others
-    /// that it spends. Gives the transaction, and the inputs that are not signed.
+    /// Signs the inputs of a transaction that the wallet can, beside signatures that it has. `told` are coins that it
+    /// spends and the wallet does not know: those of others, and its own of transactions that nobody has seen yet. Gives
+    /// the transaction, and the inputs that are not signed.
     ///
     /// # Errors
     /// [`PsbtError`].
     pub fn sign_raw(
         &mut self,
         transaction: &bitcoin::Transaction,
-        known: &BTreeMap<OutPoint, TxOut>,
+        told: &Told,
     ) -> Result<(bitcoin::Transaction, Vec<usize>), PsbtError> {
         let mut unsigned = transaction.clone();
         let had: Vec<_> = unsigned
@@ -90,11 +100,11 @@ impl Wallet {
             input.final_script_witness = (!witness.is_empty()).then_some(witness);
         }
         for (index, outpoint) in transaction.input.iter().map(|input| input.previous_output).enumerate() {
-            if let (Some(input), Some(coin)) = (psbt.inputs.get_mut(index), known.get(&outpoint)) {
+            if let (Some(input), Some(coin)) = (psbt.inputs.get_mut(index), told.get(&outpoint)) {
                 input.witness_utxo = Some(coin.clone());
             }
         }
-        let processed = self.process(psbt, true, true)?;
+        let processed = self.process_told(psbt, (true, true), told)?;
         let mut signed = processed.psbt.unsigned_tx.clone();
         let mut missing = Vec::new();
         for (index, (input, parts)) in signed.input.iter_mut().zip(processed.psbt.inputs).enumerate() {
@@ -108,21 +118,22 @@ impl Wallet {
     }
 
     /// Adds what the wallet knows of inputs and outputs: the coins that are spent, and which keys of its own are needed.
-    pub(super) fn fill(&self, psbt: &mut Psbt) {
+    pub(super) fn fill(&self, psbt: &mut Psbt, told: &Told) {
         let spent: Vec<OutPoint> = psbt.unsigned_tx.input.iter().map(|input| input.previous_output).collect();
         for (input, outpoint) in psbt.inputs.iter_mut().zip(spent) {
-            let Some(own) = self.ledger.own(&outpoint).filter(|_| !is_final(input)) else { continue };
-            let Some(account) = self.account(own.place) else { continue };
-            let Some(script) = self.scripts.script(own.place) else { continue };
-            if own.place.keychain.kind != Kind::Legacy {
-                input.witness_utxo = Some(TxOut { value: own.amount, script_pubkey: script.clone() });
+            let Some((place, value, script)) = self.coin(&outpoint, told).filter(|_| !is_final(input)) else {
+                continue;
+            };
+            let Some(account) = self.account(place) else { continue };
+            if place.keychain.kind != Kind::Legacy {
+                input.witness_utxo = Some(TxOut { value, script_pubkey: script });
             }
-            if own.place.keychain.kind != Kind::Taproot {
+            if place.keychain.kind != Kind::Taproot {
                 // Signers of version 0 ask for all of it, against lies about amounts.
                 let parent = self.ledger.entry(&outpoint.txid);
                 input.non_witness_utxo = parent.map(|entry| entry.transaction.decoded().clone());
             }
-            fill_input(input, account, own.place);
+            fill_input(input, account, place);
         }
         let scripts: Vec<_> = psbt.unsigned_tx.output.iter().map(|output| output.script_pubkey.clone()).collect();
         for (output, script) in psbt.outputs.iter_mut().zip(scripts) {

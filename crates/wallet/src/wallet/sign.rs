@@ -2,7 +2,9 @@
 //!
 //! Signing is deterministic (RFC 6979; BIP-0340 without auxiliary randomness), and only for coins that the wallet knows
 //! from the chain or the mempool: their amounts and scripts are its own knowledge, so no PSBT can lie about what is spent
-//! (the fee attack on BIP-0143).
+//! (the fee attack on BIP-0143). Coins that nobody knows yet are taken from [`Told`]: from the user, never from a PSBT.
+
+use std::collections::BTreeMap;
 
 use bitcoin::bip32::Xpriv;
 use bitcoin::ecdsa;
@@ -10,11 +12,15 @@ use bitcoin::key::{Keypair, TapTweak};
 use bitcoin::psbt::{Input, PsbtSighashType};
 use bitcoin::secp256k1::{Message, SecretKey};
 use bitcoin::sighash::{EcdsaSighashType, Prevouts, SighashCache, TapSighashType};
-use bitcoin::{Amount, Psbt, PublicKey, ScriptBuf, Transaction, TxOut, taproot};
+use bitcoin::{Amount, OutPoint, Psbt, PublicKey, ScriptBuf, TxOut, taproot};
 
 use super::{KeyError, Wallet};
 use crate::keychain::{Kind, Place};
 use crate::secp;
+
+/// Outputs that the user vouches for: what they spend is in no block and no mempool yet. If an amount is wrong, so is the
+/// signature, but for the oldest kind of address, where only the fee is another one than was thought.
+pub type Told = BTreeMap<OutPoint, TxOut>;
 
 impl Wallet {
     /// Signs every input that the wallet can; gives how many those are. Inputs that ask for another kind of signature than
@@ -23,14 +29,20 @@ impl Wallet {
     /// # Errors
     /// [`KeyError::Locked`].
     pub fn sign(&mut self, psbt: &mut Psbt) -> Result<usize, KeyError> {
+        self.sign_told(psbt, &Told::new())
+    }
+
+    /// The same, also of coins that the wallet knows by word alone.
+    pub(super) fn sign_told(&mut self, psbt: &mut Psbt, told: &Told) -> Result<usize, KeyError> {
         let mut master = self.master()?;
-        self.fill(psbt);
+        self.fill(psbt, told);
         let transaction = psbt.unsigned_tx.clone();
         let prevouts = prevouts(psbt);
         let mut cache = SighashCache::new(&transaction);
         let mut signed = 0usize;
         for index in 0..transaction.input.len() {
-            let Some((place, amount, script)) = self.coin_of(&transaction, index) else { continue };
+            let spent = transaction.input.get(index).map(|input| input.previous_output);
+            let Some((place, amount, script)) = spent.and_then(|spent| self.coin(&spent, told)) else { continue };
             let Some(input) = psbt.inputs.get_mut(index) else { continue };
             if input.final_script_sig.is_some() || input.final_script_witness.is_some() || !signs_all(input, place) {
                 continue;
@@ -48,10 +60,13 @@ impl Wallet {
         Ok(signed)
     }
 
-    /// The place, amount and script of the coin that an input spends, if it is the wallet's.
-    fn coin_of(&self, transaction: &Transaction, index: usize) -> Option<(Place, Amount, ScriptBuf)> {
-        let own = self.ledger.own(&transaction.input.get(index)?.previous_output)?;
-        Some((own.place, own.amount, self.scripts.script(own.place)?.clone()))
+    /// The place, amount and script of a coin, if it is the wallet's. What the wallet knows counts, whatever is told.
+    pub(super) fn coin(&self, outpoint: &OutPoint, told: &Told) -> Option<(Place, Amount, ScriptBuf)> {
+        if let Some(own) = self.ledger.own(outpoint) {
+            return Some((own.place, own.amount, self.scripts.script(own.place)?.clone()));
+        }
+        let output = told.get(outpoint)?;
+        Some((self.scripts.place(&output.script_pubkey)?, output.value, output.script_pubkey.clone()))
     }
 
     pub(super) fn key(&self, master: &Xpriv, place: Place) -> Option<SecretKey> {
@@ -73,7 +88,7 @@ fn signs_all(input: &Input, place: Place) -> bool {
 }
 
 fn sign_taproot(
-    cache: &mut SighashCache<&Transaction>,
+    cache: &mut SighashCache<&bitcoin::Transaction>,
     index: usize,
     prevouts: Option<&[TxOut]>,
     key: &SecretKey,
@@ -92,7 +107,7 @@ fn sign_taproot(
 }
 
 fn sign_segwit(
-    cache: &mut SighashCache<&Transaction>,
+    cache: &mut SighashCache<&bitcoin::Transaction>,
     index: usize,
     (amount, script): (Amount, &ScriptBuf),
     key: &SecretKey,
@@ -104,7 +119,7 @@ fn sign_segwit(
 }
 
 fn sign_legacy(
-    cache: &SighashCache<&Transaction>,
+    cache: &SighashCache<&bitcoin::Transaction>,
     index: usize,
     script: &ScriptBuf,
     key: &SecretKey,

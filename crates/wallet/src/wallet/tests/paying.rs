@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bitcoin::{Amount, FeeRate, Psbt, TxOut};
+use bitcoin::{Amount, FeeRate, OutPoint, Psbt, TxOut};
 use yap_chain::address;
 
 use super::town::*;
 use crate::{
-    BumpError, Kind, MAX_LABEL, MAX_RECIPIENTS, Options, PayError, PsbtError, Recipient, Status, Unspent, extract,
-    finalize,
+    BumpError, Kind, MAX_LABEL, MAX_RECIPIENTS, Options, PayError, PsbtError, Recipient, Status, Told, Unspent,
+    extract, finalize,
 };
 
 #[test]
@@ -76,7 +76,7 @@ fn mistakes_are_refused_for_their_reason() {
     assert_eq!(pay(&[pay_nobody(1_000)], &low), PayError::RateTooLow { rate: rate(2), least: rate(3) });
     let long = Options { comment: Some("x".repeat(MAX_LABEL + 1)), ..usual() };
     assert_eq!(pay(&[pay_nobody(1_000)], &long), PayError::LongNote(MAX_LABEL + 1));
-    let foreign = bitcoin::OutPoint::null();
+    let foreign = OutPoint::null();
     let named = Options { coins: vec![foreign], ..usual() };
     assert_eq!(pay(&[pay_nobody(1_000)], &named), PayError::NoCoin(foreign));
     let tiny = Recipient { subtract_fee: true, ..pay_nobody(400) };
@@ -191,7 +191,7 @@ fn replacement_adds_coins_when_change_does_not_suffice() {
     verify(&new.transaction, &wallet);
 }
 
-fn largest(wallet: &mut crate::Wallet) -> bitcoin::OutPoint {
+fn largest(wallet: &mut crate::Wallet) -> OutPoint {
     wallet.unspent().iter().max_by_key(|coin| coin.amount).unwrap().outpoint
 }
 
@@ -262,10 +262,45 @@ fn lie_about_an_amount_is_not_signed() {
 }
 
 #[test]
+fn coins_of_a_parent_that_nobody_has_seen_are_signed_for_as_they_are_told() {
+    let (mut wallet, _) = funded(16, &[40_000]);
+    let known = largest(&mut wallet);
+    let scripts = [Kind::Taproot, Kind::Segwit, Kind::Legacy].map(|kind| address(&mut wallet, kind));
+    let parent = gift(99, &scripts.clone().map(|script| (script, 20_000)));
+    let outputs = (0..).zip(&parent.decoded().output);
+    let mut told: Told =
+        outputs.map(|(vout, output)| (OutPoint { txid: parent.txid(), vout }, output.clone())).collect();
+    let spent: Vec<OutPoint> = told.keys().copied().chain([known]).collect();
+    let child = from(&spent, &[(nobody(), 90_000)]);
+    // What the wallet knows better counts.
+    told.insert(known, TxOut { value: Amount::from_sat(1), script_pubkey: nobody() });
+    let (signed, missing) = wallet.sign_raw(child.decoded(), &told).unwrap();
+    assert!(missing.is_empty(), "{missing:?}");
+    let own_script = wallet.scripts.script(wallet.own_output(&known).unwrap().1).unwrap().clone();
+    // Finished, it is extracted if every signature is right for what it spends.
+    let check = |parent: &[TxOut]| {
+        let own = TxOut { value: Amount::from_sat(40_000), script_pubkey: own_script.clone() };
+        let mut psbt = Psbt::from_unsigned_tx(child.decoded().clone()).unwrap();
+        let spent = parent.iter().cloned().chain([own]);
+        for ((input, signed), coin) in psbt.inputs.iter_mut().zip(&signed.input).zip(spent) {
+            input.witness_utxo = Some(coin);
+            input.final_script_sig = Some(signed.script_sig.clone());
+            input.final_script_witness = Some(signed.witness.clone());
+        }
+        extract(&psbt)
+    };
+    check(&parent.decoded().output).unwrap();
+    // Whoever pays more than was told of does not lose it unseen.
+    let mut richer = parent.decoded().output.clone();
+    richer[1].value += Amount::ONE_SAT;
+    assert_eq!(check(&richer), Err(PsbtError::Invalid));
+}
+
+#[test]
 fn raw_transaction_is_signed_as_far_as_keys_go() {
     let (mut wallet, _) = funded(15, &[40_000]);
     let coin = largest(&mut wallet);
-    let foreign = bitcoin::OutPoint { vout: 3, ..coin };
+    let foreign = OutPoint { vout: 3, ..coin };
     let both = from(&[coin, foreign], &[(nobody(), 30_000)]);
     let other = TxOut { value: Amount::from_sat(1_000), script_pubkey: nobody() };
     let (signed, missing) = wallet.sign_raw(both.decoded(), &BTreeMap::from([(foreign, other)])).unwrap();
