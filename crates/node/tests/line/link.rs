@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 pub(crate) enum Old {
     /// What was sent arrives late.
     Revive,
-    /// They stay open and silent.
+    /// They stay open and silent. What was dialled meanwhile gets through, as does a SYN that is sent again.
     StayDead,
 }
 
@@ -34,6 +34,8 @@ struct Passing {
     silent: bool,
     /// The number of the next connection.
     next: u64,
+    /// The first connection that came since the link went silent.
+    since: u64,
     /// Those with a smaller number never pass again.
     dead: u64,
     /// Bytes that passed.
@@ -68,7 +70,8 @@ impl Link {
 
     /// Nothing passes any more.
     pub(crate) fn silence(&self) {
-        self.state.passing.lock().unwrap().silent = true;
+        let mut passing = self.state.passing.lock().unwrap();
+        (passing.silent, passing.since) = (true, passing.next);
     }
 
     /// It passes again.
@@ -76,7 +79,7 @@ impl Link {
         let mut passing = self.state.passing.lock().unwrap();
         passing.silent = false;
         if old == Old::StayDead {
-            passing.dead = passing.next;
+            passing.dead = passing.since;
         }
         self.state.changed.notify_all();
     }
