@@ -34,7 +34,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// First and longest wait before a named peer, a seed, or the book when it had nobody, is tried again. A peer that the
 /// user named is back within a minute, as with Bitcoin Core, however long the network was parted; seeds serve everybody.
+/// Nodes that are started together name one another before all of them listen, so the first tries come soon.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+const FIRST_MANUAL: Duration = Duration::from_millis(125);
 const LONGEST_MANUAL: Duration = Duration::from_secs(60);
 const LONGEST_SEED: Duration = Duration::from_secs(10 * 60);
 const LONGEST_REFILL: Duration = Duration::from_secs(30);
@@ -46,9 +48,9 @@ struct Backoff {
 }
 
 impl Backoff {
-    fn next(&mut self, longest: Duration, random: &mut Random) -> Duration {
+    fn next(&mut self, (first, longest): (Duration, Duration), random: &mut Random) -> Duration {
         let factor = 1_u32.checked_shl(self.tries).unwrap_or(u32::MAX);
-        let wait = FIRST_WAIT.saturating_mul(factor).min(longest);
+        let wait = first.saturating_mul(factor).min(longest);
         self.tries = self.tries.saturating_add(1).min(16);
         wait.saturating_add(random.up_to(wait.checked_div(4).unwrap_or_default()))
     }
@@ -190,7 +192,7 @@ impl State {
     /// Sets when a named peer is dialled next.
     fn redial(&mut self, address: &Address, now: Time) {
         if let Some(manual) = self.wants.manual.get_mut(address) {
-            let wait = manual.backoff.next(LONGEST_MANUAL, &mut self.random);
+            let wait = manual.backoff.next((FIRST_MANUAL, LONGEST_MANUAL), &mut self.random);
             self.timers.set(Timer::Manual(address.clone()), now.after(wait));
         }
     }
@@ -328,7 +330,7 @@ impl State {
         }
         if lacking {
             self.ask_seed(now, out);
-            let wait = self.wants.refill.next(LONGEST_REFILL, &mut self.random);
+            let wait = self.wants.refill.next((FIRST_WAIT, LONGEST_REFILL), &mut self.random);
             self.timers.at_latest(Timer::Refill, now.after(wait));
         }
     }
@@ -352,7 +354,7 @@ impl State {
         let banned = |seed: &&Address| self.bans.any(&Target::matching(seed, None), self.wall(now));
         let seeds: Vec<Address> = self.config.seeds.iter().filter(|seed| !banned(seed)).cloned().collect();
         let Some(seed) = self.random.pick(&seeds).cloned() else { return };
-        self.wants.seeds_rest = now.after(self.wants.seeds.next(LONGEST_SEED, &mut self.random));
+        self.wants.seeds_rest = now.after(self.wants.seeds.next((FIRST_WAIT, LONGEST_SEED), &mut self.random));
         self.dial(seed, Purpose::Seed, now, out);
     }
 
