@@ -36,7 +36,7 @@ pub mod types;
 mod util;
 mod wallet;
 
-pub(crate) use self::records::MAX_TOPIC;
+pub(crate) use self::records::topic;
 use crate::method::Methods;
 
 /// The table of all methods.

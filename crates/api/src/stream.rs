@@ -25,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::backend::{Backend, Unavailable};
 use crate::event::{Event, Stamped};
-use crate::methods::MAX_TOPIC;
+use crate::methods;
 use crate::server::app::App;
 use crate::server::body::Refusal;
 use crate::server::gate::Caller;
@@ -67,9 +67,8 @@ impl Filter {
         if types.contains(&PRIVATE) && caller != Caller::Owner {
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "payments are told to whoever shows the cookie"));
         }
-        if asked.topic.as_ref().is_some_and(|topic| !(1..=MAX_TOPIC).contains(&topic.len())) {
-            let text = format!("a topic has 1 to {MAX_TOPIC} bytes");
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+        if let Some(topic) = &asked.topic {
+            methods::topic(topic).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.message))?;
         }
         if types.is_empty() {
             let private = |kind: &&str| caller != Caller::Owner && *kind == PRIVATE;

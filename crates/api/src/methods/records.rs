@@ -10,6 +10,7 @@ mod topics;
 
 use bitcoin::hex::{DisplayHex, FromHex};
 
+pub(crate) use self::topics::topic;
 use crate::backend::RecordError;
 use crate::error::{Code, Error};
 use crate::method::Methods;

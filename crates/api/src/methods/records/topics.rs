@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::method::{Access, Context, Group, Method};
 
 /// The name of a topic, if it is one.
-fn topic(name: &str) -> Result<&str, Error> {
+pub(crate) fn topic(name: &str) -> Result<&str, Error> {
     read(name, false, "topic", (1, MAX_TOPIC)).map(|_| name)
 }
 
