@@ -194,6 +194,11 @@ impl State {
         self.download.has(peer, id, !self.catching_up, now, ledger);
     }
 
+    /// A peer was given the headers of the connected chain up to `last`, so it can place a block that follows.
+    pub fn told(&mut self, peer: PeerId, last: tree::Id, ledger: &dyn Ledger) {
+        self.announce.told(peer, last, ledger);
+    }
+
     /// What was sent to a peer piles up, or has drained.
     pub fn congested(&mut self, peer: PeerId, congested: bool, now: Time, ledger: &dyn Ledger) -> Vec<Outcome> {
         let turn = &mut Turn::new(now, ledger);
@@ -443,6 +448,12 @@ impl State {
     #[must_use]
     pub fn in_flight(&self, peer: PeerId) -> usize {
         self.download.in_flight(peer)
+    }
+
+    /// The header of the most work that a peer was given or told of, and could place.
+    #[must_use]
+    pub fn last_told(&self, peer: PeerId) -> Option<tree::Id> {
+        self.announce.last_told(peer)
     }
 
     /// Whether new blocks go to a peer as compact blocks and unasked (BIP-0152), and whether they come from it so.

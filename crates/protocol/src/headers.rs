@@ -246,9 +246,9 @@ impl State {
         if tree.status(id) == tree::Status::Valid { self.shown(peer, id, tree) } else { Vec::new() }
     }
 
-    /// Answers `getheaders`.
+    /// Answers `getheaders`; with the last header of our chain that whoever asked has then, if that can be told.
     #[must_use]
-    pub fn on_getheaders(&self, locate: &Locate, ledger: &dyn Ledger) -> Message {
+    pub fn on_getheaders(&self, locate: &Locate, ledger: &dyn Ledger) -> (Message, Option<tree::Id>) {
         serve::answer(locate, ledger)
     }
 

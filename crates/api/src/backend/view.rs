@@ -322,7 +322,7 @@ pub struct Peer {
     pub relays: bool,
     /// The height that it told in its greeting.
     pub starting_height: i32,
-    /// Height of the best header that we know it to have.
+    /// Height of the best header that it has shown to have or was given by us.
     pub best_header: Option<u32>,
     /// How its chain compared with ours when it greeted us: `same`, `behind`, `ahead`, `forked`.
     pub comparison: Option<&'static str>,

@@ -114,7 +114,12 @@ impl Machine {
             services: facts.status.services.0,
             relays: greeting.is_some_and(|greeting| greeting.relay),
             starting_height: greeting.map_or(-1, |greeting| greeting.start_height),
-            best_header: facts.best_header.map(|id| tree.height(id)),
+            // A peer that took the chain from us has no reason to show any of it.
+            best_header: [facts.best_header, facts.last_told]
+                .into_iter()
+                .flatten()
+                .max_by_key(|id| tree.work(*id))
+                .map(|id| tree.height(id)),
             comparison: facts.comparison.map(|comparison| match comparison {
                 Comparison::Same => "same",
                 Comparison::Behind => "behind",

@@ -180,8 +180,18 @@ fn who_comes_late_and_who_slept_catches_up() {
     town.mine(1, 50);
     town.start(2);
     town.connected([1, 2, 1]);
-    assert_eq!(town.agreed().0, height + 50);
+    let height = height + 50;
+    assert_eq!(town.agreed().0, height);
     town.has(2, COIN / 2, 0);
+    // Also of who took all from others and had nothing to tell.
+    town.until("each knows how far its peers are", |town| {
+        let known = |number| match town.call(number, "getpeerinfo", json!([])) {
+            Value::Array(peers) => peers.into_iter().map(|peer| peer["synced_headers"].clone()).collect::<Vec<_>>(),
+            other => vec![other],
+        };
+        let (seen, wanted) = ([1, 2, 3].map(known), [1, 2, 1].map(|peers| vec![json!(height); peers]));
+        if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
 }
 
 #[test]

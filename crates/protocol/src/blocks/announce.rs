@@ -28,7 +28,7 @@ const MAX_TOLD: usize = 8;
 struct Peer {
     facts: Facts,
     best: Option<tree::Id>,
-    /// The last block that it was told of.
+    /// The last block that it was told of or given the header of, and whose parent it had.
     sent: Option<tree::Id>,
     told: VecDeque<tree::Id>,
     headers: bool,
@@ -172,13 +172,20 @@ impl State {
     }
 
     pub(super) fn has(&mut self, id: PeerId, block: tree::Id, ledger: &dyn Ledger) {
-        let tree = ledger.tree();
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let beaten = |best| tree.work(block) > tree.work(best) || tree.status(best) != tree::Status::Valid;
-        if peer.best.is_none_or(beaten) {
-            peer.best = Some(block);
-        }
+        peer.best = Some(better(peer.best, block, ledger));
         peer.note(block);
+    }
+
+    /// Takes that a peer was given all headers up to one of the connected chain.
+    pub(super) fn told(&mut self, id: PeerId, last: tree::Id, ledger: &dyn Ledger) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.sent = Some(better(peer.sent, last, ledger));
+    }
+
+    /// The last header that a peer was given or told of, and could place.
+    pub(super) fn last_told(&self, id: PeerId) -> Option<tree::Id> {
+        self.peers.get(&id).and_then(|peer| peer.sent)
     }
 
     /// A peer gave us a new block first, and it was good: it is asked for the next one unasked, in place of whichever
@@ -298,6 +305,12 @@ impl Peer {
     fn takes_unasked(&self, id: tree::Id, ledger: &dyn Ledger) -> bool {
         self.high_bandwidth && !self.congested && !self.knows(id, ledger) && self.places(id, ledger)
     }
+}
+
+/// Whichever has more work, the new one if the other became invalid.
+fn better(old: Option<tree::Id>, new: tree::Id, ledger: &dyn Ledger) -> tree::Id {
+    let tree = ledger.tree();
+    old.filter(|old| tree.work(*old) >= tree.work(new) && tree.status(*old) == tree::Status::Valid).unwrap_or(new)
 }
 
 fn send_compact(peer: PeerId, high_bandwidth: bool, turn: &mut Turn<'_>) {

@@ -3,6 +3,7 @@
 use bitcoin::BlockHash;
 use bitcoin::block::Header;
 use bitcoin::hashes::Hash;
+use yap_chain::header::tree;
 
 use crate::ledger::Ledger;
 use crate::message::{Locate, MAX_HEADERS, MAX_LOCATOR, Message};
@@ -12,14 +13,17 @@ use crate::message::{Locate, MAX_HEADERS, MAX_LOCATOR, Message};
 ///
 /// As Bitcoin Core, a chain below the minimum work is not served: whoever asks would take its headers for an attack.
 /// Branches that we left are not served either: they would tell a node from others.
-pub(super) fn answer(locate: &Locate, ledger: &dyn Ledger) -> Message {
+///
+/// With it comes the last header of our chain that the peer then has, if that can be told: without a locator it may lack
+/// those before.
+pub(super) fn answer(locate: &Locate, ledger: &dyn Ledger) -> (Message, Option<tree::Id>) {
     let (tree, tip) = (ledger.tree(), ledger.tip());
     if tree.work(tip) < tree.spec().minimum_work {
-        return Message::Headers(Vec::new());
+        return (Message::Headers(Vec::new()), None);
     }
     let stop = tree.get(&locate.stop).filter(|stop| tree.is_ancestor(*stop, tip));
     if locate.locator.is_empty() {
-        return Message::Headers(stop.map(|stop| tree.header(stop)).into_iter().collect());
+        return (Message::Headers(stop.map(|stop| tree.header(stop)).into_iter().collect()), None);
     }
     let locator = locate.locator.get(..MAX_LOCATOR).unwrap_or(&locate.locator);
     let start = tree.height(tree.find_fork(tip, locator));
@@ -29,12 +33,12 @@ pub(super) fn answer(locate: &Locate, ledger: &dyn Ledger) -> Message {
     if let Some(height) = stop.map(|stop| tree.height(stop)).filter(|height| *height > start) {
         end = end.min(height);
     }
-    let Some(last) = tree.ancestor(tip, end) else { return Message::Headers(Vec::new()) };
+    let Some(last) = tree.ancestor(tip, end) else { return (Message::Headers(Vec::new()), None) };
     let count = end.saturating_sub(start) as usize;
     let mut headers: Vec<Header> =
         std::iter::successors(Some(last), |id| tree.parent(*id)).take(count).map(|id| tree.header(id)).collect();
     headers.reverse();
-    Message::Headers(headers)
+    (Message::Headers(headers), Some(last))
 }
 
 /// Asks for what follows `locator`, as much as fits.

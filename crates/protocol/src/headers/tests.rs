@@ -170,7 +170,7 @@ impl Local {
                 }
             }
             let Some(locate) = question else { return rest };
-            let Message::Headers(headers) = super::serve::answer(&locate, remote) else { panic!("no headers") };
+            let (Message::Headers(headers), _) = super::serve::answer(&locate, remote) else { panic!("no headers") };
             outcomes = self.headers(peer, &headers);
         }
         panic!("the talk does not end");

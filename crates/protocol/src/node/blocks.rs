@@ -4,7 +4,7 @@ use bitcoin::BlockHash;
 
 use crate::io::{Event, Output, Processed, Reply, TipChange};
 use crate::link::PeerId;
-use crate::message::{Inventory, Message};
+use crate::message::{Inventory, Locate, Message};
 use crate::peers::Useful;
 use crate::penalty::Reason;
 use crate::{blocks, headers, tally};
@@ -100,11 +100,20 @@ impl Node {
         self.irreversible_outcomes(outcomes, turn);
     }
 
+    /// Answers, and remembers what the peer has then: a new block on top of that can be told in the shortest form.
+    pub(super) fn getheaders(&mut self, peer: PeerId, locate: &Locate, turn: &Turn<'_>) {
+        let (answer, known) = self.headers.on_getheaders(locate, turn.ledger);
+        if let Some(last) = known {
+            self.blocks.told(peer, last, turn.ledger);
+        }
+        self.send(peer, answer);
+    }
+
     pub(super) fn congested(&mut self, peer: PeerId, congested: bool, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.congested = congested;
         if let Some(locate) = session.asked.take_if(|_| !congested) {
-            self.send(peer, self.headers.on_getheaders(&locate, turn.ledger));
+            self.getheaders(peer, &locate, turn);
         }
         self.keepalive.congested(peer, congested, turn.now);
         let outcomes = self.blocks.congested(peer, congested, turn.now, turn.ledger);

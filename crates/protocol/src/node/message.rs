@@ -55,7 +55,7 @@ impl Node {
             Message::PeerRecords(records) => self.in_peers(turn, |peers, now| peers.on_records(peer, &records, now)),
             Message::GetHeaders(locate) => match self.sessions.get_mut(&peer) {
                 Some(session) if session.congested => session.asked = Some(locate),
-                _ => self.send(peer, self.headers.on_getheaders(&locate, turn.ledger)),
+                _ => self.getheaders(peer, &locate, turn),
             },
             Message::Headers(headers) => {
                 let at = turn.moment();

@@ -41,6 +41,8 @@ pub struct PeerFacts {
     pub comparison: Option<Comparison>,
     /// The header of the most work that it has shown to have.
     pub best_header: Option<tree::Id>,
+    /// The last header of ours that it was given or told of, and could place.
+    pub last_told: Option<tree::Id>,
     /// How long its answers take.
     pub latency: Option<Latency>,
     /// Blocks that were asked of it and did not come yet.
@@ -76,6 +78,7 @@ impl Node {
             established: session.established.clone(),
             comparison: session.comparison,
             best_header: self.headers.best(peer),
+            last_told: self.blocks.last_told(peer),
             latency: self.keepalive.latency(peer),
             blocks_in_flight: self.blocks.in_flight(peer),
             least_feerate: self.relay.least_feerate(peer),

@@ -71,7 +71,7 @@ pub(super) struct PeerInfo {
     bip152_hb_from: bool,
     /// The height that it told in its greeting.
     startingheight: i32,
-    /// Height of the best header that it has shown to have; -1 if there is none.
+    /// Height of the best header that it has shown to have or was given by us; -1 if there is none.
     synced_headers: i64,
     /// How its chain compared with ours when it greeted us: `same`, `behind`, `ahead` or `forked` (as seen from here).
     #[serde(skip_serializing_if = "Option::is_none")]

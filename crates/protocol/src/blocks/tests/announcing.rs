@@ -100,6 +100,26 @@ fn own_block_is_told_once_it_is_connected() {
 }
 
 #[test]
+fn who_was_given_the_headers_is_told_in_short_what_follows_them() {
+    let mut world = World::new(5);
+    world.meet(&[ALICE, BOB, CAROL], Direction::Inbound);
+    let (tip, parent) = (world.chain.tip, world.chain.tree.parent(world.chain.tip).unwrap());
+    for (peer, last) in [(ALICE, tip), (BOB, parent)] {
+        wants_all(&mut world, peer);
+        world.state.told(peer, last, &world.chain);
+    }
+    wants_all(&mut world, CAROL);
+    // Asking again from further back unlearns nothing.
+    world.state.told(ALICE, parent, &world.chain);
+    assert_eq!([ALICE, BOB, CAROL].map(|peer| world.state.last_told(peer)), [Some(tip), Some(parent), None]);
+    let block = world.mine(tip, 0, &[]);
+    let out = world.connect(&block);
+    assert_eq!([ALICE, BOB, CAROL].map(|peer| compact_blocks(&out, peer)), [1, 0, 0]);
+    let new = world.chain.tip;
+    assert_eq!([ALICE, BOB, CAROL].map(|peer| world.state.last_told(peer)), [Some(new), Some(parent), None]);
+}
+
+#[test]
 fn transactions_that_had_to_be_fetched_are_sent_along() {
     let mut world = with_peers(&[ALICE, BOB]);
     wants_all(&mut world, BOB);

@@ -134,7 +134,7 @@ fn what_is_announced_while_an_answer_is_due_is_asked_for_after_it() {
     assert_eq!(node.inv(BOB, bob.tree.hash(bob.tip)), []);
     // The answer left before the block came.
     let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] else { panic!("{outcomes:?}") };
-    let Message::Headers(headers) = super::super::serve::answer(locate, &old) else { panic!() };
+    let (Message::Headers(headers), _) = super::super::serve::answer(locate, &old) else { panic!() };
     let outcomes = node.headers(BOB, &headers);
     assert_eq!(asked(&outcomes), [BOB]);
     node.talk(BOB, &bob, outcomes).clear();

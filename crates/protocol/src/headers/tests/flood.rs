@@ -71,11 +71,11 @@ fn a_chain_that_changes_between_the_passes_is_not_kept() {
     let mut outcomes = node.ready(BOB, true, None);
     for _ in 0..3 {
         let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] else { panic!("{outcomes:?}") };
-        let Message::Headers(headers) = super::super::serve::answer(locate, &first) else { panic!() };
+        let (Message::Headers(headers), _) = super::super::serve::answer(locate, &first) else { panic!() };
         outcomes = node.headers(BOB, &headers);
     }
     let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] else { panic!("{outcomes:?}") };
-    let Message::Headers(headers) = super::super::serve::answer(locate, &second) else { panic!() };
+    let (Message::Headers(headers), _) = super::super::serve::answer(locate, &second) else { panic!() };
     let outcomes = node.headers(BOB, &headers);
     assert_eq!(node.ledger.tree.len(), 1, "three hundred headers held back carry forty bits");
     // It may have been a reorganisation: what is there now gets its chance.
@@ -93,7 +93,7 @@ fn a_peer_whose_chain_changes_for_ever_is_asked_no_more() {
     while let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] {
         // Three messages are counted, the next one is of another chain.
         let chain = &chains[usize::from(questions % 4 == 3)];
-        let Message::Headers(headers) = super::super::serve::answer(locate, chain) else { panic!() };
+        let (Message::Headers(headers), _) = super::super::serve::answer(locate, chain) else { panic!() };
         outcomes = node.headers(BOB, &headers);
         questions += 1;
         assert!(questions <= 100);
@@ -110,7 +110,7 @@ fn a_chain_that_grows_between_the_passes_is_kept() {
     let mut outcomes = node.ready(BOB, true, None);
     for _ in 0..3 {
         let [Outcome::Send(_, Message::GetHeaders(locate))] = &outcomes[..] else { panic!("{outcomes:?}") };
-        let Message::Headers(headers) = super::super::serve::answer(locate, &bob) else { panic!() };
+        let (Message::Headers(headers), _) = super::super::serve::answer(locate, &bob) else { panic!() };
         outcomes = node.headers(BOB, &headers);
     }
     bob.tip = grow(&mut bob.tree, bob.tip, 3_000, 1);
@@ -131,7 +131,7 @@ fn what_was_released_before_the_peer_left_stays() {
                 None
             }
         });
-        let Message::Headers(headers) = super::super::serve::answer(&locate.unwrap(), &bob) else { panic!() };
+        let (Message::Headers(headers), _) = super::super::serve::answer(&locate.unwrap(), &bob) else { panic!() };
         outcomes = node.headers(BOB, &headers);
     }
     assert_eq!(node.ledger.tree.len(), 1 + MAX_HEADERS - 300);
@@ -181,7 +181,7 @@ fn a_block_announced_meanwhile_does_not_disturb() {
     let mut node = Local::with(ledger(demanding(4_990)), careful());
     let first = node.ready(BOB, true, None);
     let [Outcome::Send(_, Message::GetHeaders(locate))] = &first[..] else { panic!("{first:?}") };
-    let Message::Headers(headers) = super::super::serve::answer(locate, &bob) else { panic!() };
+    let (Message::Headers(headers), _) = super::super::serve::answer(locate, &bob) else { panic!() };
     let next = node.headers(BOB, &headers);
     bob.tip = grow(&mut bob.tree, bob.tip, 1, 1);
     assert_eq!(node.headers(BOB, &[bob.tree.header(bob.tip)]), []);
@@ -196,7 +196,7 @@ fn bits_that_no_rule_allows_end_it_at_once() {
     let mut node = Local::with(ledger(demanding(9_000)), careful());
     let first = node.ready(BOB, true, None);
     let [Outcome::Send(_, Message::GetHeaders(locate))] = &first[..] else { panic!("{first:?}") };
-    let Message::Headers(headers) = super::super::serve::answer(locate, &mallory) else { panic!() };
+    let (Message::Headers(headers), _) = super::super::serve::answer(locate, &mallory) else { panic!() };
     assert_eq!(asked(&node.headers(BOB, &headers)), [BOB]);
     // One header that claims a hundred times the work.
     let last = *headers.last().unwrap();

@@ -96,7 +96,7 @@ fn few_are_asked_on_at_a_time_and_fewer_of_those_who_dialled_us() {
         for peer in asked(&std::mem::take(&mut outcomes)) {
             let tip = &chains[usize::try_from(peer.0).unwrap() - 1].0;
             let locate = Locate { locator: vec![tip.tree.hash(tip.tree.genesis())], stop: BlockHash::all_zeros() };
-            let Message::Headers(headers) = super::super::serve::answer(&locate, tip) else { panic!() };
+            let (Message::Headers(headers), _) = super::super::serve::answer(&locate, tip) else { panic!() };
             let on = node.headers(peer, &headers);
             outcomes.extend(node.talk(peer, tip, on));
         }

@@ -38,7 +38,8 @@ impl World {
                 Outcome::Send(to, Message::GetHeaders(locate)) => {
                     let index = usize::try_from(to.0).unwrap();
                     assert!(self.connected[index]);
-                    let Message::Headers(headers) = super::super::serve::answer(&locate, &self.remotes[index]) else {
+                    let (Message::Headers(headers), _) = super::super::serve::answer(&locate, &self.remotes[index])
+                    else {
                         panic!("no headers")
                     };
                     self.mail.push((index, headers));

@@ -5,8 +5,14 @@ use crate::message::MAX_LOCATOR;
 
 fn served(chain: &Chain, locator: Vec<BlockHash>, stop: BlockHash) -> Vec<u32> {
     let state = State::new(Config::default(), Random::new([1; 32]));
-    let Message::Headers(headers) = state.on_getheaders(&Locate { locator, stop }, chain) else { panic!("no headers") };
+    let blind = locator.is_empty();
+    let (Message::Headers(headers), last) = state.on_getheaders(&Locate { locator, stop }, chain) else {
+        panic!("no headers")
+    };
     let id = |header: &Header| chain.tree.get(&header.block_hash()).unwrap();
+    if let Some(header) = headers.last() {
+        assert_eq!(last, Some(id(header)).filter(|_| !blind), "what comes last is what the peer has then");
+    }
     headers.iter().map(|header| chain.tree.height(id(header))).collect()
 }
 
@@ -48,5 +54,7 @@ fn a_chain_below_the_minimum_work_is_not_served() {
         chain.tip = grow(&mut chain.tree, chain.tip, height, 1);
         let genesis = chain.tree.hash(chain.tree.genesis());
         assert_eq!(served(&chain, vec![genesis], BlockHash::all_zeros()).len(), served_headers);
+        let (_, last) = super::super::serve::answer(&Locate { locator: vec![genesis], stop: genesis }, &chain);
+        assert_eq!(last.is_some(), served_headers > 0, "who is told nothing knows nothing");
     }
 }

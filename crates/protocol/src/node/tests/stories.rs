@@ -27,6 +27,12 @@ fn who_is_behind_catches_up() {
     network.run(A_WHILE);
     let (alice, bob) = (&network.places[alice], &network.places[bob]);
     assert_eq!(bob.chain.tree.height(bob.chain.tip), 120);
+    let (of_bob, genesis) = (&alice.node.survey()[0], alice.chain.tree.genesis());
+    assert_eq!(
+        (of_bob.best_header, of_bob.last_told),
+        (Some(genesis), Some(alice.chain.tip)),
+        "he took it, and showed nothing"
+    );
     let compared = |place: &super::line::Place| {
         place.events.iter().find_map(|event| match event {
             Event::PeerReady { comparison, .. } => *comparison,
