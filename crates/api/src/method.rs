@@ -11,7 +11,7 @@ mod reference;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -88,38 +88,47 @@ pub trait Method: DeserializeOwned + JsonSchema + Send + 'static {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
-/// A method in the table.
-#[derive(Clone)]
+/// A method in the table. Its schemas are made when they are first looked at: those of all methods together are more than
+/// a megabyte, and most methods are never called.
 pub struct Entry {
     /// What it is about.
     pub group: Group,
     /// Who may call it.
     pub access: Access,
-    /// The parameters' schema: properties in the order of their positions, and the documentation.
-    pub parameters: Schema,
-    /// The reply's schema.
-    pub reply: Schema,
     /// Whether a reply may be so large that it is written down on a thread for long work.
     pub large: bool,
     name: &'static str,
-    names: Vec<String>,
+    parameters: LazyLock<Parameters>,
+    reply: LazyLock<Schema>,
     aliases: &'static [(&'static str, &'static str)],
     call: fn(Map<String, Value>, Context) -> Result<Answer, serde_json::Error>,
 }
 
+/// What is known of a method's parameters.
+#[derive(Debug)]
+struct Parameters {
+    schema: Schema,
+    /// In the order of their positions.
+    names: Vec<String>,
+}
+
+impl Parameters {
+    fn of<M: Method>() -> Self {
+        let schema = schemars::SchemaGenerator::default().into_root_schema_for::<M>();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let names = properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default();
+        Self { schema, names }
+    }
+}
+
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry").field("group", &self.group).field("parameters", &self.names).finish_non_exhaustive()
+        f.debug_struct("Entry").field("group", &self.group).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl Entry {
     fn of<M: Method>() -> Self {
-        let mut generator = schemars::SchemaGenerator::default();
-        let parameters = generator.root_schema_for::<M>();
-        let reply = generator.root_schema_for::<M::Reply>();
-        let properties = parameters.get("properties").and_then(Value::as_object);
-        let names = properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default();
         let call = |named: Map<String, Value>, context: Context| -> Result<Answer, serde_json::Error> {
             let call: M = serde_json::from_value(Value::Object(named))?;
             Ok(Box::pin(async move {
@@ -136,11 +145,10 @@ impl Entry {
         Self {
             group: M::GROUP,
             access: M::ACCESS,
-            parameters,
-            reply,
             large: M::LARGE,
             name: M::NAME,
-            names,
+            parameters: LazyLock::new(Parameters::of::<M>),
+            reply: LazyLock::new(|| schemars::SchemaGenerator::default().into_root_schema_for::<M::Reply>()),
             aliases: M::ALIASES,
             call,
         }
@@ -149,14 +157,26 @@ impl Entry {
     /// Names of the parameters, in the order of their positions.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.parameters.names
+    }
+
+    /// The parameters' schema: properties in the order of their positions, and the documentation.
+    #[must_use]
+    pub fn parameters(&self) -> &Schema {
+        &self.parameters.schema
+    }
+
+    /// The reply's schema.
+    #[must_use]
+    pub fn reply(&self) -> &Schema {
+        &self.reply
     }
 }
 
 /// The table of methods.
 #[derive(Clone, Debug, Default)]
 pub struct Methods {
-    entries: BTreeMap<&'static str, Entry>,
+    entries: BTreeMap<&'static str, Arc<Entry>>,
     active: Arc<Active>,
     prices: Arc<Prices>,
 }
@@ -165,19 +185,19 @@ impl Methods {
     /// Adds a method.
     #[must_use]
     pub fn with<M: Method>(mut self) -> Self {
-        self.entries.insert(M::NAME, Entry::of::<M>());
+        self.entries.insert(M::NAME, Arc::new(Entry::of::<M>()));
         self
     }
 
     /// The method of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name)
+        self.entries.get(name).map(Arc::as_ref)
     }
 
     /// Every method, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Entry)> {
-        self.entries.iter().map(|(name, entry)| (*name, entry))
+        self.entries.iter().map(|(name, entry)| (*name, entry.as_ref()))
     }
 
     /// Calls that are under way.

@@ -45,7 +45,7 @@ impl Entry {
         let required: Vec<&str> = self.required().collect();
         let mut line = self.name.to_owned();
         let mut optional = false;
-        for name in &self.names {
+        for name in self.names() {
             if !optional && !required.contains(&name.as_str()) {
                 line.push_str(" (");
                 optional = true;
@@ -62,7 +62,7 @@ impl Entry {
     /// What the method does: the documentation of its type.
     #[must_use]
     pub fn description(&self) -> &str {
-        self.parameters.get("description").and_then(Value::as_str).unwrap_or_default()
+        self.parameters().get("description").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// All about the method: how it is called, what it does, its parameters and its reply.
@@ -72,11 +72,11 @@ impl Entry {
         if self.access == Access::Cookie {
             text.push_str("\nNeeds the cookie.\n");
         }
-        if !self.names.is_empty() {
+        if !self.names().is_empty() {
             text.push_str("\nArguments:\n");
         }
         let required: Vec<&str> = self.required().collect();
-        for (position, name) in self.names.iter().enumerate() {
+        for (position, name) in self.names().iter().enumerate() {
             let schema = self.property(name).unwrap_or(&Value::Null);
             let need = match schema.get("default").filter(|default| !default.is_null()) {
                 Some(default) => format!("optional, default={default}"),
@@ -95,8 +95,8 @@ impl Entry {
         let _ = writeln!(
             text,
             "\nResult:\n{}{}",
-            named_type(self.reply.as_value()),
-            documentation(self.reply.as_value(), "")
+            named_type(self.reply().as_value()),
+            documentation(self.reply().as_value(), "")
         );
         self.fields(&mut text);
         text.truncate(text.trim_end().len());
@@ -106,7 +106,7 @@ impl Entry {
 
     /// The first level of the reply's fields.
     fn fields(&self, text: &mut String) {
-        let fields = self.reply.get("properties").and_then(Value::as_object);
+        let fields = self.reply().get("properties").and_then(Value::as_object);
         for (name, schema) in fields.into_iter().flatten() {
             let _ = writeln!(text, "  {name} ({}){}", named_type(schema), documentation(schema, "     "));
         }

@@ -37,17 +37,17 @@ impl Entry {
 
     /// Parameters by position.
     fn placed(&self, values: Vec<Value>) -> Result<Map<String, Value>, Error> {
-        if values.len() > self.names.len() {
+        if values.len() > self.names().len() {
             return Err(Error::new(Code::Misc, self.help()));
         }
-        Ok(self.names.iter().cloned().zip(values).collect())
+        Ok(self.names().iter().cloned().zip(values).collect())
     }
 
     /// Parameters by name.
     fn named(&self, mut given: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let invalid = |text| Error::new(Code::InvalidParameter, text);
         let mut named = match given.shift_remove(ARGS) {
-            Some(Value::Array(values)) if !self.names.iter().any(|name| name == ARGS) => self.placed(values)?,
+            Some(Value::Array(values)) if !self.names().iter().any(|name| name == ARGS) => self.placed(values)?,
             Some(value) => Map::from_iter([(ARGS.to_owned(), value)]),
             None => Map::new(),
         };
@@ -60,7 +60,7 @@ impl Entry {
             }
             named.insert(field.to_owned(), value);
         }
-        match named.keys().find(|name| !self.names.contains(name)) {
+        match named.keys().find(|name| !self.names().contains(name)) {
             Some(unknown) => Err(invalid(format!("Unknown named parameter {unknown}"))),
             None => Ok(named),
         }
@@ -68,19 +68,19 @@ impl Entry {
 
     /// Names of the parameters that can't be left out.
     pub(super) fn required(&self) -> impl Iterator<Item = &str> {
-        let required = self.parameters.get("required").and_then(Value::as_array);
+        let required = self.parameters().get("required").and_then(Value::as_array);
         required.into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// The types of the parameters as they came, in the order of their positions.
     pub(super) fn kinds(&self, named: &Map<String, Value>) -> Vec<Option<&'static str>> {
-        self.names.iter().map(|name| named.get(name).map(kind)).collect()
+        self.names().iter().map(|name| named.get(name).map(kind)).collect()
     }
 
     /// Why parameters of these types don't fit, in Bitcoin Core's words where the schema tells.
     pub(super) fn mistyped(&self, kinds: &[Option<&'static str>], error: &serde_json::Error) -> Error {
         let mut wrong = Vec::new();
-        for (position, (name, kind)) in self.names.iter().zip(kinds).enumerate() {
+        for (position, (name, kind)) in self.names().iter().zip(kinds).enumerate() {
             let expected = self.property(name).map(types).unwrap_or_default();
             let Some(kind) = kind.filter(|kind| !expected.iter().any(|expected| core_name(expected) == *kind)) else {
                 continue;
@@ -104,7 +104,7 @@ impl Entry {
 
     /// The schema of a parameter.
     pub(super) fn property(&self, name: &str) -> Option<&Value> {
-        self.parameters.get("properties")?.get(name)
+        self.parameters().get("properties")?.get(name)
     }
 }
 

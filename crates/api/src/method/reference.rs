@@ -92,13 +92,13 @@ fn method(text: &mut String, name: &str, entry: &Entry) {
 }
 
 fn parameters(text: &mut String, entry: &Entry) {
-    if entry.names.is_empty() {
+    if entry.names().is_empty() {
         return;
     }
     text.push_str("\n| Parameter | Type | | |\n|---|---|---|---|\n");
     let required: Vec<&str> = entry.required().collect();
-    let root = entry.parameters.as_value();
-    for name in &entry.names {
+    let root = entry.parameters().as_value();
+    for name in entry.names() {
         let schema = entry.property(name).unwrap_or(&Value::Null);
         let need = match schema.get("default").filter(|default| !default.is_null() && !is_object(default)) {
             Some(default) => format!("default `{default}`"),
@@ -111,7 +111,7 @@ fn parameters(text: &mut String, entry: &Entry) {
 }
 
 fn reply(text: &mut String, entry: &Entry) {
-    let root = entry.reply.as_value();
+    let root = entry.reply().as_value();
     let kind = named(root, root);
     let meaning = about(root);
     if kind == "null" {

@@ -108,8 +108,9 @@ proptest! {
 fn every_method_is_documented() {
     for (name, entry) in methods::all().iter() {
         let documented = |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-        assert!(documented(entry.parameters.get("description")), "{name} is not documented");
-        for (parameter, schema) in entry.parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        assert!(documented(entry.parameters().get("description")), "{name} is not documented");
+        for (parameter, schema) in entry.parameters().get("properties").and_then(Value::as_object).into_iter().flatten()
+        {
             assert!(documented(schema.get("description")), "{name}: {parameter} is not documented");
         }
     }

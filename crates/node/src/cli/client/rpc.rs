@@ -83,7 +83,7 @@ fn by_name(entry: Option<&Entry>, params: &[String]) -> Result<Value, Error> {
 /// What a text means as that parameter.
 fn value(entry: Option<&Entry>, name: Option<&str>, text: &str) -> Result<Value, Error> {
     let schema = entry.zip(name).and_then(|(entry, name)| {
-        let root = entry.parameters.as_value();
+        let root = entry.parameters().as_value();
         root.get("properties")?.get(name).map(|schema| Kinds::of(schema, root, 0))
     });
     let kinds = schema.unwrap_or(Kinds { text: true, other: true });
