@@ -213,6 +213,17 @@ cargo_tool() {
     has "$1" || [ -x "${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin/$1" ] || die "$1 was built but is not found"
 }
 
+# A disk that fills up shows as a linker that was killed. Gigabytes that a first build takes, and some to spare.
+check_disk() {
+    local target="${CARGO_TARGET_DIR:-target}" profile=release needed=3 free
+    if [ "$goal" != run ]; then profile=debug needed=8; fi
+    if [ -d "$target/$profile" ]; then return; fi
+    mkdir -p "$target"
+    free="$(df -Pk "$target" | awk 'NR == 2 { print int($4 / 1048576) }')"
+    [ "$free" -ge "$needed" ] || say "$free GB are free where $target is, and this build takes up to $needed;" \
+        "make room, or set CARGO_TARGET_DIR to a folder on another disk"
+}
+
 add_test_tools() {
     local toolchain
     # Rustup puts proxies on PATH for parts that are not there, so look in the toolchain itself.
@@ -229,6 +240,7 @@ add_test_tools() {
 PATH="$PATH:${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin"
 
 check_rust
+check_disk
 find_missing
 [ ${#missing[@]} = 0 ] || install_packages
 if [ "$goal" = test ]; then add_test_tools; fi
