@@ -217,7 +217,7 @@ cargo_tool() {
 check_disk() {
     local target="${CARGO_TARGET_DIR:-target}" profile=release needed=3 free
     if [ "$goal" != run ]; then profile=debug needed=8; fi
-    if [ -d "$target/$profile" ]; then return; fi
+    if dry || [ -d "$target/$profile" ]; then return; fi
     mkdir -p "$target"
     free="$(df -Pk "$target" | awk 'NR == 2 { print int($4 / 1048576) }')"
     [ "$free" -ge "$needed" ] || say "$free GB are free where $target is, and this build takes up to $needed;" \
